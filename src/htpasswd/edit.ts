@@ -1,0 +1,47 @@
+import { append, find, replace } from '../passwd-file/records.js'
+import { update } from '../passwd-file/store.js'
+import { Exit } from './exit-status.js'
+import { errors, progress } from './messages.js'
+import type { Invocation } from './options.js'
+import { stderr } from './output.js'
+
+/** Adds the record, or puts it in the place of every record that the user has. */
+export function setRecord({ file, user, mode }: Invocation, record: Buffer): Promise<void> {
+  return edit(file, mode === 'create', (content) => {
+    const { lines, malformed } = find(content, user)
+    for (const _ of lines) stderr(progress.updating)
+    if (malformed) throw errors.notAPasswordFile(file)
+    if (lines.length === 0) stderr(progress.adding)
+    stderr(progress.passwordFor(user))
+    return lines.length === 0 ? append(content, record) : replace(content, lines, record)
+  })
+}
+
+/** Takes away every record that the user has; a user without any is no error. */
+export function deleteRecord({ file, user }: Invocation): Promise<void> {
+  return edit(file, false, (content) => {
+    const { lines, malformed } = find(content, user)
+    for (const _ of lines) stderr(progress.deleting)
+    if (malformed) throw errors.notAPasswordFile(file)
+    if (lines.length === 0) {
+      stderr(progress.notFound(user))
+      return undefined
+    }
+    stderr(progress.passwordFor(user))
+    return replace(content, lines)
+  })
+}
+
+async function edit(file: string, create: boolean, change: Parameters<typeof update>[1]): Promise<void> {
+  try {
+    await update(file, change, { create })
+  } catch (error) {
+    if (error instanceof Exit) throw error
+    throw errors.cannotUpdate(file, error instanceof Error ? reason(error) : String(error))
+  }
+}
+
+/** What went wrong, in words: Node's own message is `ENOSPC: no space left on device, write`. */
+function reason(error: Error): string {
+  return /^[A-Z0-9]+: (.*?), /.exec(error.message)?.[1] ?? error.message
+}

@@ -1,0 +1,28 @@
+/** The statuses of Apache's htpasswd (its manual page, and passwd_common.h for 9), and the shell's for Ctrl-C. */
+export const ExitStatus = {
+  ok: 0,
+  file: 1,
+  syntax: 2,
+  mismatch: 3,
+  tooLong: 5,
+  badUser: 6,
+  invalidFile: 7,
+  general: 9,
+  interrupted: 130,
+} as const
+
+export type ExitStatus = (typeof ExitStatus)[keyof typeof ExitStatus]
+
+/** Ends the command: `message`, if any, goes to standard error as it stands. */
+export class Exit extends Error {
+  override readonly name = 'Exit'
+  constructor(
+    readonly status: ExitStatus,
+    readonly output: Bytes = '',
+  ) {
+    super()
+  }
+}
+
+/** Text, or bytes that may be in any encoding: a user's name is printed as it was given. */
+export type Bytes = string | Buffer

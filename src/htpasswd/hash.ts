@@ -1,0 +1,44 @@
+import { isUtf8 } from 'node:buffer'
+import { MAX_PASSWORD_BYTES as BCRYPT_BYTES } from '../schemes/bcrypt.js'
+import { MAX_PASSWORD_BYTES as DES_BYTES } from '../schemes/des-crypt.js'
+import { type SchemeName, schemeNamed } from '../schemes/index.js'
+import { errors, warnings } from './messages.js'
+import type { Invocation } from './options.js'
+import { stderr } from './output.js'
+import { password } from './password.js'
+
+/** Apache's buffer for a record, its newline and the end of the string included. */
+const MAX_RECORD = 256
+/** What Apache's bcrypt is willing to compute. */
+const MIN_COST = 4
+const MAX_COST = 17
+
+/** The record `user:hash` and a newline, from a password that is asked for where need be. */
+export async function makeRecord(invocation: Invocation): Promise<Buffer> {
+  const { scheme, work, user } = invocation
+  const takesWork = scheme === 'bcrypt' || scheme === 'sha256-crypt' || scheme === 'sha512-crypt'
+  if (work !== undefined && !takesWork) stderr(warnings.workIgnored)
+
+  const bytes = await password(invocation)
+  const encoded = await encode(scheme, bytes, work)
+  const record = Buffer.concat([user, Buffer.from(`:${encoded}\n`, 'latin1')])
+  if (record.length >= MAX_RECORD) throw errors.recordTooLong()
+  return record
+}
+
+async function encode(name: SchemeName, password: Buffer, work: number | undefined): Promise<string> {
+  if (name === 'plain' && password.includes('\n')) throw errors.newlineInPlainPassword()
+  if (name === 'bcrypt') {
+    if (work !== undefined && (work < MIN_COST || work > MAX_COST)) throw errors.bcryptCost()
+    if (!isUtf8(password)) throw errors.passwordNotUtf8()
+  }
+  const options = work === undefined ? {} : { cost: work, rounds: work }
+  const encoded = await schemeNamed(name).hash?.(password, options)
+  if (name === 'bcrypt') warnOfTruncation(password, BCRYPT_BYTES, 'BCRYPT')
+  if (name === 'des-crypt') warnOfTruncation(password, DES_BYTES, 'CRYPT')
+  return encoded as string
+}
+
+function warnOfTruncation(password: Buffer, bytes: number, algorithm: 'BCRYPT' | 'CRYPT'): void {
+  if (password.length > bytes) stderr(warnings.truncated(bytes, algorithm))
+}

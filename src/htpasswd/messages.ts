@@ -1,0 +1,76 @@
+import { type Bytes, Exit, ExitStatus } from './exit-status.js'
+
+// Every word that the command says. What Apache's htpasswd says too stands here as Apache says it, to the byte.
+
+/** A message with bytes in it: a user's name is printed as it was given. */
+function text(parts: TemplateStringsArray, ...values: Bytes[]): Buffer {
+  return Buffer.concat(parts.flatMap((part, i) => [Buffer.from(part), Buffer.from(values[i] ?? '')]))
+}
+
+export const prompts = {
+  enter: 'Enter password: ',
+  create: 'New password: ',
+  repeat: 'Re-type new password: ',
+} as const
+
+export const progress = {
+  adding: 'Adding ',
+  updating: 'Updating ',
+  deleting: 'Deleting ',
+  passwordFor: (user: Buffer) => text`password for user ${user}\n`,
+  correct: (user: Buffer) => text`Password for user ${user} correct.\n`,
+  notFound: (user: Buffer) => text`User ${user} not found\n`,
+}
+
+export const warnings = {
+  plain: 'Warning: storing passwords as plain text might just not work on this platform.\n',
+  workIgnored: 'Warning: Ignoring -C/-r argument for this algorithm.\n',
+  truncated: (bytes: number, algorithm: 'BCRYPT' | 'CRYPT') =>
+    `Warning: Password truncated to ${bytes} characters by ${algorithm} algorithm.\n`,
+}
+
+const failure = (status: ExitStatus, message: string) => new Exit(status, `htpasswd: ${message}\n`)
+
+export const errors = {
+  // One byte of it, as Apache has it.
+  illegalOption: (letter: string) =>
+    text`htpasswd: illegal option -- ${Buffer.from(letter).subarray(0, 1)}\n`,
+  argumentMissing: (letter: string) => `htpasswd: option requires an argument -- ${letter}\n`,
+  workNotPositive: () => failure(ExitStatus.syntax, 'argument to -C/-r must be a positive integer'),
+  oneModeOnly: () => failure(ExitStatus.syntax, 'only one of -c -n -v -D may be specified'),
+  fileNameTooLong: () => failure(ExitStatus.tooLong, 'filename too long'),
+  userTooLong: () => failure(ExitStatus.tooLong, 'username too long (> 255)'),
+  passwordArgumentTooLong: () => failure(ExitStatus.tooLong, 'password too long (> 256)'),
+  passwordTooLong: () => failure(ExitStatus.tooLong, 'password too long (>256)'),
+  recordTooLong: () => failure(ExitStatus.tooLong, 'resultant record too long'),
+  passwordsDiffer: () => failure(ExitStatus.mismatch, 'password verification error'),
+  bcryptCost: () => failure(ExitStatus.mismatch, 'Unable to encode with bcrypt: Invalid argument'),
+  badUser: (why: string) => failure(ExitStatus.badUser, why),
+
+  cannotReadAndWrite: (file: string) =>
+    failure(ExitStatus.file, `cannot open file ${file} for read/write access`),
+  cannotRead: (file: string) => failure(ExitStatus.file, `cannot open file ${file} for read access`),
+  missing: (file: string) => failure(ExitStatus.file, `cannot modify file ${file}; use '-c' to create it`),
+  cannotCreate: (file: string) => failure(ExitStatus.file, `cannot create file ${file}`),
+  cannotUpdate: (file: string, why: string) =>
+    failure(ExitStatus.file, `unable to update file ${file}: ${why}; it is as it was`),
+  notAPasswordFile: (file: string) =>
+    failure(ExitStatus.invalidFile, `The file ${file} does not appear to be a valid htpasswd file.`),
+
+  emptyHash: (user: Buffer) => new Exit(ExitStatus.invalidFile, text`Empty hash for user ${user}\n`),
+  userNotFound: (user: Buffer) => new Exit(ExitStatus.badUser, progress.notFound(user)),
+  notVerified: () => new Exit(ExitStatus.mismatch, 'password verification failed\n'),
+  notVerifiable: () => new Exit(ExitStatus.general, 'Could not verify password: Invalid argument\n'),
+
+  // Ours alone.
+  unknownLongOption: (name: string) =>
+    failure(ExitStatus.syntax, `unknown option ${name}; see htpasswd --help`),
+  roundsOutOfRange: (rounds: number) =>
+    failure(ExitStatus.syntax, `-r takes 1000 to 999999999 rounds, not ${rounds}`),
+  newlineInPlainPassword: () =>
+    failure(ExitStatus.syntax, 'a plaintext password cannot contain a newline; hash it, without -p'),
+  nulInPassword: () => failure(ExitStatus.syntax, 'a password cannot contain a NUL byte'),
+  passwordNotUtf8: () => failure(ExitStatus.syntax, 'bcrypt needs a password in UTF-8'),
+  cannotPrint: (why: string) => failure(ExitStatus.file, `cannot write to standard output: ${why}`),
+  unexpected: (why: string) => failure(ExitStatus.general, why),
+}

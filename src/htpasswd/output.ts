@@ -1,0 +1,30 @@
+import { writeSync } from 'node:fs'
+import type { Bytes } from './exit-status.js'
+
+// process.stdout and process.stderr take longer to load than all that the command does.
+
+export const stdout = (text: Bytes): void => writeAll(1, text)
+export const stderr = (text: Bytes): void => {
+  try {
+    writeAll(2, text)
+  } catch {
+    // Nobody is there to be told.
+  }
+}
+
+function writeAll(fd: number, text: Bytes): void {
+  const bytes = Buffer.from(text)
+  for (let done = 0; done < bytes.length; ) {
+    try {
+      done += writeSync(fd, bytes, done)
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') throw error
+      pause()
+    }
+  }
+}
+
+/** A pipe that somebody else made non-blocking is full, or empty: wait a little. */
+export function pause(): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5)
+}

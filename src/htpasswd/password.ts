@@ -1,0 +1,100 @@
+import { fstatSync, readFileSync, readSync } from 'node:fs'
+import { errors, prompts } from './messages.js'
+import type { Invocation } from './options.js'
+import { pause, stderr } from './output.js'
+
+/** The longest password that Apache's htpasswd reads from standard input, its newline included, in bytes. */
+const MAX_INPUT = 255
+/** The same at a prompt. */
+const MAX_LINE = 256
+
+/** The password that the command line asks for: from its arguments, standard input or a person. */
+export async function password({ mode, source, password }: Invocation): Promise<Buffer> {
+  const bytes = password ?? (source === 'input' ? fromInput() : await fromPrompts(mode === 'verify'))
+  if (bytes.includes(0)) throw errors.nulInPassword()
+  return bytes
+}
+
+/** All of standard input, less a newline at its end. */
+function fromInput(): Buffer {
+  if (inputIsClosed()) throw errors.passwordTooLong()
+  const bytes = readInput(MAX_INPUT + 1)
+  if (bytes.length > MAX_INPUT) throw errors.passwordTooLong()
+  let end = bytes.length
+  if (bytes[end - 1] === 0x0a) {
+    end--
+    if (bytes[end - 1] === 0x0d) end--
+  }
+  return bytes.subarray(0, end)
+}
+
+async function fromPrompts(verify: boolean): Promise<Buffer> {
+  const ask = await asker()
+  try {
+    const first = await ask(verify ? prompts.enter : prompts.create)
+    if (first.length > MAX_LINE) throw errors.passwordTooLong()
+    if (verify) return first
+    const second = await ask(prompts.repeat)
+    if (!first.equals(second.subarray(0, MAX_LINE))) throw errors.passwordsDiffer()
+    return first
+  } finally {
+    ask.close()
+  }
+}
+
+export interface Ask {
+  (prompt: string): Promise<Buffer>
+  close(): void
+}
+
+/** As getpass(3): at the terminal if there is one, else on standard error and from standard input, line by line. */
+async function asker(): Promise<Ask> {
+  const { openTerminal } = await import('./prompt.js')
+  const terminal = openTerminal()
+  if (terminal) return terminal
+  const ask = async (prompt: string) => {
+    stderr(prompt)
+    return readLine()
+  }
+  return Object.assign(ask, { close() {} })
+}
+
+function readLine(): Buffer {
+  const bytes: Buffer[] = []
+  for (;;) {
+    const byte = readInput(1)
+    if (byte.length === 0 || byte[0] === 0x0a) return Buffer.concat(bytes)
+    bytes.push(byte)
+  }
+}
+
+/** Up to `most` bytes of standard input; fewer only at its end. */
+function readInput(most: number): Buffer {
+  const bytes = Buffer.alloc(most)
+  let length = 0
+  while (length < most) {
+    try {
+      const count = readSync(0, bytes, length, most - length, null)
+      if (count === 0) break
+      length += count
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException
+      if (code === 'EOF' || code === 'EIO') break
+      if (code !== 'EAGAIN') throw error
+      pause()
+    }
+  }
+  return bytes.subarray(0, length)
+}
+
+/** Node opens /dev/null in the place of a closed standard input, but for writing too, which no shell's `<` does. */
+function inputIsClosed(): boolean {
+  try {
+    if (!fstatSync(0).isCharacterDevice()) return false
+    const [, flags = ''] = /^flags:\s*(\d+)/m.exec(readFileSync('/proc/self/fdinfo/0', 'latin1')) ?? []
+    const isNull = fstatSync(0).rdev === 0x103
+    return isNull && (Number.parseInt(flags, 8) & 3) === 2
+  } catch {
+    return false
+  }
+}

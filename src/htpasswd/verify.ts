@@ -1,0 +1,30 @@
+import { find, restOf } from '../passwd-file/records.js'
+import { read } from '../passwd-file/store.js'
+import { hasSetting } from '../schemes/bcrypt.js'
+import { schemeOf } from '../schemes/index.js'
+import { errors, progress } from './messages.js'
+import type { Invocation } from './options.js'
+import { stderr } from './output.js'
+import { password } from './password.js'
+
+/** Every record that the user has must verify. The password is asked for when there is one. */
+export async function verifyRecord(invocation: Invocation): Promise<void> {
+  const { file, user } = invocation
+  const content = await read(file)
+  const { lines, malformed } = find(content, user)
+
+  let given: Buffer | undefined
+  for (const line of lines) {
+    const encoded = restOf(content, line)
+    if (encoded === '') throw errors.emptyHash(user)
+    given ??= await password(invocation)
+    const scheme = schemeOf(encoded)
+    // Apache hands $2a$ and $2y$ to a bcrypt that says when it cannot read them, and the rest to crypt(3).
+    if (/^\$2[ay]\$/.test(encoded) && !hasSetting(encoded)) throw errors.notVerifiable()
+    if (!(await scheme?.verify(given, encoded))) throw errors.notVerified()
+  }
+
+  if (malformed) throw errors.notAPasswordFile(file)
+  if (lines.length > 0) stderr(progress.correct(user))
+  else throw errors.userNotFound(user)
+}

@@ -1,0 +1,1 @@
+export { schemes } from './schemes/index.js'

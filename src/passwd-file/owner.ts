@@ -1,0 +1,70 @@
+import { readFileSync, readlinkSync } from 'node:fs'
+import { hostname } from 'node:os'
+import { threadId } from 'node:worker_threads'
+
+// Who holds a lock, told by the name of its entry: SPACE.PID.STARTED.SERIAL, and a suffix for files of the entry's own.
+
+const NAME = /^(?<space>[^.]+)\.(?<pid>\d+)\.(?<started>\d+)\.(?<serial>[^.]+)(?:\..*)?$/
+
+let serial = 0
+
+/** A name that no other lock, of this process or any other, has or had. */
+export function ownName(): string {
+  return `${ownSpace()}.${process.pid}.${startTime(process.pid) ?? 0}.${threadId}-${++serial}`
+}
+
+export type Life = 'alive' | 'dead' | 'unknown'
+
+export interface Owner {
+  /** The entry's name without the suffix. */
+  readonly name: string
+  readonly pid: number
+  /** `unknown` for a process on another machine or in another container. */
+  readonly life: Life
+}
+
+/** The owner of an entry; undefined where the name is not of an entry's form. */
+export function ownerOf(entry: string): Owner | undefined {
+  const { space, pid, started, serial } = NAME.exec(entry)?.groups ?? {}
+  if (!space || !pid || !started || !serial) return undefined
+  const name = `${space}.${pid}.${started}.${serial}`
+  if (space !== ownSpace()) return { name, pid: Number(pid), life: 'unknown' }
+  return { name, pid: Number(pid), life: isRunning(Number(pid), Number(started)) ? 'alive' : 'dead' }
+}
+
+let space: string | undefined
+
+/** The process table that a pid belongs to: of one boot of one machine, and of one container on it. */
+function ownSpace(): string {
+  space ??= (() => {
+    try {
+      const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim()
+      return `${boot}-${readlinkSync('/proc/self/ns/pid').replace(/\D/g, '')}`
+    } catch {
+      return hostname().replace(/[^A-Za-z0-9-]/g, '_') // not Linux
+    }
+  })()
+  return space
+}
+
+function isRunning(pid: number, started: number): boolean {
+  if (started !== 0) return startTime(pid) === started
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM'
+  }
+}
+
+/** Clock ticks from boot to the start of `pid`; undefined when it does not run, or only as a zombie, or off Linux. */
+function startTime(pid: number): number | undefined {
+  try {
+    // proc(5): PID (COMM) STATE …; COMM may hold anything, parentheses included.
+    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+    return fields[0] === 'Z' || fields[0] === 'X' ? undefined : Number(fields[19])
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,130 @@
+// Bytes to records and back. A password file is bytes, not text: what an edit does not concern stays as it is, to the
+// byte, whatever its encoding or line ends. Lines are read as Apache's htpasswd reads them: leading white space is
+// skipped, blank lines and comments are passed over, and the user ends at the first colon.
+
+const NEWLINE = 0x0a
+const RETURN = 0x0d
+const COLON = 0x3a
+const HASH_SIGN = 0x23
+
+/** A line of a password file: `start` to `end` with its newline; `number` counts from 1. */
+export interface Line {
+  readonly start: number
+  readonly end: number
+  readonly number: number
+}
+
+/** A line that holds a user and what comes after the first colon. */
+export interface RecordLine extends Line {
+  readonly userStart: number
+  readonly colon: number
+}
+
+/** A line that is neither blank, nor a comment, nor has a colon. */
+export interface Malformed extends Line {
+  readonly malformed: true
+}
+
+/** isspace(3) in the C locale. */
+const isSpace = (byte: number | undefined): boolean =>
+  byte === 0x20 || (byte !== undefined && byte >= 9 && byte <= 13)
+
+/**
+ * Calls `visit` with each record and each malformed line from the top, until it answers false.
+ * A callback, not an iterator: a file may have a million lines.
+ */
+export function eachLine(bytes: Buffer, visit: (line: RecordLine | Malformed) => boolean): void {
+  for (let start = 0, number = 1; start < bytes.length; number++) {
+    const newline = bytes.indexOf(NEWLINE, start)
+    const end = newline === -1 ? bytes.length : newline + 1
+
+    let userStart = start
+    while (userStart < end && isSpace(bytes[userStart])) userStart++
+    if (userStart < end && bytes[userStart] !== HASH_SIGN) {
+      let colon = userStart
+      while (colon < end && bytes[colon] !== COLON) colon++
+      const goOn = visit(
+        colon < end ? { start, end, number, userStart, colon } : { start, end, number, malformed: true },
+      )
+      if (!goOn) return
+    }
+    start = end
+  }
+}
+
+export function isRecordOf(bytes: Buffer, line: RecordLine, user: Buffer): boolean {
+  return (
+    line.colon - line.userStart === user.length &&
+    bytes.compare(user, 0, user.length, line.userStart, line.colon) === 0
+  )
+}
+
+/** What stands after the first colon, without the line's end: all that Apache's htpasswd takes for the hash. */
+export function restOf(bytes: Buffer, line: RecordLine): string {
+  let end = line.colon + 1
+  while (end < line.end && bytes[end] !== NEWLINE && bytes[end] !== RETURN) end++
+  return bytes.toString('latin1', line.colon + 1, end)
+}
+
+/** What stands between the first colon and the second: the hash, as servers read it. */
+export function encodedOf(bytes: Buffer, line: RecordLine): string {
+  const rest = restOf(bytes, line)
+  const colon = rest.indexOf(':')
+  return colon === -1 ? rest : rest.slice(0, colon)
+}
+
+export interface Found {
+  readonly lines: readonly RecordLine[]
+  /** The first line that is no record; nothing below it was looked at. */
+  readonly malformed?: Malformed
+}
+
+/** All records of `user`, down to the end or to the first malformed line. */
+export function find(bytes: Buffer, user: Buffer): Found {
+  const lines: RecordLine[] = []
+  let malformed: Malformed | undefined
+  eachLine(bytes, (line) => {
+    if ('malformed' in line) {
+      malformed = line
+      return false
+    }
+    if (isRecordOf(bytes, line, user)) lines.push(line)
+    return true
+  })
+  return malformed ? { lines, malformed } : { lines }
+}
+
+/** A file's new content, in pieces that share the old one's memory. */
+export type Pieces = Buffer[]
+
+/** `bytes` with each of `lines` replaced by `record`, or left out where there is none. */
+export function replace(bytes: Buffer, lines: readonly Line[], record?: Buffer): Pieces {
+  const pieces: Pieces = []
+  let position = 0
+  for (const line of lines) {
+    pieces.push(bytes.subarray(position, line.start))
+    if (record) pieces.push(record)
+    position = line.end
+  }
+  pieces.push(bytes.subarray(position))
+  return pieces
+}
+
+/** `bytes` with `record` at the end, on a line of its own even if the last line was never ended. */
+export function append(bytes: Buffer, record: Buffer): Pieces {
+  const ended = bytes.length === 0 || bytes[bytes.length - 1] === NEWLINE
+  return ended ? [bytes, record] : [bytes, Buffer.from('\n'), record]
+}
+
+/**
+ * Why no record can be written for `user`, in words; undefined if one can.
+ * A record that reads back as another user's, or as none, is worse than an error.
+ */
+export function badUser(user: Buffer): string | undefined {
+  if (user.length === 0) return 'username is empty'
+  if (user.includes(COLON)) return "username contains illegal character ':'"
+  if (user.some((byte) => byte < 0x20 || byte === 0x7f)) return 'username contains a control character'
+  if (user[0] === 0x20) return 'username starts with a space'
+  if (user[0] === HASH_SIGN) return "username starts with '#', which makes the record a comment"
+  return undefined
+}

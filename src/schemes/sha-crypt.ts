@@ -1,0 +1,125 @@
+import { createHash } from 'node:crypto'
+import { equal, salt, to64 } from './bytes.js'
+import type { Scheme } from './scheme.js'
+
+// SHA-crypt (Ulrich Drepper, "Unix crypt using SHA-256 and SHA-512", version 0.6). The letters A, B, C, DP, DS,
+// P and S are the specification's.
+
+export const DEFAULT_ROUNDS = 5000
+export const MIN_ROUNDS = 1000
+export const MAX_ROUNDS = 999_999_999
+const MAX_SALT = 16
+
+interface Variant {
+  readonly name: 'sha256-crypt' | 'sha512-crypt'
+  readonly magic: '$5$' | '$6$'
+  readonly digest: 'sha256' | 'sha512'
+  /** The bytes of C in the order in which they are written, three at a time. */
+  readonly order: readonly (readonly [number, number, number])[]
+  /** What is left at the end, and the number of characters for it. */
+  readonly tail: readonly [value: (c: Uint8Array) => number, characters: number]
+}
+
+const at = (bytes: Uint8Array, index: number): number => bytes[index] as number
+
+const sha256: Variant = {
+  name: 'sha256-crypt',
+  magic: '$5$',
+  digest: 'sha256',
+  order: Array.from({ length: 10 }, (_, i) => rotate([i, i + 10, i + 20], 2 * i)),
+  tail: [(c) => (at(c, 31) << 8) | at(c, 30), 3],
+}
+
+const sha512: Variant = {
+  name: 'sha512-crypt',
+  magic: '$6$',
+  digest: 'sha512',
+  order: Array.from({ length: 21 }, (_, i) => rotate([i, i + 21, i + 42], i)),
+  tail: [(c) => at(c, 63), 2],
+}
+
+function rotate(triple: readonly [number, number, number], by: number): [number, number, number] {
+  const pick = (i: number): number => triple[(i + by) % 3] as number
+  return [pick(0), pick(1), pick(2)]
+}
+
+function encode(variant: Variant, key: Uint8Array, saltText: string, rounds: number): string {
+  const hash = () => createHash(variant.digest)
+  const salt = Buffer.from(saltText, 'latin1')
+
+  const B = hash().update(key).update(salt).update(key).digest()
+  const a = hash().update(key).update(salt).update(stretch(B, key.length))
+  for (let n = key.length; n > 0; n >>= 1) a.update(n & 1 ? B : key)
+  const A = a.digest()
+
+  const dp = hash()
+  for (let i = 0; i < key.length; i++) dp.update(key)
+  const P = stretch(dp.digest(), key.length)
+
+  const ds = hash()
+  for (let i = 0; i < 16 + at(A, 0); i++) ds.update(salt)
+  const S = stretch(ds.digest(), salt.length)
+
+  const C = rounded(variant, A, P, S, rounds)
+
+  let text = ''
+  for (const [x, y, z] of variant.order) text += to64((at(C, x) << 16) | (at(C, y) << 8) | at(C, z), 4)
+  return text + to64(variant.tail[0](C), variant.tail[1])
+}
+
+/** One buffer is filled again and again: a hash object a round is slow enough. */
+function rounded(variant: Variant, A: Buffer, P: Buffer, S: Buffer, rounds: number): Buffer {
+  const input = Buffer.alloc(A.length + S.length + 2 * P.length)
+  let C = A
+  for (let round = 0; round < rounds; round++) {
+    let length = 0
+    const add = (part: Buffer) => {
+      part.copy(input, length)
+      length += part.length
+    }
+    add(round & 1 ? P : C)
+    if (round % 3 !== 0) add(S)
+    if (round % 7 !== 0) add(P)
+    add(round & 1 ? C : P)
+    C = createHash(variant.digest).update(input.subarray(0, length)).digest()
+  }
+  return C
+}
+
+/** `digest` again and again, cut to `length` bytes. */
+function stretch(digest: Buffer, length: number): Buffer {
+  return Buffer.alloc(length, digest)
+}
+
+function shaCrypt(variant: Variant): Scheme {
+  const characters = variant.order.length * 4 + variant.tail[1]
+  const shape = new RegExp(
+    `^\\$[56]\\$(?:rounds=([1-9][0-9]{3,8})\\$)?([^$]{0,${MAX_SALT}})\\$([./0-9A-Za-z]{${characters}})$`,
+  )
+  const parse = (encoded: string) =>
+    encoded.startsWith(variant.magic) ? (shape.exec(encoded) ?? undefined) : undefined
+
+  return {
+    name: variant.name,
+    strength: 'strong',
+    claims: (encoded) => encoded.startsWith(variant.magic),
+    wellFormed: (encoded) => parse(encoded) !== undefined,
+    work(encoded) {
+      const parts = parse(encoded)
+      return parts && Number(parts[1] ?? DEFAULT_ROUNDS)
+    },
+    async verify(password, encoded) {
+      const [, rounds = DEFAULT_ROUNDS, saltOf, hash] = parse(encoded) ?? []
+      if (saltOf === undefined || hash === undefined) return false
+      return equal(encode(variant, password, saltOf, Number(rounds)), hash)
+    },
+    async hash(password, { rounds }) {
+      const saltOf = salt(MAX_SALT)
+      const setting = rounds === undefined ? '' : `rounds=${rounds}$`
+      return `${variant.magic}${setting}${saltOf}$${encode(variant, password, saltOf, rounds ?? DEFAULT_ROUNDS)}`
+    },
+  }
+}
+
+export const sha256Crypt = shaCrypt(sha256)
+export const sha512Crypt = shaCrypt(sha512)
