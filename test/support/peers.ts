@@ -1,0 +1,47 @@
+import { accessSync, constants } from 'node:fs'
+import { delimiter, join } from 'node:path'
+import { describe } from 'vitest'
+
+// Peers are the programs that ours is measured against or works with: Apache's htpasswd, openssl, nginx and so on.
+// A machine without one leaves its tests out, by name; HTGATE_REQUIRE_PEERS=1 makes that a failure.
+
+const required = process.env.HTGATE_REQUIRE_PEERS === '1'
+
+// Servers live in /usr/sbin, which is not in everybody's PATH. A package's commands, ours among them, are no peers.
+const folders = [
+  ...(process.env.PATH ?? '').split(delimiter),
+  '/usr/local/sbin',
+  '/usr/sbin',
+  '/sbin',
+].filter((folder) => folder.startsWith('/') && !folder.includes('node_modules'))
+
+/** The path of the program `name`; undefined where it is not installed. */
+export function peer(name: string): string | undefined {
+  return folders.map((folder) => join(folder, name)).find(isExecutable)
+}
+
+function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK)
+    return true
+  } catch {
+    return false
+  }
+}
+
+/** A `describe` that needs the peers; left out, naming those that are missing. */
+export function describeWith(peers: readonly string[], title: string, tests: () => void): void {
+  describeIf(
+    peers.filter((name) => peer(name) === undefined),
+    title,
+    tests,
+  )
+}
+
+/** A `describe` for which `missing` lists what it lacks here: a program, being root, a file system. */
+export function describeIf(missing: readonly string[], title: string, tests: () => void): void {
+  if (missing.length === 0) return describe(title, tests)
+  if (required)
+    throw new Error(`${title}: needs ${missing.join(', ')}, which HTGATE_REQUIRE_PEERS=1 requires`)
+  describe.skip(`${title} (left out: no ${missing.join(', no ')})`, tests)
+}
