@@ -40,8 +40,8 @@ export function describeWith(peers: readonly string[], title: string, tests: () 
 
 /** A `describe` for which `missing` lists what it lacks here: a program, being root, a file system. */
 export function describeIf(missing: readonly string[], title: string, tests: () => void): void {
-  if (missing.length === 0) return describe(title, tests)
-  if (required)
-    throw new Error(`${title}: needs ${missing.join(', ')}, which HTGATE_REQUIRE_PEERS=1 requires`)
-  describe.skip(`${title} (left out: no ${missing.join(', no ')})`, tests)
+  const lacking = missing.join(', no ')
+  if (missing.length === 0) describe(title, tests)
+  else if (required) throw new Error(`${title}: no ${lacking} here, and HTGATE_REQUIRE_PEERS=1 requires it`)
+  else describe.skip(`${title} (left out: no ${lacking})`, tests)
 }
