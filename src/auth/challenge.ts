@@ -1,0 +1,4 @@
+/** The value of `WWW-Authenticate` for `realm` (RFC 7617, section 2.1), which has to be ASCII. */
+export function challenge(realm: string): string {
+  return `Basic realm="${realm.replace(/["\\]/g, '\\$&')}", charset="UTF-8"`
+}
