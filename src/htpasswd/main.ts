@@ -1,13 +1,12 @@
-import { VERSION } from '../version.js'
 import { checkAccess } from './access.js'
 import { hideArguments } from './arguments.js'
 import { deleteRecord, setRecord } from './edit.js'
 import { Exit, ExitStatus } from './exit-status.js'
 import { makeRecord } from './hash.js'
+import { helpText } from './help.js'
 import { errors } from './messages.js'
 import { type Invocation, parse } from './options.js'
 import { stderr, stdout } from './output.js'
-import { LONG_OPTIONS, USAGE } from './usage.js'
 import { verifyRecord } from './verify.js'
 
 /** Carries out a command line; never throws. */
@@ -24,13 +23,12 @@ export async function main(args: string[]): Promise<ExitStatus> {
 
 async function run(args: string[]): Promise<void> {
   const request = parse(args)
-  if (request === 'help') return print(USAGE + LONG_OPTIONS)
-  if (request === 'version') return print(`htpasswd (htgate) ${VERSION}\n`)
+  if (typeof request === 'string') return print(helpText(request))
 
   if (request.source === 'argument') hideArguments()
   if (request.mode === 'print') return print(Buffer.concat([await makeRecord(request), Buffer.from('\n')]))
 
-  await checkAccess(request)
+  checkAccess(request)
   await carryOut(request)
 }
 

@@ -25,10 +25,3 @@ export const USAGE = `Usage:
 On other systems than Windows and NetWare the '-p' flag will probably not work.
 The SHA-1 algorithm does not use a salt and is less secure than the MD5 algorithm.
 `
-
-/** What --help adds to it. */
-export const LONG_OPTIONS = `
-Options that Apache's htpasswd does not have:
- --help     Show this text.
- --version  Show the version.
-`

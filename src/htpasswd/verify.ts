@@ -1,5 +1,5 @@
+import { readFileSync } from 'node:fs'
 import { find, restOf } from '../passwd-file/records.js'
-import { read } from '../passwd-file/store.js'
 import { hasSetting } from '../schemes/bcrypt.js'
 import { schemeOf } from '../schemes/index.js'
 import { errors, progress } from './messages.js'
@@ -10,7 +10,7 @@ import { password } from './password.js'
 /** Every record that the user has must verify. The password is asked for when there is one. */
 export async function verifyRecord(invocation: Invocation): Promise<void> {
   const { file, user } = invocation
-  const content = await read(file)
+  const content = readFileSync(file)
   const { lines, malformed } = find(content, user)
 
   let given: Buffer | undefined

@@ -3,9 +3,11 @@ export function isErrno(error: unknown, ...codes: string[]): error is NodeJS.Err
   return error instanceof Error && codes.includes((error as NodeJS.ErrnoException).code ?? '')
 }
 
-/** For `catch`: passes over the errors that are expected there, and throws any other. */
-export function unlessErrno(...codes: string[]): (error: unknown) => void {
-  return (error) => {
+/** Does it, and passes over the errors that are expected. */
+export function unless(codes: readonly string[], action: () => void): void {
+  try {
+    action()
+  } catch (error) {
     if (!isErrno(error, ...codes)) throw error
   }
 }

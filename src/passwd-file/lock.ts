@@ -1,7 +1,16 @@
-import { chmod, chown, mkdir, readdir, rmdir, stat, unlink, utimes, writeFile } from 'node:fs/promises'
+import {
+  chmodSync,
+  chownSync,
+  mkdirSync,
+  readdirSync,
+  rmdirSync,
+  statSync,
+  unlinkSync,
+  utimes,
+  writeFileSync,
+} from 'node:fs'
 import { basename, dirname, join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
-import { isErrno, unlessErrno } from './errno.js'
+import { isErrno, unless } from './errno.js'
 import { type Owner, ownerOf, ownName } from './owner.js'
 
 // A lock is a folder beside the file, FILE.lock, in which every process that wants the file puts an entry of its own.
@@ -17,7 +26,7 @@ const GIVE_UP_MS = 60_000
 export interface Lock {
   /** This lock's entry. What is renamed from here takes the entry away, and with it the lock. */
   readonly entry: string
-  release(): Promise<void>
+  release(): void
 }
 
 /** Another process has held the lock for a minute. */
@@ -41,88 +50,87 @@ export async function lock(folder: string): Promise<Lock> {
   const deadline = Date.now() + GIVE_UP_MS
 
   for (let tries = 0; ; tries++) {
-    let rivals = await living(folder)
-    if (rivals.length === 0 && (await enter(folder, entry))) {
+    let rivals = living(folder)
+    if (rivals.length === 0 && enter(folder, entry)) {
       // Two that came in together see each other: the first by name stays, the other leaves.
       for (;;) {
-        rivals = (await living(folder)).filter((owner) => owner.name !== name)
+        rivals = living(folder).filter((owner) => owner.name !== name)
         if (rivals.length === 0) return held(folder, entry)
         if (rivals.some((owner) => owner.name < name) || Date.now() > deadline) break
         await pause(tries)
       }
-      await leave(folder, entry)
+      leave(folder, entry)
     }
     if (Date.now() > deadline) throw new LockedError(folder, rivals[0])
     await pause(tries)
   }
 }
 
-const pause = (tries: number) => sleep(Math.random() * Math.min(4 + 2 * tries, 25))
+const pause = (tries: number) =>
+  new Promise((resolve) => setTimeout(resolve, Math.random() * Math.min(4 + 2 * tries, 25)))
 
 function held(folder: string, entry: string): Lock {
   const heartbeat = setInterval(() => {
-    utimes(entry, new Date(), new Date()).catch(() => {})
+    utimes(entry, new Date(), new Date(), () => {})
   }, HEARTBEAT_MS)
   heartbeat.unref()
   return {
     entry,
     release() {
       clearInterval(heartbeat)
-      return leave(folder, entry)
+      leave(folder, entry)
     },
   }
 }
 
 /** Puts the entry into the folder; false if the folder went away meanwhile, or is another user's. */
-async function enter(folder: string, entry: string): Promise<boolean> {
+function enter(folder: string, entry: string): boolean {
   try {
-    await makeFolder(folder)
-    await writeFile(entry, '', { flag: 'wx', mode: 0o600 })
+    makeFolder(folder)
+    writeFileSync(entry, '', { flag: 'wx', mode: 0o600 })
     return true
   } catch (error) {
-    if (isErrno(error, 'ENOENT') && (await stat(dirname(folder)).catch(() => undefined))) return false
-    if (isErrno(error, 'EACCES') && (await stat(folder).catch(() => undefined))) return false
+    if (isErrno(error, 'ENOENT') && statSync(dirname(folder), { throwIfNoEntry: false })) return false
+    if (isErrno(error, 'EACCES') && statSync(folder, { throwIfNoEntry: false })) return false
     throw error
   }
 }
 
-async function makeFolder(folder: string): Promise<void> {
+function makeFolder(folder: string): void {
   try {
-    await mkdir(folder)
+    mkdirSync(folder)
   } catch (error) {
     if (isErrno(error, 'EEXIST')) return
     throw error
   }
   // Whoever may write beside the file may clear this lock away.
-  const parent = await stat(dirname(folder))
-  await chown(folder, process.geteuid?.() ?? -1, parent.gid).catch(() => {})
-  await chmod(folder, (parent.mode & 0o777) | 0o700).catch(unlessErrno('ENOENT'))
+  const parent = statSync(dirname(folder))
+  const owner = process.geteuid?.() ?? -1
+  unless(['EPERM', 'EINVAL', 'ENOENT'], () => chownSync(folder, owner, parent.gid))
+  unless(['ENOENT'], () => chmodSync(folder, (parent.mode & 0o777) | 0o700))
 }
 
-async function leave(folder: string, entry: string): Promise<void> {
-  await unlink(entry).catch(unlessErrno('ENOENT'))
-  await rmdir(folder).catch(unlessErrno('ENOENT', 'ENOTEMPTY', 'EEXIST'))
+function leave(folder: string, entry: string): void {
+  unless(['ENOENT'], () => unlinkSync(entry))
+  unless(['ENOENT', 'ENOTEMPTY', 'EEXIST'], () => rmdirSync(folder))
 }
 
 /** The owners in the folder that may be at work; entries of dead ones are removed. */
-async function living(folder: string): Promise<Owner[]> {
+function living(folder: string): Owner[] {
   const owners = new Map<string, Owner>()
-  for (const entry of await entries(folder)) {
+  for (const entry of entries(folder)) {
     const owner = ownerOf(entry)
     if (owner === undefined) continue
     const path = join(folder, entry)
-    if (owner.life === 'alive' || (owner.life === 'unknown' && !(await isSilent(path)))) {
-      owners.set(owner.name, owner)
-    } else {
-      await unlink(path).catch(unlessErrno('ENOENT', 'EACCES', 'EPERM'))
-    }
+    if (owner.life === 'alive' || (owner.life === 'unknown' && !isSilent(path))) owners.set(owner.name, owner)
+    else unless(['ENOENT', 'EACCES', 'EPERM'], () => unlinkSync(path))
   }
   return [...owners.values()]
 }
 
-async function entries(folder: string): Promise<string[]> {
+function entries(folder: string): string[] {
   try {
-    return await readdir(folder)
+    return readdirSync(folder)
   } catch (error) {
     if (isErrno(error, 'ENOENT')) return []
     if (isErrno(error, 'ENOTDIR')) error.message = `${basename(folder)} is in the way of the lock: remove it`
@@ -130,7 +138,7 @@ async function entries(folder: string): Promise<string[]> {
   }
 }
 
-async function isSilent(path: string): Promise<boolean> {
-  const { mtimeMs } = await stat(path).catch(() => ({ mtimeMs: Date.now() }))
-  return Date.now() - mtimeMs > SILENT_IS_DEAD_MS
+function isSilent(path: string): boolean {
+  const entry = statSync(path, { throwIfNoEntry: false })
+  return entry !== undefined && Date.now() - entry.mtimeMs > SILENT_IS_DEAD_MS
 }

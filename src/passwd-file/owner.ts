@@ -1,17 +1,17 @@
 import { readFileSync, readlinkSync } from 'node:fs'
 import { hostname } from 'node:os'
-import { threadId } from 'node:worker_threads'
 
-// Who holds a lock, told by the name of its entry: SPACE.PID.STARTED.SERIAL, and a suffix for files of the entry's own.
+// Who holds a lock, told by the name of its entry: SPACE.PID.STARTED.RANDOM, and a suffix for files of the entry's own.
 
-const NAME = /^(?<space>[^.]+)\.(?<pid>\d+)\.(?<started>\d+)\.(?<serial>[^.]+)(?:\..*)?$/
-
-let serial = 0
+const NAME = /^(?<space>[^.]+)\.(?<pid>\d+)\.(?<started>\d+)\.(?<random>[^.]+)(?:\..*)?$/
 
 /** A name that no other lock, of this process or any other, has or had. */
 export function ownName(): string {
-  return `${ownSpace()}.${process.pid}.${startTime(process.pid) ?? 0}.${threadId}-${++serial}`
+  return `${ownSpace()}.${process.pid}.${startTime(process.pid) ?? 0}.${random()}`
 }
+
+/** Tells the locks and the threads of one process apart; nothing secret. */
+const random = () => Math.random().toString(36).slice(2)
 
 export type Life = 'alive' | 'dead' | 'unknown'
 
@@ -25,9 +25,9 @@ export interface Owner {
 
 /** The owner of an entry; undefined where the name is not of an entry's form. */
 export function ownerOf(entry: string): Owner | undefined {
-  const { space, pid, started, serial } = NAME.exec(entry)?.groups ?? {}
-  if (!space || !pid || !started || !serial) return undefined
-  const name = `${space}.${pid}.${started}.${serial}`
+  const { space, pid, started, random } = NAME.exec(entry)?.groups ?? {}
+  if (!space || !pid || !started || !random) return undefined
+  const name = `${space}.${pid}.${started}.${random}`
   if (space !== ownSpace()) return { name, pid: Number(pid), life: 'unknown' }
   return { name, pid: Number(pid), life: isRunning(Number(pid), Number(started)) ? 'alive' : 'dead' }
 }

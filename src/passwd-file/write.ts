@@ -1,7 +1,18 @@
-import { constants } from 'node:fs'
-import { type FileHandle, link, open, rename, unlink } from 'node:fs/promises'
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  fsyncSync,
+  ftruncateSync,
+  linkSync,
+  openSync,
+  renameSync,
+  unlinkSync,
+  writeSync,
+} from 'node:fs'
 import { dirname } from 'node:path'
-import { isErrno, unlessErrno } from './errno.js'
+import type { Options } from 'write-file-atomic'
+import { isErrno, unless } from './errno.js'
 import type { Lock } from './lock.js'
 import type { Pieces } from './records.js'
 
@@ -26,19 +37,22 @@ export async function replaceFile(
   await stage(lock.entry, pieces, kept)
   if (kept === undefined || canKeep(kept)) {
     try {
-      await rename(lock.entry, path)
-      return await syncFolder(dirname(path))
+      renameSync(lock.entry, path)
+      return syncFolder(dirname(path))
     } catch (error) {
       // A single file that is mounted into a container answers so.
       if (!isErrno(error, 'EBUSY', 'EXDEV', 'EPERM')) throw error
     }
   }
   const copy = copyOf(path)
-  await unlink(copy).catch(() => {})
-  await link(lock.entry, copy).catch(unlessErrno('EPERM', 'EACCES', 'EROFS', 'EXDEV', 'EMLINK', 'ENOTSUP'))
-  await writeInPlace(path, pieces)
-  await unlink(copy).catch(() => {})
+  unless(['ENOENT', 'EACCES', 'EPERM', 'EROFS'], () => unlinkSync(copy))
+  unless(['EPERM', 'EACCES', 'EROFS', 'EXDEV', 'EMLINK', 'ENOTSUP'], () => linkSync(lock.entry, copy))
+  writeInPlace(path, pieces)
+  unless(['ENOENT', 'EACCES', 'EPERM', 'EROFS'], () => unlinkSync(copy))
 }
+
+/** The library's type does not know that nothing at all may be given to write. */
+const NO_DATA = null as unknown as Buffer
 
 /** Where the complete content lies while the file itself is written in place. */
 export const copyOf = (path: string): string => `${path}.htpasswd-copy`
@@ -55,65 +69,59 @@ function canKeep({ uid, gid, nlink }: Kept): boolean {
 async function stage(path: string, pieces: Pieces, kept: Kept | undefined): Promise<void> {
   const { default: writeFileAtomic } = await import('write-file-atomic')
   const mode = kept ? kept.mode & 0o7777 : 0o666 & ~process.umask()
-  const options = kept ? { mode, chown: { uid: kept.uid, gid: kept.gid } } : { mode, chown: false as const }
+  const chown = kept ? { uid: kept.uid, gid: kept.gid } : false
   // The library writes once and does not look how much of it went to the disk; so the content is written here.
-  await writeFileAtomic(path, null as unknown as Buffer, {
-    ...(options as { mode: number; chown: { uid: number; gid: number } }),
-    tmpfileCreated: async (temporary) => {
-      const file = await open(temporary, 'r+')
-      try {
-        await writeAll(file, pieces, 0)
-      } finally {
-        await file.close()
-      }
-    },
-  })
+  const tmpfileCreated = (temporary: string) => withFile(temporary, (fd) => writeAll(fd, pieces, 0))
+  writeFileAtomic.sync(path, NO_DATA, { mode, chown, tmpfileCreated } as Options)
 }
 
 /** Growth first, where the disk may turn out to be full; then what was there is overwritten. */
-async function writeInPlace(path: string, pieces: Pieces): Promise<void> {
-  const file = await open(path, constants.O_WRONLY)
-  try {
-    const content = pieces.length === 1 ? (pieces[0] as Buffer) : Buffer.concat(pieces)
-    const { size } = await file.stat()
-    if (content.length > size) {
-      try {
-        await writeAll(file, [content.subarray(size)], size)
-        await file.sync()
-      } catch (error) {
-        await file.truncate(size)
-        throw error
-      }
+function writeInPlace(path: string, pieces: Pieces): void {
+  const content = Buffer.concat(pieces)
+  withFile(path, (fd) => {
+    const { size } = fstatSync(fd)
+    try {
+      writeAll(fd, [content.subarray(size)], size)
+      fsyncSync(fd)
+    } catch (error) {
+      ftruncateSync(fd, size)
+      throw error
     }
-    await writeAll(file, [content.subarray(0, size)], 0)
-    if (content.length < size) await file.truncate(content.length)
-    await file.sync()
+    writeAll(fd, [content.subarray(0, size)], 0)
+    if (content.length < size) ftruncateSync(fd, content.length)
+    fsyncSync(fd)
+  })
+}
+
+/** What has nothing to lose and nothing to replace: a terminal or a pipe, /dev/stdout for one. */
+export function writeToDevice(path: string, pieces: Pieces): void {
+  withFile(path, (fd) => writeAll(fd, pieces, null))
+}
+
+function withFile(path: string, action: (fd: number) => void, flags = constants.O_WRONLY): void {
+  const fd = openSync(path, flags)
+  try {
+    action(fd)
   } finally {
-    await file.close()
+    closeSync(fd)
   }
 }
 
 /** Writes all of it, however much the system takes at a time. */
-export async function writeAll(file: FileHandle, pieces: Pieces, position: number | null): Promise<void> {
+function writeAll(fd: number, pieces: Pieces, start: number | null): void {
+  let position = start
   for (const piece of pieces) {
     for (let done = 0; done < piece.length; ) {
-      const { bytesWritten } = await file.write(piece, done, piece.length - done, position)
-      done += bytesWritten
-      if (position !== null) position += bytesWritten
+      const written = writeSync(fd, piece, done, piece.length - done, position)
+      done += written
+      if (position !== null) position += written
     }
   }
 }
 
-/** So that the rename itself survives a power failure. */
-async function syncFolder(path: string): Promise<void> {
-  try {
-    const folder = await open(path, 'r')
-    try {
-      await folder.sync()
-    } finally {
-      await folder.close()
-    }
-  } catch {
-    // The new file is there; some file systems cannot sync a folder.
-  }
+/** So that the rename itself survives a power failure; the new file is there even where that is not to be had. */
+function syncFolder(path: string): void {
+  unless(['EACCES', 'EINVAL', 'EISDIR', 'EPERM', 'ENOTSUP'], () =>
+    withFile(path, fsyncSync, constants.O_RDONLY),
+  )
 }
