@@ -13,6 +13,8 @@ const folders = [
   '/usr/local/sbin',
   '/usr/sbin',
   '/sbin',
+  // Where scripts/install-peers.sh puts MLflow.
+  join(process.env.HTGATE_PEERS ?? '/opt/htgate-peers', 'bin'),
 ].filter((folder) => folder.startsWith('/') && !folder.includes('node_modules'))
 
 /** The path of the program `name`; undefined where it is not installed. */

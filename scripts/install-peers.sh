@@ -1,0 +1,44 @@
+#!/bin/sh
+# Installs the real programs that the tests compare htgate with and stand beside it: Debian's packages, and MLflow in a
+# Python environment of its own at ${HTGATE_PEERS:-/opt/htgate-peers}. To be run as root on Debian; takes a second when
+# all is there already. No service is started: each test starts its own, on a free port of 127.0.0.1.
+set -eu
+
+here=$(cd "$(dirname "$0")" && pwd)
+peers=${HTGATE_PEERS:-/opt/htgate-peers}
+requirements=$here/mlflow-requirements.txt
+
+packages="apache2-bin apache2-utils caddy chromium curl expect fonts-dejavu-core nginx openssl postgresql procps
+  python3-venv util-linux wrk"
+
+missing=
+for package in $packages; do
+  status=$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null) || status=
+  [ "$status" = installed ] || missing="$missing $package"
+done
+
+if [ -n "$missing" ]; then
+  echo "installing from Debian:$missing"
+  # invoke-rc.d(8) asks this file whether a package may start its service; 101 is no.
+  policy=/usr/sbin/policy-rc.d
+  if [ ! -e $policy ]; then
+    printf '#!/bin/sh\nexit 101\n' >$policy
+    chmod 755 $policy
+    trap 'rm -f /usr/sbin/policy-rc.d' EXIT
+  fi
+  export DEBIAN_FRONTEND=noninteractive
+  apt-get update -qq
+  # shellcheck disable=SC2086
+  apt-get install -qq -y --no-install-recommends $missing >/dev/null
+fi
+
+if ! cmp -s "$requirements" "$peers/mlflow-requirements.txt"; then
+  echo "installing MLflow into $peers"
+  rm -rf "$peers"
+  /usr/bin/python3 -m venv "$peers"
+  "$peers/bin/pip" install --quiet --disable-pip-version-check --requirement "$requirements"
+  # Last, and by this name: it is the sign that everything before it succeeded.
+  cp "$requirements" "$peers/mlflow-requirements.txt"
+fi
+
+echo "peers are installed; MLflow in $peers"
