@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -15,7 +16,7 @@ const basic = (user: string, password: string) =>
 
 test('a user with the right password is let in, and remembered', async () => {
   const file = join(folder, '.htpasswd')
-  await writeFile(file, 'ann:{PLAIN}s:crèt\n')
+  await writeFile(file, `ann:{SHA}${createHash('sha1').update('s:crèt').digest('base64')}\n`)
   const authenticator = await createAuthenticator({ file })
 
   expect(await authenticator.authenticate(basic('ann', 's:crèt'))).toEqual({ ok: true, user: 'ann' })
