@@ -1,7 +1,7 @@
 import { createHmac, randomBytes } from 'node:crypto'
+import { readFile } from 'node:fs/promises'
 import { fileError, HtgateError } from '../errors.js'
 import { eachLine, encodedOf } from '../passwd-file/records.js'
-import { read } from '../passwd-file/store.js'
 import { schemeOf } from '../schemes/index.js'
 import { parseCredentials } from './credentials.js'
 
@@ -130,7 +130,7 @@ export async function createAuthenticator(options: AuthenticatorOptions): Promis
 
   async function reload(): Promise<void> {
     try {
-      const bytes = await read(file)
+      const bytes = await readFile(file)
       const users = new Map<string, string>()
       const schemes: Record<string, number> = {}
       eachLine(bytes, (line) => {
