@@ -1,0 +1,34 @@
+// One user more in a file of a million, against Apache's htpasswd.
+import { createHash } from 'node:crypto'
+import { statSync, writeFileSync } from 'node:fs'
+import { HTPASSWD, has, inTemporaryFolder, paired, peakMemory, printTable } from '../support/measure.js'
+
+const USERS = 1_000_000
+
+if (!has('htpasswd')) {
+  console.log("left out: Apache's htpasswd (package apache2-utils) is not here")
+  process.exit(0)
+}
+
+await inTemporaryFolder(() => {
+  writeFileSync('users', records(USERS))
+  const line = ['-bs', 'users', 'newcomer', 'secret']
+  const { a, b, ratio } = paired([...HTPASSWD, ...line], ['htpasswd', ...line], { runs: 7 })
+  const { size } = statSync('users')
+  const peak = peakMemory([...HTPASSWD, ...line])
+  printTable([
+    ['one user into a million', 'ours', "Apache's", 'ratio', 'goal'],
+    ['wall time, ms', a.toFixed(0), b.toFixed(0), ratio.toFixed(2), '1.0'],
+    ['peak memory, files of this size', (peak / size).toFixed(2), '', '', '3.0'],
+  ])
+})
+
+/** Records that look like apr1's; nobody verifies them. */
+function records(count) {
+  const lines = []
+  for (let i = 0; i < count; i++) {
+    const noise = createHash('md5').update(String(i)).digest('hex')
+    lines.push(`user${i}:$apr1$${noise.slice(0, 8)}$${noise.slice(8, 30)}\n`)
+  }
+  return lines.join('')
+}
