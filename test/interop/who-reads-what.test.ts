@@ -1,0 +1,118 @@
+import { appendFileSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, onTestFinished, test } from 'vitest'
+import { createAuthenticator } from '../../src/index.js'
+import { temporaryFolder } from '../support/folder.js'
+import { describeWith } from '../support/peers.js'
+import { basic, statusFor } from '../support/requests.js'
+import { apacheHtpasswd, htpasswd, type Result } from '../support/run.js'
+import { apacheWith, caddyWith, nginxWith } from './servers.js'
+
+// Files made by our htpasswd, opened by the programs that people give them to. The table in docs/interop.md says who
+// reads what; here each of its cells is held against the real program.
+
+// Not ASCII; and the wrong password differs within the 8 bytes that DES crypt looks at.
+const PASSWORD = 'Größe 1'
+const WRONG = 'Grösse 1'
+
+/** What others wrote and our htpasswd only reads. */
+const FOREIGN: Record<string, string> = {
+  '`$2b$`': '$2b$05$2DMsHm.ay1fp5ICrZzN7HOGTfJ0p9CY4YjrKIntp/7LJlugepbaJq',
+  '`$1$`': '$1$saltsalt$m7Ypl9vMp1a67qNc8OBIx/',
+  '`{SSHA}`': '{SSHA}WsxojBExvSYfSuPCrqdA7mZGi81zYWx0',
+  '`{PLAIN}`': `{PLAIN}${PASSWORD}`,
+}
+
+const [columns, ...rows] = readFileSync('docs/interop.md', 'utf8')
+  .split('\n')
+  .filter((line) => line.startsWith('|') && !line.startsWith('|-'))
+  .map((line) =>
+    line
+      .split('|')
+      .map((cell) => cell.trim())
+      .slice(1, -1),
+  ) as [string[], ...string[][]]
+
+/** A file with a user for each row of the table, made by our htpasswd where it can. */
+async function passwordFile(): Promise<string> {
+  const file = join(temporaryFolder(), '.htpasswd')
+  appendFileSync(file, '')
+  for (const [scheme = '', flag = ''] of rows) {
+    const foreign = FOREIGN[scheme]
+    if (foreign !== undefined) appendFileSync(file, `${userOf(scheme)}:${foreign}\n`)
+    else
+      expect((await htpasswd(['-b', flag.replaceAll('`', ''), file, userOf(scheme), PASSWORD])).status).toBe(
+        0,
+      )
+  }
+  return file
+}
+
+const userOf = (scheme: string) => scheme.replaceAll(/[^A-Za-z0-9]/g, '')
+
+type LetsIn = (user: string, password: string) => Promise<boolean>
+
+/** Holds the column of `program` against what it does, with the right password and with a wrong one. */
+async function expectColumn(program: string, letsIn: LetsIn): Promise<void> {
+  const index = columns.findIndex((name) => name.startsWith(program))
+  const expected: Record<string, string> = {}
+  const seen: Record<string, string> = {}
+  for (const [scheme = '', ...cells] of rows) {
+    expected[scheme] = cells[index - 1] ?? 'no such column'
+    seen[scheme] = (await letsIn(userOf(scheme), PASSWORD)) ? 'yes' : 'no'
+    if (await letsIn(userOf(scheme), WRONG)) seen[scheme] = 'lets a wrong password in'
+  }
+  expect(seen).toEqual(expected)
+}
+
+const verifies =
+  (command: (args: string[]) => Promise<Result>, file: string): LetsIn =>
+  async (user, password) =>
+    (await command(['-vb', file, user, password])).status === 0
+
+test('our htpasswd -v', async () => {
+  await expectColumn('`htpasswd -v`', verifies(htpasswd, await passwordFile()))
+})
+
+test('htgate', async () => {
+  const authenticator = await createAuthenticator({ file: await passwordFile() })
+  onTestFinished(() => authenticator.close())
+  await expectColumn('htgate', async (user, password) => {
+    return (await authenticator.authenticate(basic(user, password))).ok
+  })
+})
+
+describeWith(['htpasswd'], 'Apache’s htpasswd', () => {
+  test('-v', async () => {
+    await expectColumn('Apache’s `htpasswd -v`', verifies(apacheHtpasswd, await passwordFile()))
+  })
+})
+
+describeWith(['apache2'], 'Apache httpd', () => {
+  test('AuthUserFile', async () => {
+    const { url } = await apacheWith(await passwordFile())
+    await expectColumn('Apache httpd', async (user, password) => {
+      return (await statusFor(`${url}/in`, user, password)) === 200
+    })
+  })
+})
+
+describeWith(['nginx'], 'nginx', () => {
+  test('auth_basic_user_file', async () => {
+    const { url } = await nginxWith(await passwordFile())
+    await expectColumn('nginx', async (user, password) => {
+      return (await statusFor(`${url}/in`, user, password)) === 200
+    })
+  })
+})
+
+describeWith(['caddy'], 'Caddy', () => {
+  test('basicauth', async () => {
+    const records = readFileSync(await passwordFile(), 'utf8')
+    await expectColumn('Caddy', async (user, password) => {
+      const hash = new RegExp(`^${user}:(.*)$`, 'm').exec(records)?.[1] as string
+      const caddy = await caddyWith(user, hash).catch(() => undefined)
+      return caddy !== undefined && (await statusFor(`${caddy.url}/in`, user, password)) === 200
+    })
+  })
+})

@@ -1,0 +1,114 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { connect, createServer } from 'node:net'
+import { setTimeout as delay } from 'node:timers/promises'
+
+// Real servers, each on a free port of 127.0.0.1, ended with all that they started.
+
+export interface Server {
+  readonly port: number
+  /** `http://127.0.0.1:PORT`. */
+  readonly url: string
+  readonly process: ChildProcess
+  /** All that it has written so far, to either stream. */
+  output(): string
+  /** Ends it (SIGTERM, and SIGKILL when that takes over 10 seconds) and waits until it is gone. */
+  stop(): Promise<void>
+}
+
+export interface ServerOptions {
+  readonly port: number
+  readonly cwd?: string
+  /** Added to this process's own. */
+  readonly env?: Record<string, string>
+  /** How long it may take until it accepts connections, in milliseconds. Default 30,000. */
+  readonly patience?: number
+}
+
+const running = new Set<ChildProcess>()
+process.on('exit', () => {
+  for (const child of running) signal(child, 'SIGKILL')
+})
+
+/**
+ * Starts a server and waits until it accepts connections.
+ * @throws Error with its output when it ends first, or does not within its time
+ */
+export async function startServer(
+  command: string,
+  args: readonly string[],
+  { port, cwd, env, patience = 30_000 }: ServerOptions,
+): Promise<Server> {
+  const child = spawn(command, args, {
+    cwd,
+    env: { ...process.env, ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+    // A process group of its own, so that its workers end with it.
+    detached: true,
+  })
+  running.add(child)
+  let output = ''
+  child.stdout?.on('data', (chunk: Buffer) => (output += chunk))
+  child.stderr?.on('data', (chunk: Buffer) => (output += chunk))
+  let ended: string | undefined
+  child.on('error', (error) => (ended = error.message))
+  child.on('exit', (status, by) => (ended = `exit ${status ?? by}`))
+
+  const stop = () => end(child)
+  const deadline = Date.now() + patience
+  while (!(await accepts(port))) {
+    if (ended === undefined && Date.now() < deadline) {
+      await delay(20)
+      continue
+    }
+    await stop()
+    throw new Error(`${command} does not serve port ${port} (${ended ?? 'in time'}):\n${output}`)
+  }
+  return { port, url: `http://127.0.0.1:${port}`, process: child, output: () => output, stop }
+}
+
+async function end(child: ChildProcess): Promise<void> {
+  if (child.exitCode === null && child.signalCode === null && child.pid !== undefined) {
+    const exited = once(child, 'exit')
+    signal(child, 'SIGTERM')
+    const killer = setTimeout(() => signal(child, 'SIGKILL'), 10_000)
+    await exited
+    clearTimeout(killer)
+  }
+  signal(child, 'SIGKILL')
+  running.delete(child)
+}
+
+/** To the whole group; a group that is gone already is as it should be. */
+function signal(child: ChildProcess, name: NodeJS.Signals): void {
+  try {
+    if (child.pid !== undefined) process.kill(-child.pid, name)
+  } catch {}
+}
+
+function accepts(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(port, '127.0.0.1')
+    socket.on('connect', () => resolve(true)).on('error', () => resolve(false))
+    socket.on('close', () => socket.destroy()).on('connect', () => socket.destroy())
+  })
+}
+
+/**
+ * A port that nobody listens on. It lies below the range from which the system takes ports for outgoing connections,
+ * so none of these can take it in the meantime.
+ */
+export async function freePort(): Promise<number> {
+  for (;;) {
+    const port = 20_000 + Math.floor(Math.random() * 12_000)
+    const probe = createServer()
+    const free = await new Promise<boolean>((resolve) => {
+      probe.on('error', () => resolve(false))
+      probe.listen(port, '127.0.0.1', () => resolve(true))
+    })
+    if (!free) continue
+    probe.close()
+    await once(probe, 'close')
+    return port
+  }
+}
