@@ -45,9 +45,9 @@ const WORDS: Partial<Record<ErrorCode, string>> = {
   ERR_FILE_TYPE: 'is not a file',
 }
 
-/** What a failed use of the password file at `path` is to a user of the library. `verb`: `read`, `update`. */
-export function fileError(path: string, verb: 'read' | 'update', error: unknown): unknown {
-  if (!(error instanceof Error) || error instanceof HtgateError) return error
+/** What a failed use of the password file at `path` is to a user of the library. */
+export function fileError(path: string, verb: 'read' | 'update', error: Error): Error {
+  if (error instanceof HtgateError) return error
   const { code, message } = error as NodeJS.ErrnoException
   if (error.name === 'LockedError') {
     return new HtgateError('ERR_FILE_LOCKED', `cannot ${verb} ${path}: ${message}`, { cause: error })

@@ -1,9 +1,11 @@
-import { createHmac, randomBytes } from 'node:crypto'
-import { readFile } from 'node:fs/promises'
 import { fileError, HtgateError } from '../errors.js'
-import { eachLine, encodedOf } from '../passwd-file/records.js'
-import { schemeOf } from '../schemes/index.js'
-import { parseCredentials } from './credentials.js'
+import { type Credentials, parseCredentials } from './credentials.js'
+import { type AuthEvent, eventsOf, unreadable, workerDied } from './events.js'
+import { type Failure, HashWorkers } from './hash-workers.js'
+import { type AuthenticatorOptions, type Settings, settingsOf } from './options.js'
+import { isUsable, UsersTable } from './users-table.js'
+import { VerifiedCache, type VerifiedKey } from './verified-cache.js'
+import { Watcher } from './watcher.js'
 
 /** Why a request is not let in. */
 export type Reason =
@@ -25,30 +27,6 @@ export type Verdict =
 
 /** The values of a request's `Authorization` headers: `request.headersDistinct.authorization`. */
 export type Authorization = string | readonly string[] | undefined
-
-/** What an operator may want to know. `message` is for a log as it stands: one line, no secrets. */
-export type AuthEvent =
-  /** The file was read; `users` may log in from now on, with so many records of each scheme. */
-  | (EventBase & {
-      readonly type: 'loaded'
-      readonly users: number
-      readonly schemes: Readonly<Record<string, number>>
-    })
-  /** The file is missing or cannot be read: nobody gets in. */
-  | (EventBase & { readonly type: 'unreadable'; readonly error: unknown })
-  /** Lines that are no records are passed over; the first ten are named. */
-  | (EventBase & {
-      readonly type: 'lines-skipped'
-      readonly lines: readonly number[]
-      readonly count: number
-    })
-  /** A hash worker ended unexpectedly and is replaced. */
-  | (EventBase & { readonly type: 'worker-died'; readonly error: unknown })
-
-interface EventBase {
-  readonly level: 'info' | 'warn' | 'error'
-  readonly message: string
-}
 
 /** What happened since the start; and, the last three, what is the case now. */
 export interface Counters {
@@ -73,28 +51,11 @@ export interface Counters {
   readonly cached: number
 }
 
-export interface AuthenticatorOptions {
-  /** Path of the password file. It need not exist yet; until it does nobody gets in. */
-  file: string
-  /** What a browser shows when it asks. ASCII. Default `Restricted`. */
-  realm?: string
-  /** Threads that hash. Default: one for each processor. */
-  workers?: number
-  /** Passwords that may wait for a worker; beyond that the answer is `busy`. Default: 32 for each worker. */
-  queue?: number
-  /** Passwords remembered, the least recently used forgotten first. 0 remembers none. Default 10,000. */
-  cacheSize?: number
-  /** How long one is remembered, in milliseconds. Default an hour. */
-  cacheTtl?: number
-  /** Told of what an operator may want to know. Default: nobody is. */
-  onEvent?: (event: AuthEvent) => void
-}
-
 export interface Authenticator {
   readonly realm: string
   /**
-   * Who sent the request. At once, not as a promise, when no hash is needed: a password that is remembered, no or
-   * unreadable credentials, a full queue. Never rejects.
+   * Who sent the request. Not a promise where no hash is needed: a password that is remembered, or no credentials that
+   * can be read. Never rejects.
    *
    * `client`, an address for one, is whose turn it is: where passwords wait for a worker, they take turns by client and
    * claimed user, so that a flood of guesses holds up nobody else.
@@ -113,107 +74,169 @@ export interface Authenticator {
 }
 
 /**
- * Answers who sent a request, by a password file that it watches.
+ * Answers who sent a request, by a password file that it watches: a change counts within a second.
  * Resolves when the file has been read, or found unreadable: `onEvent` is told which.
  * @throws HtgateError ERR_OPTION
  */
 export async function createAuthenticator(options: AuthenticatorOptions): Promise<Authenticator> {
-  const { file, realm = 'Restricted', onEvent = () => {} } = options
-  const counters = {
-    ...{ hits: 0, misses: 0, noCredentials: 0, malformed: 0, denied: 0, busy: 0, unavailable: 0 },
-    ...{ hashes: 0, reloads: 0 },
-  }
-  const key = randomBytes(32)
-  const verified = new Set<string>()
-  let table: Map<string, string> | undefined
-  let closed = false
+  const authenticator = new FileAuthenticator(settingsOf(options))
+  await authenticator.start()
+  return authenticator
+}
 
-  async function reload(): Promise<void> {
-    try {
-      const bytes = await readFile(file)
-      const users = new Map<string, string>()
-      const schemes: Record<string, number> = {}
-      eachLine(bytes, (line) => {
-        if ('malformed' in line) return true
-        const user = bytes.toString('latin1', line.userStart, line.colon)
-        const encoded = encodedOf(bytes, line)
-        if (!users.has(user)) users.set(user, encoded)
-        const scheme = schemeOf(encoded)?.name ?? 'unknown'
-        schemes[scheme] = (schemes[scheme] ?? 0) + 1
-        return true
-      })
-      table = users
-      counters.reloads++
-      onEvent({
-        level: 'info',
-        type: 'loaded',
-        message: `${file}: ${users.size} users`,
-        users: users.size,
-        schemes,
-      })
-    } catch (thrown) {
-      table = undefined
-      const error = fileError(file, 'read', thrown)
-      onEvent({
-        level: 'error',
-        type: 'unreadable',
-        message: `${(error as Error).message}: nobody can log in`,
-        error,
-      })
-      throw error
+/** Credentials that nothing is known of without a hash. */
+interface Claim {
+  readonly credentials: Credentials
+  readonly name: string
+  /** The claimed user's stored hash, if there is one. */
+  readonly encoded: string | undefined
+  readonly key: VerifiedKey
+}
+
+class FileAuthenticator implements Authenticator {
+  readonly realm: string
+  readonly #file: string
+  readonly #onEvent: (event: AuthEvent) => void
+  readonly #watcher: Watcher
+  readonly #cache: VerifiedCache
+  readonly #workers: HashWorkers
+  /** Undefined while the file cannot be read: nobody gets in then. */
+  #users: UsersTable | undefined
+  #closed = false
+  /** What is being hashed, for others that ask the same meanwhile. */
+  readonly #underWay = new Map<VerifiedKey, Promise<boolean | Failure>>()
+  readonly #counts = {
+    hits: 0,
+    misses: 0,
+    noCredentials: 0,
+    malformed: 0,
+    denied: 0,
+    busy: 0,
+    unavailable: 0,
+    hashes: 0,
+    reloads: 0,
+  }
+
+  constructor({ file, realm, workers, queue, cacheSize, cacheTtl, onEvent }: Settings) {
+    this.realm = realm
+    this.#file = file
+    this.#onEvent = onEvent
+    this.#cache = new VerifiedCache(cacheSize, cacheTtl)
+    this.#workers = new HashWorkers({ workers, queue, onDied: (error) => this.#tell(workerDied(error)) })
+    this.#watcher = new Watcher(file, {
+      content: (bytes) => this.#use(bytes),
+      unreadable: (error) => this.#shut(error),
+    })
+  }
+
+  start(): Promise<void> {
+    return this.#watcher.start()
+  }
+
+  authenticate(authorization: Authorization, client = ''): Verdict | Promise<Verdict> {
+    const known = this.#look(authorization)
+    return 'key' in known ? this.#decide(known, client) : known
+  }
+
+  remembered(authorization: Authorization): Verdict | undefined {
+    const known = this.#look(authorization)
+    return 'key' in known ? undefined : known
+  }
+
+  async reload(): Promise<void> {
+    if (this.#closed) throw new HtgateError('ERR_CLOSED', 'the authenticator is closed')
+    await this.#watcher.read().catch((error) => {
+      throw fileError(this.#file, 'read', error)
+    })
+  }
+
+  counters(): Counters {
+    return {
+      ...this.#counts,
+      users: this.#users?.size ?? 0,
+      queued: this.#workers.waiting,
+      cached: this.#cache.size,
     }
   }
 
-  const refuse = (reason: Reason, user?: string): Verdict => {
-    counters[reason === 'no-credentials' ? 'noCredentials' : reason]++
+  async close(): Promise<void> {
+    this.#closed = true
+    this.#users = undefined
+    await Promise.all([this.#watcher.close(), this.#workers.close()])
+  }
+
+  async #use(bytes: Buffer): Promise<void> {
+    const users = await UsersTable.build(bytes)
+    if (this.#closed) return
+    this.#users = users
+    this.#counts.reloads++
+    for (const event of eventsOf(this.#file, users)) this.#tell(event)
+  }
+
+  #shut(error: Error): void {
+    this.#users = undefined
+    this.#tell(unreadable(fileError(this.#file, 'read', error)))
+  }
+
+  /** In a turn of its own: a mistake in the callback is not to keep the file from being read. */
+  #tell(event: AuthEvent): void {
+    queueMicrotask(() => this.#onEvent(event))
+  }
+
+  #refuse(reason: Reason, user?: string): Verdict {
+    this.#counts[reason === 'no-credentials' ? 'noCredentials' : reason]++
     return user === undefined ? { ok: false, reason } : { ok: false, reason, user }
   }
 
-  function look(authorization: Authorization): Verdict | (() => Promise<Verdict>) {
+  #look(authorization: Authorization): Verdict | Claim {
     const credentials = parseCredentials(authorization)
-    if (typeof credentials === 'string') return refuse(credentials)
-    const name = credentials.user.toString()
-    if (table === undefined || closed) return refuse('unavailable', name)
-    const encoded = table.get(credentials.user.toString('latin1'))
-    const id = createHmac('sha256', key)
-      .update(`${credentials.user.length}:`)
-      .update(credentials.user)
-      .update(`${credentials.password.length}:`)
-      .update(credentials.password)
-      .update(encoded ?? '')
-      .digest('base64')
-    if (verified.has(id)) {
-      counters.hits++
-      return { ok: true, user: name }
-    }
-    return async () => {
-      counters.misses++
-      counters.hashes++
-      const ok = encoded !== undefined && (await schemeOf(encoded)?.verify(credentials.password, encoded))
-      if (!ok) return refuse('denied', name)
-      verified.add(id)
-      return { ok: true, user: name }
-    }
+    return typeof credentials === 'string' ? this.#refuse(credentials) : this.#recall(credentials)
   }
 
-  await reload().catch((error) => {
-    if (!(error instanceof HtgateError)) throw error
-  })
+  #recall(credentials: Credentials): Verdict | Claim {
+    const name = credentials.user.toString()
+    if (this.#users === undefined) return this.#refuse('unavailable', name)
+    const encoded = this.#users.encodedOf(credentials.user)
+    const key = this.#cache.keyOf(credentials, encoded ?? '')
+    if (encoded === undefined || !this.#cache.has(key)) return { credentials, name, encoded, key }
+    this.#counts.hits++
+    return { ok: true, user: name }
+  }
 
-  return {
-    realm,
-    authenticate(authorization) {
-      const found = look(authorization)
-      return typeof found === 'function' ? found() : found
-    },
-    remembered(authorization) {
-      const found = look(authorization)
-      return typeof found === 'function' ? undefined : found
-    },
-    reload,
-    counters: () => ({ ...counters, users: table?.size ?? 0, queued: 0, cached: verified.size }),
-    async close() {
-      closed = true
-    },
+  async #decide(claim: Claim, client: string): Promise<Verdict> {
+    const { credentials, name, encoded, key } = claim
+    this.#counts.misses++
+    const answer = await this.#verify(claim, client)
+    if (answer === 'busy' || answer === 'unavailable') return this.#refuse(answer, name)
+    if (!answer) return this.#refuse('denied', name)
+    if (this.#users?.encodedOf(credentials.user) !== encoded) {
+      // The record was changed meanwhile.
+      const known = this.#recall(credentials)
+      return 'key' in known ? this.#decide(known, client) : known
+    }
+    this.#cache.add(key)
+    return { ok: true, user: name }
+  }
+
+  /** Whether the password is the user's. Who asks the same at the same time shares the hash. */
+  #verify(claim: Claim, client: string): Promise<boolean | Failure> {
+    let answer = this.#underWay.get(claim.key)
+    if (answer === undefined) {
+      answer = this.#hash(claim, client).finally(() => this.#underWay.delete(claim.key))
+      this.#underWay.set(claim.key, answer)
+    }
+    return answer
+  }
+
+  /** An unknown user takes as long as a wrong password: somebody else's hash is computed, and not looked at. */
+  async #hash({ credentials, name, encoded }: Claim, client: string): Promise<boolean | Failure> {
+    const isOwn = encoded !== undefined && isUsable(encoded)
+    const stored = isOwn ? encoded : this.#users?.decoyFor(credentials.user)
+    if (stored === undefined) return false // Nobody has a hash: there is nothing to hide.
+    const password = Uint8Array.from(credentials.password)
+    const answer = await this.#workers.verify({ password, encoded: stored }, { client, user: name })
+    if (typeof answer === 'string') return answer
+    this.#counts.hashes++
+    return answer && isOwn
   }
 }

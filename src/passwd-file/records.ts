@@ -29,12 +29,27 @@ export interface Malformed extends Line {
 const isSpace = (byte: number | undefined): boolean =>
   byte === 0x20 || (byte !== undefined && byte >= 9 && byte <= 13)
 
+/** Where a line starts, and its number. */
+export interface Position {
+  readonly start: number
+  readonly number: number
+}
+
+const TOP: Position = { start: 0, number: 1 }
+
 /**
- * Calls `visit` with each record and each malformed line from the top, until it answers false.
+ * Calls `visit` with each record and each malformed line, until it answers false, for the lines that start at `from` or
+ * later and before `until`. Answers where to go on.
  * A callback, not an iterator: a file may have a million lines.
  */
-export function eachLine(bytes: Buffer, visit: (line: RecordLine | Malformed) => boolean): void {
-  for (let start = 0, number = 1; start < bytes.length; number++) {
+export function eachLine(
+  bytes: Buffer,
+  visit: (line: RecordLine | Malformed) => boolean,
+  from = TOP,
+  until = bytes.length,
+): Position {
+  let { start, number } = from
+  for (; start < until; number++) {
     const newline = bytes.indexOf(NEWLINE, start)
     const end = newline === -1 ? bytes.length : newline + 1
 
@@ -46,10 +61,11 @@ export function eachLine(bytes: Buffer, visit: (line: RecordLine | Malformed) =>
       const goOn = visit(
         colon < end ? { start, end, number, userStart, colon } : { start, end, number, malformed: true },
       )
-      if (!goOn) return
+      if (!goOn) return { start: end, number: number + 1 }
     }
     start = end
   }
+  return { start, number }
 }
 
 export function isRecordOf(bytes: Buffer, line: RecordLine, user: Buffer): boolean {

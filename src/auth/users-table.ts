@@ -1,0 +1,198 @@
+import { randomBytes } from 'node:crypto'
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import { eachLine, encodedOf, type RecordLine } from '../passwd-file/records.js'
+import { schemeOf } from '../schemes/index.js'
+
+// The users of a password file, for look-ups that do not slow down as users are added. A Map of a million strings takes
+// several times the file's size; this keeps the file's bytes as they are and, in a hash table with open addressing, where
+// each user's record starts.
+
+const COLON = 0x3a
+/** How long the event loop may be kept, and how many bytes or records are handled between looks at the clock. */
+const SLICE_MS = 8
+const STEP_BYTES = 64 * 1024
+const STEP_RECORDS = 1024
+const LINES_NAMED = 10
+
+/** Lines that something is the matter with. */
+export interface Lines {
+  readonly count: number
+  /** The numbers of the first ten. */
+  readonly first: readonly number[]
+}
+
+export class UsersTable {
+  /** Where the records of users start, in the order of the file; then in the order of the hash table, 0 for none. */
+  readonly #bytes: Buffer
+  readonly #slots: Uint32Array
+  readonly #seed: number
+
+  private constructor(
+    bytes: Buffer,
+    slots: Uint32Array,
+    seed: number,
+    readonly size: number,
+    /** How many records there are of each scheme; of none that is known here: `unknown`. */
+    readonly schemes: Readonly<Record<string, number>>,
+    /** Lines that are no records. */
+    readonly skipped: Lines,
+    /** Records that no password fits: bare plaintext, or a hash that no scheme here can read. */
+    readonly unusable: Lines,
+  ) {
+    this.#bytes = bytes
+    this.#slots = slots
+    this.#seed = seed
+  }
+
+  /**
+   * Reads `bytes`, which must not change afterwards, without keeping the event loop. Of several records of one user the
+   * first counts, as in nginx and httpd.
+   */
+  static async build(bytes: Buffer): Promise<UsersTable> {
+    const seed = randomBytes(4).readUInt32LE()
+    const slice = new Slices()
+    const schemes: Record<string, number> = {}
+    const skipped = new LineList()
+    const unusable = new LineList()
+    const starts = new Numbers()
+    const hashes = new Numbers()
+
+    const visit = (line: RecordLine) => {
+      starts.push(line.userStart)
+      hashes.push(hashOf(bytes, line.userStart, line.colon, seed))
+      const encoded = encodedOf(bytes, line)
+      const scheme = schemeOf(encoded)
+      const name = scheme?.name ?? 'unknown'
+      schemes[name] = (schemes[name] ?? 0) + 1
+      if (!scheme?.wellFormed(encoded)) unusable.add(line.number)
+    }
+    for (let position = { start: 0, number: 1 }; position.start < bytes.length; await slice.end()) {
+      position = eachLine(
+        bytes,
+        (line) => {
+          if ('malformed' in line || line.colon === line.userStart) skipped.add(line.number)
+          else visit(line)
+          return true
+        },
+        position,
+        Math.min(position.start + STEP_BYTES, bytes.length),
+      )
+    }
+
+    const slots = new Uint32Array(2 ** Math.ceil(Math.log2(2 * starts.length + 1)))
+    let size = 0
+    for (let record = 0; record < starts.length; record++) {
+      if (record % STEP_RECORDS === 0) await slice.end()
+      if (insert(bytes, slots, starts.at(record), hashes.at(record))) size++
+    }
+    return new UsersTable(bytes, slots, seed, size, schemes, skipped, unusable)
+  }
+
+  /** The stored hash of `user`. */
+  encodedOf(user: Buffer): string | undefined {
+    const mask = this.#slots.length - 1
+    for (let slot = hashOf(user, 0, user.length, this.#seed) & mask; ; slot = (slot + 1) & mask) {
+      const start = this.#slots[slot] as number
+      if (start === 0) return undefined
+      if (isUserAt(this.#bytes, start - 1, user)) return this.#encodedAt(start - 1)
+    }
+  }
+
+  /**
+   * The stored hash of somebody else, to spend on `user`, who has none, the time that a wrong password costs. One name
+   * gets always the same, and names in their entirety get each scheme and cost as often as the file has it: a stand-in
+   * of one scheme would give away all users who have another.
+   */
+  decoyFor(user: Buffer): string | undefined {
+    const mask = this.#slots.length - 1
+    const first = hashOf(user, 0, user.length, this.#seed)
+    for (let step = 0; step <= mask; step++) {
+      const start = this.#slots[(first + step) & mask] as number
+      if (start === 0) continue
+      const encoded = this.#encodedAt(start - 1)
+      if (isUsable(encoded)) return encoded
+    }
+    return undefined
+  }
+
+  #encodedAt(userStart: number): string {
+    const colon = this.#bytes.indexOf(COLON, userStart)
+    const newline = this.#bytes.indexOf(0x0a, colon)
+    const end = newline === -1 ? this.#bytes.length : newline
+    return encodedOf(this.#bytes, { start: userStart, end, number: 0, userStart, colon })
+  }
+}
+
+export function isUsable(encoded: string): boolean {
+  return schemeOf(encoded)?.wellFormed(encoded) === true
+}
+
+/** False if the user is in the table already. */
+function insert(bytes: Buffer, slots: Uint32Array, start: number, hash: number): boolean {
+  const mask = slots.length - 1
+  let slot = hash & mask
+  for (; slots[slot] !== 0; slot = (slot + 1) & mask) {
+    if (isSameUser(bytes, (slots[slot] as number) - 1, start)) return false
+  }
+  slots[slot] = start + 1
+  return true
+}
+
+function isUserAt(bytes: Buffer, start: number, user: Buffer): boolean {
+  if (bytes[start + user.length] !== COLON) return false
+  for (let i = 0; i < user.length; i++) if (bytes[start + i] !== user[i]) return false
+  return true
+}
+
+function isSameUser(bytes: Buffer, a: number, b: number): boolean {
+  for (let i = 0; bytes[a + i] === bytes[b + i]; i++) if (bytes[a + i] === COLON) return true
+  return false
+}
+
+/** FNV-1a, and the last step of MurmurHash3, which spreads it over all bits. The seed is a secret of this table's. */
+function hashOf(bytes: Buffer, start: number, end: number, seed: number): number {
+  let hash = 0x811c9dc5 ^ seed
+  for (let i = start; i < end; i++) hash = Math.imul(hash ^ (bytes[i] as number), 0x01000193)
+  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b)
+  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35)
+  return (hash ^ (hash >>> 16)) >>> 0
+}
+
+/** A growing list of 32-bit numbers, four bytes each. */
+class Numbers {
+  length = 0
+  #numbers = new Uint32Array(1024)
+
+  push(number: number): void {
+    if (this.length === this.#numbers.length) {
+      const grown = new Uint32Array(2 * this.length)
+      grown.set(this.#numbers)
+      this.#numbers = grown
+    }
+    this.#numbers[this.length++] = number
+  }
+
+  at(index: number): number {
+    return this.#numbers[index] as number
+  }
+}
+
+class LineList implements Lines {
+  count = 0
+  readonly first: number[] = []
+
+  add(number: number): void {
+    if (this.count++ < LINES_NAMED) this.first.push(number)
+  }
+}
+
+/** Work in slices, between which others have their turn. */
+class Slices {
+  #start = performance.now()
+
+  async end(): Promise<void> {
+    if (performance.now() - this.#start < SLICE_MS) return
+    await nextTurn()
+    this.#start = performance.now()
+  }
+}

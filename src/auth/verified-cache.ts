@@ -1,0 +1,60 @@
+import { createHmac, createSecretKey, randomBytes } from 'node:crypto'
+import type { Credentials } from './credentials.js'
+
+/** Stands for a user, a password and a stored hash; tells nothing about them outside this process. */
+export type VerifiedKey = string
+
+/**
+ * Remembers which passwords were found right, so that each is hashed once and not with every request.
+ *
+ * No password is kept, nor anything that one could be guessed from after the process is gone: keys are HMACs under a
+ * random key of this process. The stored hash is part of them; with a record that is changed or deleted they are never
+ * asked for again, so there is nothing to invalidate.
+ */
+export class VerifiedCache {
+  readonly #secret = createSecretKey(randomBytes(32))
+  /** When each is to be forgotten. In the order of use, the latest last. */
+  readonly #expiry = new Map<VerifiedKey, number>()
+  readonly #size: number
+  readonly #ttl: number
+
+  /** @param ttl in milliseconds */
+  constructor(size: number, ttl: number) {
+    this.#size = size
+    this.#ttl = ttl
+  }
+
+  get size(): number {
+    return this.#expiry.size
+  }
+
+  /** Lengths come first, so that no two triples are written the same way. */
+  keyOf({ user, password }: Credentials, encoded: string): VerifiedKey {
+    return createHmac('sha256', this.#secret)
+      .update(`${user.length} ${password.length} `)
+      .update(user)
+      .update(password)
+      .update(encoded, 'latin1')
+      .digest('base64')
+  }
+
+  has(key: VerifiedKey): boolean {
+    const expiry = this.#expiry.get(key)
+    if (expiry === undefined) return false
+    this.#expiry.delete(key)
+    if (expiry <= performance.now()) return false
+    this.#expiry.set(key, expiry)
+    return true
+  }
+
+  add(key: VerifiedKey): void {
+    if (this.#size === 0) return
+    this.#expiry.delete(key)
+    this.#expiry.set(key, performance.now() + this.#ttl)
+    if (this.#expiry.size <= this.#size) return
+    for (const oldest of this.#expiry.keys()) {
+      this.#expiry.delete(oldest)
+      return
+    }
+  }
+}
