@@ -1,0 +1,47 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Duplex } from 'node:stream'
+import type { Client, Peer } from './client.js'
+import type { RequestHead } from './head.js'
+import { type Reply, send } from './replies.js'
+
+/** One request and its response, and what the log says about them. */
+export class Exchange {
+  readonly started = performance.now()
+  user: string | undefined
+  /** Bytes of the body that went to the client. */
+  bytes = 0
+  /** Undefined until there is a response. */
+  status: number | undefined
+  /** Set once the connection is to become a tunnel, as WebSocket has it. */
+  tunnel: Duplex | undefined
+
+  constructor(
+    readonly request: IncomingMessage,
+    readonly response: ServerResponse,
+    readonly head: RequestHead,
+    readonly peer: Peer,
+    readonly client: Client,
+  ) {}
+
+  get method(): string {
+    return this.request.method as string
+  }
+
+  /** Path and query, as they came. */
+  get target(): string {
+    return this.request.url as string
+  }
+
+  reply(reply: Reply): void {
+    if (this.response.headersSent || this.response.destroyed) return
+    this.status = reply.status
+    const { head, request, response } = this
+    const unread = head.hasBody && !request.complete
+    this.bytes = send(reply, head.accept, unread, head.expect !== undefined, request, response)
+  }
+
+  /** Ends it so that the client sees that something is missing. */
+  breakOff(): void {
+    this.response.destroy()
+  }
+}

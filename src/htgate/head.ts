@@ -1,0 +1,135 @@
+// The head of a request and of a response: what the gate reads from it, and what it hands on. Headers stay as they came,
+// a flat list of names and values, so that their order, their case and repeated ones survive.
+
+/** RFC 9110, section 7.6.1: for the next hop alone; also what a sender names in `Connection`. */
+const HOP_BY_HOP = new Set([
+  'connection',
+  'keep-alive',
+  'proxy-authenticate',
+  'proxy-authorization',
+  'proxy-connection',
+  'te',
+  'transfer-encoding',
+  'upgrade',
+])
+
+/** What an upstream believes about who asks; CGI and WSGI read underscores as hyphens. */
+const IDENTITY = new Set(['x-forwarded-user', 'x-remote-user', 'remote-user', 'x-real-ip'])
+
+/** What `Connection` cannot take out of a request: without it the message would mean another one. */
+const ESSENTIAL = new Set(['host', 'content-length', 'content-type'])
+
+/** A request's head, read once. */
+export class RequestHead {
+  /** What goes on to the upstream as it came. Without `Host`. */
+  readonly endToEnd: string[] = []
+  host: string | undefined
+  authorization: string | string[] | undefined
+  contentLength: string | undefined
+  transferEncoding: string | undefined
+  upgrade: string | undefined
+  expect: string | undefined
+  accept = ''
+  acceptsTrailers = false
+  forwardedFor: string | undefined
+  forwardedProto: string | undefined
+  forwardedHost: string | undefined
+  /** Why this request cannot be handed on safely. */
+  invalid: 'host' | 'transfer-encoding' | undefined
+
+  /** @param raw `request.rawHeaders` */
+  constructor(raw: readonly string[]) {
+    let connection = ''
+    for (let i = 0; i < raw.length; i += 2) {
+      const name = raw[i] as string
+      const value = raw[i + 1] as string
+      let lower = name.toLowerCase()
+      if (lower.includes('_')) lower = lower.replaceAll('_', '-')
+      switch (lower) {
+        case 'host':
+          if (this.host !== undefined) this.invalid = 'host'
+          this.host = value
+          break
+        case 'authorization':
+          if (lower.length === name.length) this.authorization = and(this.authorization, value)
+          break
+        case 'connection':
+          connection = join(connection, value)
+          break
+        case 'transfer-encoding':
+          if (this.transferEncoding !== undefined || value.toLowerCase() !== 'chunked') {
+            this.invalid = 'transfer-encoding'
+          }
+          this.transferEncoding = value
+          break
+        case 'upgrade':
+          this.upgrade = value
+          break
+        case 'expect':
+          this.expect = value
+          break
+        case 'te':
+          if (/\btrailers\b/i.test(value)) this.acceptsTrailers = true
+          break
+        case 'x-forwarded-for':
+          this.forwardedFor = join(this.forwardedFor, value)
+          break
+        case 'x-forwarded-proto':
+          this.forwardedProto = value
+          break
+        case 'x-forwarded-host':
+          this.forwardedHost = value
+          break
+        case 'content-length':
+          this.contentLength = value
+          this.endToEnd.push(name, value)
+          break
+        case 'accept':
+          this.accept = value
+          this.endToEnd.push(name, value)
+          break
+        default:
+          if (!HOP_BY_HOP.has(lower) && !IDENTITY.has(lower)) this.endToEnd.push(name, value)
+      }
+    }
+    removeNamed(this.endToEnd, connection)
+  }
+
+  get hasBody(): boolean {
+    return (
+      this.transferEncoding !== undefined || (this.contentLength !== undefined && this.contentLength !== '0')
+    )
+  }
+}
+
+/** What of a response's headers goes on to the client. */
+export function responseHeaders(raw: readonly Buffer[]): string[] {
+  const headers: string[] = []
+  let connection = ''
+  for (let i = 0; i < raw.length; i += 2) {
+    const name = (raw[i] as Buffer).toString('latin1')
+    const value = (raw[i + 1] as Buffer).toString('latin1')
+    const lower = name.toLowerCase()
+    if (lower === 'connection') connection = join(connection, value)
+    else if (!HOP_BY_HOP.has(lower)) headers.push(name, value)
+  }
+  removeNamed(headers, connection)
+  return headers
+}
+
+function removeNamed(headers: string[], connection: string): void {
+  if (connection === '' || /^(?:keep-alive|close|upgrade)$/i.test(connection)) return
+  const named = new Set(connection.toLowerCase().split(/[\s,]+/))
+  for (let i = headers.length - 2; i >= 0; i -= 2) {
+    const lower = (headers[i] as string).toLowerCase()
+    if (named.has(lower) && !ESSENTIAL.has(lower)) headers.splice(i, 2)
+  }
+}
+
+const join = (list: string | undefined, value: string): string => (list ? `${list}, ${value}` : value)
+
+const and = (values: string | string[] | undefined, value: string): string | string[] =>
+  values === undefined ? value : [values, value].flat()
+
+/** A user's name for a header: Node writes headers as latin1, and so the name's UTF-8 bytes go out as they are. */
+export const headerText = (user: string): string => Buffer.from(user).toString('latin1')

@@ -1,0 +1,136 @@
+import { write } from 'node:fs'
+import type { Exchange } from './exchange.js'
+
+// Lines on standard output. They are collected and written together, and never awaited: a reader that is slow, or stuck,
+// holds up no request. What does not fit is dropped, and counted.
+
+export const FORMATS = ['json', 'text', 'off'] as const
+export type LogFormat = (typeof FORMATS)[number]
+
+/** Milliseconds that a line may wait. */
+const DELAY = 50
+/** Characters that may wait: lines of about a minute at full speed. */
+const MOST = 16 * 1024 * 1024
+
+export type Level = 'info' | 'warn' | 'error'
+
+export class Log {
+  readonly #format: LogFormat
+  #lines = ''
+  #dropped = 0
+  #timer: NodeJS.Timeout | undefined
+  #writing = false
+
+  constructor(format: LogFormat) {
+    this.#format = format
+  }
+
+  get off(): boolean {
+    return this.#format === 'off'
+  }
+
+  /** What an operator should know; `fields` are strings and numbers, and no secrets. */
+  event(level: Level, message: string, fields: Readonly<Record<string, string | number>> = {}): void {
+    if (this.#format === 'off') return
+    const time = new Date().toISOString()
+    if (this.#format === 'json') {
+      this.#add(json({ time, level, message, ...fields }))
+    } else {
+      const rest = Object.entries(fields).map(([name, value]) => ` ${name}=${quoted(value)}`)
+      this.#add(`${time} ${level} ${printable(message)}${rest.join('')}`)
+    }
+  }
+
+  /** A request that is over. */
+  access(exchange: Exchange, status: number): void {
+    if (this.#format === 'off') return
+    const { user, client, method, target, bytes, started } = exchange
+    const time = now()
+    const ms = (performance.now() - started).toFixed(1)
+    const query = target.indexOf('?')
+    const path = query === -1 ? target : target.slice(0, query)
+    if (this.#format === 'json') {
+      const name = user === undefined ? 'null' : json(user)
+      this.#add(
+        `{"time":"${time}","level":"info","user":${name},"client":"${client.address}","method":"${method}","path":${json(path)},"status":${status},"bytes":${bytes},"ms":${ms}}`,
+      )
+    } else {
+      const name = user === undefined ? '-' : quoted(user)
+      this.#add(`${time} ${client.address} ${name} ${method} ${quoted(path)} ${status} ${bytes} ${ms}ms`)
+    }
+  }
+
+  #add(line: string): void {
+    if (this.#lines.length > MOST) {
+      this.#dropped++
+      return
+    }
+    this.#lines += `${line}\n`
+    this.#timer ??= setTimeout(() => this.#flush(), DELAY).unref()
+  }
+
+  #flush(): void {
+    this.#timer = undefined
+    if (this.#writing || this.#lines === '') return
+    const bytes = Buffer.from(this.#lines)
+    this.#lines = ''
+    this.#writing = true
+    this.#write(bytes)
+  }
+
+  #write(bytes: Buffer): void {
+    write(1, bytes, (error, written) => {
+      if (error?.code === 'EAGAIN') return void setTimeout(() => this.#write(bytes), DELAY)
+      if (!error && written < bytes.length) return this.#write(bytes.subarray(written))
+      this.#writing = false
+      if (this.#dropped > 0) {
+        const count = this.#dropped
+        this.#dropped = 0
+        this.event('warn', `${count} lines of the log were dropped: standard output is too slow`)
+      }
+      this.#flush()
+      if (!this.#writing) this.#done?.()
+    })
+  }
+
+  #done: (() => void) | undefined
+
+  /** Resolves when everything is written. */
+  async close(): Promise<void> {
+    clearTimeout(this.#timer)
+    this.#flush()
+    if (this.#writing) {
+      await new Promise<void>((resolve) => {
+        this.#done = resolve
+      })
+    }
+  }
+}
+
+let millisecond = 0
+let text = ''
+
+/** The time, to the millisecond, in ISO 8601: the text is made once a millisecond. */
+function now(): string {
+  const time = Date.now()
+  if (time !== millisecond) {
+    millisecond = time
+    text = new Date(time).toISOString()
+  }
+  return text
+}
+
+/** What neither a line of a log nor the terminal of whoever reads it should get: nobody can make up a line. */
+const CONTROL = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g
+
+const escaped = (c: string): string => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`
+
+export const printable = (text: string): string => text.replace(CONTROL, escaped)
+
+/** JSON leaves the upper ones as they are. */
+const json = (value: unknown): string => JSON.stringify(value).replace(CONTROL, escaped)
+
+function quoted(value: string | number): string {
+  const text = printable(String(value))
+  return /[\s"=]/.test(text) || text === '' ? JSON.stringify(text) : text
+}

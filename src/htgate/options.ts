@@ -1,0 +1,228 @@
+import { Command, CommanderError, Option } from 'commander'
+import { VERSION } from '../version.js'
+import { type Address, parseAddress } from './address.js'
+import { TrustedProxies } from './client.js'
+import { FORMATS, type LogFormat } from './log.js'
+import { errors } from './messages.js'
+
+/** Where requests go, taken apart. */
+export interface UpstreamUrl {
+  /** Scheme, host and port. */
+  readonly origin: string
+  /** Comes before every path; empty, or starts with a slash and does not end with one. */
+  readonly prefix: string
+  /** Of a unix socket; the origin is then a name for it only. */
+  readonly socketPath: string | undefined
+}
+
+/** What a command line and the environment ask for. Times are in milliseconds. */
+export interface Settings {
+  readonly file: string
+  readonly realm: string
+  /** Undefined where the gate answers proxies instead: forward-auth. */
+  readonly upstream: UpstreamUrl | undefined
+  readonly upstreamHost: string | undefined
+  readonly upstreamCa: string | undefined
+  readonly upstreamTimeout: number
+  readonly listen: readonly Address[]
+  readonly tlsCert: string | undefined
+  readonly tlsKey: string | undefined
+  readonly trust: TrustedProxies
+  readonly log: LogFormat
+  readonly drainTimeout: number
+}
+
+/** What to print instead of starting. */
+export interface Text {
+  readonly text: string
+}
+
+const EXAMPLES = `
+Each option is also an environment variable: --tls-cert is HTGATE_TLS_CERT. Of one that may be given several times,
+the variable holds all values, separated by spaces. The command line wins.
+
+Signals: SIGTERM and SIGINT stop accepting, finish what has begun and end; a second one ends at once. SIGHUP reads the
+password file and the certificate again.
+
+Examples:
+  htpasswd -cB .htpasswd alice
+  htgate --file .htpasswd --upstream http://127.0.0.1:5000 --listen 127.0.0.1:8080
+  htgate --file .htpasswd --upstream http://127.0.0.1:5000 --listen :443 --tls-cert cert.pem --tls-key key.pem
+  htgate --file .htpasswd --forward-auth --listen 127.0.0.1:9090 --trust-proxy loopback
+`
+
+/**
+ * Reads a command line and the environment.
+ * @throws Exit for one that makes no sense
+ */
+export function parse(args: readonly string[], env: NodeJS.ProcessEnv): Settings | Text {
+  const command = commandLine(env)
+  let text = ''
+  command.configureOutput({
+    writeOut: (part) => {
+      text += part
+    },
+    writeErr() {},
+  })
+  try {
+    command.parse(args, { from: 'user' })
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error
+    if (error.exitCode === 0) return { text }
+    throw errors.option(error.message.replace(/^error: /, ''))
+  }
+  return settings(command.opts())
+}
+
+function commandLine(env: NodeJS.ProcessEnv): Command {
+  const several = (value: string, all: string[] | undefined) => [
+    ...(all ?? []),
+    ...value.split(/[\s,]+/).filter(Boolean),
+  ]
+  const options = [
+    new Option('-f, --file <path>', 'the password file, as htpasswd makes it'),
+    new Option(
+      '-u, --upstream <url>',
+      'the server to guard: http://HOST:PORT, https://…, unix:/PATH; a path in it is put before every request’s',
+    ),
+    new Option(
+      '--forward-auth',
+      'guard no server, but answer proxies that ask: 200 with X-Forwarded-User, or 401 (nginx auth_request, Caddy forward_auth, Traefik ForwardAuth, Envoy ext_authz)',
+    ),
+    new Option(
+      '-l, --listen <address>',
+      'HOST:PORT, :PORT, [IPV6]:PORT or unix:/PATH; may be given several times',
+    ).argParser(several),
+    new Option('--realm <text>', 'what a browser shows when it asks for the password').default(
+      'MLflow Login',
+    ),
+    new Option('--tls-cert <path>', 'certificate chain (PEM), to serve HTTPS'),
+    new Option('--tls-key <path>', 'its private key (PEM)'),
+    new Option('--upstream-host <name>', 'the Host header for the upstream, instead of the client’s'),
+    new Option(
+      '--upstream-ca <path>',
+      'certificates (PEM) to trust for an https upstream, instead of the system’s',
+    ),
+    new Option('--upstream-timeout <seconds>', 'how long the upstream may take to start answering').default(
+      '120',
+    ),
+    new Option(
+      '--trust-proxy <networks>',
+      'whose X-Forwarded-For, -Proto and -Host to believe: addresses, networks, loopback, private; may be given several times',
+    ).argParser(several),
+    new Option('--log <format>', 'lines on standard output').choices(FORMATS).default('json'),
+    new Option('--drain-timeout <seconds>', 'how long SIGTERM waits for what has begun').default('30'),
+  ]
+  const command = new Command('htgate')
+    .description(
+      'Asks for a password (HTTP Basic) in front of a server that has no login of its own, such as MLflow.',
+    )
+    .version(`htgate ${VERSION}`, '--version', 'print the version')
+    .helpOption('--help', 'print this text')
+    .addHelpText('after', EXAMPLES)
+    .exitOverride()
+  for (const option of options) {
+    const name = option.attributeName()
+    const variable = `HTGATE_${option.long?.slice(2).replaceAll('-', '_').toUpperCase()}`
+    command.addOption(option)
+    const value = env[variable]
+    if (value === undefined || value === '') continue
+    if (option.isBoolean()) {
+      if (!/^(?:1|true|yes|0|false|no)$/i.test(value))
+        throw errors.badOption(variable, value, 'true or false')
+      command.setOptionValueWithSource(name, /^[1ty]/i.test(value), 'env')
+    } else {
+      if (option.argChoices && !option.argChoices.includes(value)) {
+        throw errors.badOption(variable, value, `one of ${option.argChoices.join(', ')}`)
+      }
+      command.setOptionValueWithSource(
+        name,
+        option.parseArg ? option.parseArg(value, undefined as never) : value,
+        'env',
+      )
+    }
+  }
+  return command
+}
+
+function settings(given: Record<string, unknown>): Settings {
+  const text = (name: string) => given[name] as string | undefined
+  const file = text('file')
+  if (file === undefined) throw errors.missing('--file', 'which password file?')
+  const url = text('upstream')
+  if (url === undefined && !given.forwardAuth) {
+    throw errors.missing('--upstream', 'which server is to be guarded? (or give --forward-auth)')
+  }
+  if (url !== undefined && given.forwardAuth) throw errors.conflict('--upstream', '--forward-auth')
+  const tlsCert = text('tlsCert')
+  const tlsKey = text('tlsKey')
+  if ((tlsCert === undefined) !== (tlsKey === undefined)) throw errors.onlyTogether('--tls-cert', '--tls-key')
+  const realm = text('realm') as string
+  if (!/^[\x20-\x7e]*$/.test(realm)) throw errors.badOption('--realm', realm, 'ASCII text')
+  const upstreamHost = text('upstreamHost')
+  if (upstreamHost !== undefined && !/^[\x21-\x7e]+$/.test(upstreamHost)) {
+    throw errors.badOption('--upstream-host', upstreamHost, 'a host name')
+  }
+  const upstream = url === undefined ? undefined : parseUpstream(url)
+  const upstreamCa = text('upstreamCa')
+  if (upstreamCa !== undefined && !upstream?.origin.startsWith('https:')) {
+    throw errors.needs('--upstream-ca', 'an https upstream')
+  }
+  return {
+    file,
+    realm,
+    upstream,
+    upstreamHost,
+    upstreamCa,
+    upstreamTimeout: seconds('--upstream-timeout', text('upstreamTimeout')),
+    listen: ((given.listen as string[] | undefined) ?? []).map(listenAddress),
+    tlsCert,
+    tlsKey,
+    trust: trusted((given.trustProxy as string[] | undefined) ?? []),
+    log: given.log as LogFormat,
+    drainTimeout: seconds('--drain-timeout', text('drainTimeout')),
+  }
+}
+
+function parseUpstream(text: string): UpstreamUrl {
+  const bad = () =>
+    errors.badOption(
+      '--upstream',
+      text.replace(/\/\/[^/]*@/, '//…@'),
+      'http://HOST:PORT, https://HOST:PORT or unix:/PATH',
+    )
+  if (text.startsWith('unix:/')) {
+    return { origin: 'http://localhost', prefix: '', socketPath: text.slice('unix:'.length) }
+  }
+  if (!/^https?:\/\//i.test(text) || !URL.canParse(text)) throw bad()
+  const { origin, pathname, search, hash, username, password } = new URL(text)
+  if (search || hash || username || password) throw bad()
+  return { origin, prefix: pathname.replace(/\/+$/, ''), socketPath: undefined }
+}
+
+function listenAddress(text: string): Address {
+  const address = parseAddress(text)
+  if (address === undefined)
+    throw errors.badOption('--listen', text, 'HOST:PORT, :PORT, [IPV6]:PORT or unix:/PATH')
+  return address
+}
+
+function trusted(networks: readonly string[]): TrustedProxies {
+  try {
+    return new TrustedProxies(networks)
+  } catch (error) {
+    throw errors.badOption(
+      '--trust-proxy',
+      (error as Error).message,
+      'an address, a network, loopback or private',
+    )
+  }
+}
+
+/** In milliseconds. */
+function seconds(name: string, text = ''): number {
+  const value = Number(text)
+  if (!/^\d+(?:\.\d+)?$/.test(text) || value > 86_400)
+    throw errors.badOption(name, text, 'a number of seconds, up to a day')
+  return Math.round(value * 1000)
+}

@@ -1,0 +1,170 @@
+import type { Duplex } from 'node:stream'
+import type { Dispatcher } from 'undici'
+import type { Exchange } from './exchange.js'
+import { headerText, responseHeaders } from './head.js'
+import { replies } from './replies.js'
+import { RequestBody } from './request-body.js'
+import { tunnel } from './tunnel.js'
+import type { Upstream } from './upstream.js'
+
+/** What happened at the upstream, for the log. */
+export type Trouble = (exchange: Exchange, error: Error) => void
+
+/** Hands a request that may pass to the upstream, and its response to the client. */
+export function forward(exchange: Exchange, upstream: Upstream, trouble: Trouble): void {
+  new Forwarding(exchange, upstream, trouble).send()
+}
+
+/** Methods that may be sent twice when a connection turns out to be closed (RFC 9110, section 9.2.2). */
+const REPEATABLE = new Set(['GET', 'HEAD', 'OPTIONS'])
+const SILENT = new Set(['UND_ERR_HEADERS_TIMEOUT', 'UND_ERR_CONNECT_TIMEOUT'])
+const CLOSED = new Set(['UND_ERR_SOCKET', 'ECONNRESET', 'EPIPE'])
+
+class Forwarding implements Dispatcher.DispatchHandlers {
+  readonly #headers: string[]
+  #abort: ((error?: Error) => void) | undefined
+  #resume: (() => void) | undefined
+  #gone = false
+  #over = false
+  #tries = 0
+
+  constructor(
+    readonly exchange: Exchange,
+    readonly upstream: Upstream,
+    readonly trouble: Trouble,
+  ) {
+    this.#headers = upstreamHeaders(exchange, upstream)
+    const { response } = exchange
+    response.on('drain', () => this.#resume?.())
+    response.on('close', () => {
+      this.#gone = true
+      if (!this.#over) this.#abort?.()
+    })
+  }
+
+  send(): void {
+    const { exchange, upstream } = this
+    const { head, request } = exchange
+    this.#tries++
+    upstream.pool.dispatch(
+      {
+        path: upstream.prefix + exchange.target,
+        method: exchange.method as Dispatcher.HttpMethod,
+        headers: this.#headers,
+        body: head.hasBody ? new RequestBody(request) : null,
+        ...(exchange.tunnel ? { upgrade: head.upgrade as string } : {}),
+      },
+      this,
+    )
+  }
+
+  onConnect(abort: () => void): void {
+    this.#abort = abort
+    if (this.#gone) abort()
+    else if (this.exchange.head.expect !== undefined) this.exchange.response.writeContinue()
+  }
+
+  onHeaders(status: number, raw: Buffer[], resume: () => void, text: string): boolean {
+    const { exchange } = this
+    const { response } = exchange
+    if (status < 200) {
+      inform(exchange, status, raw)
+      return true
+    }
+    this.#resume = resume
+    exchange.status = status
+    response.writeHead(status, text, responseHeaders(raw))
+    // These have no body, but may have the length of one, which undici would wait for.
+    if (status === 204 || status === 304) this.#end()
+    else process.nextTick(flushHead, exchange)
+    return true
+  }
+
+  onData(chunk: Buffer): boolean {
+    this.exchange.bytes += chunk.length
+    return this.exchange.response.write(chunk)
+  }
+
+  onComplete(lines: string[] | null): void {
+    if (this.#over) return
+    const { response } = this.exchange
+    // The types of undici are mistaken here.
+    const trailers = lines as unknown as Buffer[] | null
+    if (trailers && trailers.length > 0) response.addTrailers(pairs(responseHeaders(trailers)))
+    this.#end()
+  }
+
+  onUpgrade(status: number, raw: Buffer[], socket: Duplex): void {
+    this.#over = true
+    this.exchange.status = status
+    tunnel(this.exchange, raw, socket)
+  }
+
+  onError(error: Error & { code?: string }): void {
+    if (this.#over || this.#gone) return
+    const { exchange } = this
+    const { response } = exchange
+    const { code = '' } = error
+    if (response.headersSent) {
+      this.trouble(exchange, error)
+      exchange.breakOff()
+    } else if (this.#tries === 1 && this.#repeatable && CLOSED.has(code)) {
+      this.send()
+    } else if (code === 'UND_ERR_INVALID_ARG') {
+      exchange.reply(replies.badRequest)
+    } else {
+      this.trouble(exchange, error)
+      exchange.reply(
+        SILENT.has(code) ? replies.upstreamSilent(this.upstream.timeout / 1000) : replies.upstreamDown,
+      )
+    }
+  }
+
+  get #repeatable(): boolean {
+    return !this.exchange.head.hasBody && REPEATABLE.has(this.exchange.method)
+  }
+
+  #end(): void {
+    this.#over = true
+    this.exchange.response.end()
+  }
+}
+
+/** So that the client learns of it now, and not with the first bytes of a body that may take its time. */
+function flushHead({ bytes, response }: Exchange): void {
+  if (bytes === 0 && !response.writableEnded && !response.destroyed) response.flushHeaders()
+}
+
+/** The client's headers, and what the upstream shall know of whoever asks. */
+function upstreamHeaders({ head, peer, client, user }: Exchange, upstream: Upstream): string[] {
+  const headers = head.endToEnd
+  const host = head.host as string
+  const { address } = peer
+  headers.push('Host', upstream.host ?? host)
+  headers.push('X-Real-IP', client.address)
+  headers.push('X-Forwarded-For', head.forwardedFor ? `${head.forwardedFor}, ${address}` : address)
+  headers.push('X-Forwarded-Proto', client.proto)
+  headers.push('X-Forwarded-Host', (peer.trusted && head.forwardedHost) || host)
+  if (user !== undefined) headers.push('X-Forwarded-User', headerText(user))
+  if (head.acceptsTrailers) headers.push('TE', 'trailers')
+  return headers
+}
+
+/** 102 Processing and 103 Early Hints; the client has asked for 100 at another place. */
+function inform({ response, request }: Exchange, status: number, raw: Buffer[]): void {
+  if (request.httpVersion === '1.0') return
+  if (status === 102) response.writeProcessing()
+  if (status !== 103) return
+  const hints: Record<string, string[]> = {}
+  for (const [name, value] of pairs(responseHeaders(raw))) {
+    const lower = name.toLowerCase()
+    hints[lower] = [...(hints[lower] ?? []), value]
+  }
+  if (hints.link) response.writeEarlyHints(hints)
+}
+
+function pairs(headers: readonly string[]): [string, string][] {
+  const all: [string, string][] = []
+  for (let i = 0; i < headers.length; i += 2) all.push([headers[i] as string, headers[i + 1] as string])
+  return all
+}

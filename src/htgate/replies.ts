@@ -1,0 +1,159 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { challenge } from '../auth/challenge.js'
+
+// Every answer that the gate gives by itself. MLflow's client shows `error_code` and `message` of a JSON object as its
+// error when `error_code` is one of its own (mlflow.exceptions). It gives up at once on 4xx but 408 and 429, and tries
+// those, 500, 502, 503 and 504 again, with pauses.
+
+export interface Reply {
+  readonly status: number
+  readonly code: string
+  readonly title: string
+  readonly message: string
+  readonly headers: readonly string[]
+}
+
+const HOW =
+  'set the environment variables MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or log in with your browser.'
+
+const reply = (
+  status: number,
+  code: string,
+  title: string,
+  message: string,
+  headers: readonly string[] = [],
+): Reply => ({ status, code, title, message, headers })
+
+export const replies = {
+  loginNeeded: (realm: string) =>
+    reply(401, 'UNAUTHENTICATED', 'Login needed', `This server needs a user name and a password: ${HOW}`, [
+      'WWW-Authenticate',
+      challenge(realm),
+    ]),
+  loginFailed: (realm: string) =>
+    reply(
+      401,
+      'UNAUTHENTICATED',
+      'Login failed',
+      `The user name or the password is wrong. Check them, and ${HOW}`,
+      ['WWW-Authenticate', challenge(realm)],
+    ),
+  malformed: (realm: string) =>
+    reply(
+      401,
+      'UNAUTHENTICATED',
+      'Login failed',
+      `The Authorization header cannot be read as HTTP Basic credentials. To send them, ${HOW}`,
+      ['WWW-Authenticate', challenge(realm)],
+    ),
+  tooManyFailures: (seconds: number) =>
+    reply(
+      429,
+      'REQUEST_LIMIT_EXCEEDED',
+      'Too many failed logins',
+      `Too many logins with a wrong password, from this address and for this user. Check MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, and try again in ${seconds} s.`,
+      ['Retry-After', String(seconds)],
+    ),
+  busy: reply(
+    503,
+    'TEMPORARILY_UNAVAILABLE',
+    'Busy',
+    'Too many people are logging in right now. Try again in a moment.',
+    ['Retry-After', '1'],
+  ),
+  noPasswordFile: reply(
+    503,
+    'TEMPORARILY_UNAVAILABLE',
+    'Logins are not possible',
+    "The gate in front of this server cannot read its password file, so nobody can log in. Its operator finds the reason in the gate's log.",
+    ['Retry-After', '10'],
+  ),
+  upstreamDown: reply(
+    502,
+    'TEMPORARILY_UNAVAILABLE',
+    'The server behind this gate is down',
+    'Your login is fine, but the server behind this gate cannot be reached, or broke off. Try again later, or tell its operator.',
+  ),
+  upstreamSilent: (seconds: number) =>
+    reply(
+      504,
+      'DEADLINE_EXCEEDED',
+      'The server behind this gate does not answer',
+      `Your login is fine, but the server behind this gate did not answer within ${seconds} s. Try again later, or tell its operator.`,
+    ),
+  badRequest: reply(400, 'BAD_REQUEST', 'Bad request', 'This request cannot be understood.'),
+  unknownCoding: reply(
+    501,
+    'NOT_IMPLEMENTED',
+    'Unknown transfer coding',
+    'Transfer codings other than chunked are not supported.',
+  ),
+  unknownExpectation: reply(
+    417,
+    'BAD_REQUEST',
+    'Unknown expectation',
+    'Expectations other than 100-continue are not supported.',
+  ),
+}
+
+/** A page for a browser, JSON for a program. Nothing that anybody sent is in it. */
+export function bodyOf(reply: Reply, accept: string): { type: string; body: string } {
+  if (!accept.includes('text/html')) {
+    const body = JSON.stringify({ error_code: reply.code, message: reply.message })
+    return { type: 'application/json', body }
+  }
+  const body = `<!DOCTYPE html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width">
+<title>${reply.title}</title>
+<body style="font: 1.1em/1.5 system-ui, sans-serif; max-width: 34em; margin: 4em auto; padding: 0 1em">
+<h1 style="font-size: 1.4em">${reply.title}</h1>
+<p>${reply.message}</p>
+</html>
+`
+  return { type: 'text/html; charset=utf-8', body }
+}
+
+/** How long, in milliseconds, what is left of a refused request's body is read and thrown away. */
+const LINGER = 30_000
+
+/**
+ * Sends `reply`; returns the length of its body.
+ * @param unread whether some of the request's body is still to come
+ * @param expecting whether the client waits for `100 Continue` and so sends no body
+ */
+export function send(
+  reply: Reply,
+  accept: string,
+  unread: boolean,
+  expecting: boolean,
+  request: IncomingMessage,
+  response: ServerResponse,
+): number {
+  const { type, body } = bodyOf(reply, accept)
+  const bytes = Buffer.from(body)
+  if (unread) response.shouldKeepAlive = false
+  response.writeHead(reply.status, [
+    ...['Content-Type', type, 'Content-Length', String(bytes.length), 'Cache-Control', 'no-store'],
+    ...reply.headers,
+  ])
+  if (request.method === 'HEAD') {
+    response.end()
+    return 0
+  }
+  // To close at once would reset the connection under a client that still sends, before it reads the reply.
+  if (unread && !expecting) linger(request, response, bytes)
+  else response.end(bytes)
+  return bytes.length
+}
+
+function linger(request: IncomingMessage, response: ServerResponse, bytes: Buffer): void {
+  response.write(bytes)
+  const timer = setTimeout(end, LINGER)
+  request.once('end', end).once('close', end).resume()
+  function end() {
+    clearTimeout(timer)
+    response.end()
+  }
+}

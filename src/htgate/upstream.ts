@@ -1,0 +1,44 @@
+import { readFileSync } from 'node:fs'
+import { isIP } from 'node:net'
+import { buildConnector, Pool } from 'undici'
+import type { Settings, UpstreamUrl } from './options.js'
+
+/**
+ * Idle connections to the upstream are closed after a second: gunicorn closes its own after 2 s and uvicorn after 5,
+ * without saying so, and a POST that meets such a close cannot be sent again.
+ */
+const KEEP_ALIVE = 1000
+const MAX_HEADERS = 64 * 1024
+
+/** Where requests go. */
+export interface Upstream {
+  readonly pool: Pool
+  /** Comes before every path. */
+  readonly prefix: string
+  /** `Host`, in place of the client's. */
+  readonly host: string | undefined
+  /** Milliseconds that it may take to start answering. */
+  readonly timeout: number
+}
+
+export function openUpstream(settings: Settings, { origin, prefix, socketPath }: UpstreamUrl): Upstream {
+  const { upstreamHost, upstreamCa, upstreamTimeout } = settings
+  const connect = buildConnector({
+    timeout: Math.min(10_000, upstreamTimeout),
+    ...(socketPath === undefined ? {} : { socketPath }),
+    ...(upstreamCa === undefined ? {} : { ca: readFileSync(upstreamCa) }),
+  })
+  const { hostname } = new URL(origin)
+  const servername = isIP(hostname.replace(/^\[|\]$/g, '')) ? '' : hostname
+  const pool = new Pool(origin, {
+    // The certificate has to be the upstream's, whatever `Host` says.
+    connect: (options, callback) => connect({ ...options, servername }, callback),
+    keepAliveTimeout: KEEP_ALIVE,
+    keepAliveTimeoutThreshold: KEEP_ALIVE,
+    headersTimeout: upstreamTimeout,
+    // Server-sent events may be silent for hours. A dead machine is found by TCP's own keep-alive.
+    bodyTimeout: 0,
+    maxHeaderSize: MAX_HEADERS,
+  })
+  return { pool, prefix, host: upstreamHost, timeout: upstreamTimeout }
+}
