@@ -43,11 +43,12 @@ export function run(command: string, args: readonly string[], options: RunOption
   })
 }
 
-const OURS = fileURLToPath(new URL('../../bin/htpasswd.js', import.meta.url))
+/** The launcher of our command. */
+export const OUR_HTPASSWD = fileURLToPath(new URL('../../bin/htpasswd.js', import.meta.url))
 
 /** Our command, as it was built last. */
 export const htpasswd = (args: readonly string[], options?: RunOptions): Promise<Result> =>
-  run(process.execPath, [OURS, ...args], options)
+  run(process.execPath, [OUR_HTPASSWD, ...args], options)
 
 /** Apache's, which puts its own argv[0] into its messages. */
 export const apacheHtpasswd = (args: readonly string[], options?: RunOptions): Promise<Result> =>
