@@ -1,5 +1,6 @@
 import { append, find, replace } from '../passwd-file/records.js'
 import { update } from '../passwd-file/store.js'
+import { PartlyWrittenError } from '../passwd-file/write.js'
 import { Exit } from './exit-status.js'
 import { errors, progress } from './messages.js'
 import type { Invocation } from './options.js'
@@ -37,7 +38,10 @@ async function edit(file: string, create: boolean, change: Parameters<typeof upd
     await update(file, change, { create })
   } catch (error) {
     if (error instanceof Exit) throw error
-    throw errors.cannotUpdate(file, error instanceof Error ? reason(error) : String(error))
+    const why = reason(error as Error)
+    throw error instanceof PartlyWrittenError
+      ? errors.partlyWritten(file, why)
+      : errors.cannotUpdate(file, why)
   }
 }
 

@@ -54,6 +54,8 @@ export const errors = {
   cannotCreate: (file: string) => failure(ExitStatus.file, `cannot create file ${file}`),
   cannotUpdate: (file: string, why: string) =>
     failure(ExitStatus.file, `unable to update file ${file}: ${why}; it is as it was`),
+  partlyWritten: (file: string, why: string) =>
+    failure(ExitStatus.file, `unable to update file ${file}: ${why}; it is written in part, do it again`),
   notAPasswordFile: (file: string) =>
     failure(ExitStatus.invalidFile, `The file ${file} does not appear to be a valid htpasswd file.`),
 

@@ -3,11 +3,11 @@ export function isErrno(error: unknown, ...codes: string[]): error is NodeJS.Err
   return error instanceof Error && codes.includes((error as NodeJS.ErrnoException).code ?? '')
 }
 
-/** Does it, and passes over the errors that are expected. */
-export function unless(codes: readonly string[], action: () => void): void {
+/** Does it if that is possible; for what is worth a try and no error. */
+export function attempt(action: () => void): void {
   try {
     action()
-  } catch (error) {
-    if (!isErrno(error, ...codes)) throw error
+  } catch {
+    // As it says.
   }
 }

@@ -10,8 +10,9 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
-import { isErrno, unless } from './errno.js'
+import { attempt, isErrno } from './errno.js'
 import { type Owner, ownerOf, ownName } from './owner.js'
+import { beforeSignalsEnd } from './signals.js'
 
 // A lock is a folder beside the file, FILE.lock, in which every process that wants the file puts an entry of its own.
 // Whoever, after that, finds no other living entry there holds the lock. Entries are never taken over, only removed,
@@ -36,7 +37,7 @@ export class LockedError extends Error {
     readonly folder: string,
     owner: Owner | undefined,
   ) {
-    super(owner ? `locked by process ${owner.pid} (${folder})` : `locked (${folder})`)
+    super(owner?.pid ? `locked by process ${owner.pid} (${folder})` : `locked (${folder})`)
   }
 }
 
@@ -46,6 +47,17 @@ export class LockedError extends Error {
  */
 export async function lock(folder: string): Promise<Lock> {
   const name = ownName()
+  const stopListening = beforeSignalsEnd(() => leave(folder, join(folder, name)))
+  try {
+    await take(folder, name)
+  } catch (error) {
+    stopListening()
+    throw error
+  }
+  return held(folder, join(folder, name), stopListening)
+}
+
+async function take(folder: string, name: string): Promise<void> {
   const entry = join(folder, name)
   const deadline = Date.now() + GIVE_UP_MS
 
@@ -55,7 +67,7 @@ export async function lock(folder: string): Promise<Lock> {
       // Two that came in together see each other: the first by name stays, the other leaves.
       for (;;) {
         rivals = living(folder).filter((owner) => owner.name !== name)
-        if (rivals.length === 0) return held(folder, entry)
+        if (rivals.length === 0) return
         if (rivals.some((owner) => owner.name < name) || Date.now() > deadline) break
         await pause(tries)
       }
@@ -69,7 +81,7 @@ export async function lock(folder: string): Promise<Lock> {
 const pause = (tries: number) =>
   new Promise((resolve) => setTimeout(resolve, Math.random() * Math.min(4 + 2 * tries, 25)))
 
-function held(folder: string, entry: string): Lock {
+function held(folder: string, entry: string, stopListening: () => void): Lock {
   const heartbeat = setInterval(() => {
     utimes(entry, new Date(), new Date(), () => {})
   }, HEARTBEAT_MS)
@@ -79,19 +91,20 @@ function held(folder: string, entry: string): Lock {
     release() {
       clearInterval(heartbeat)
       leave(folder, entry)
+      stopListening()
     },
   }
 }
 
 /** Puts the entry into the folder; false if the folder went away meanwhile, or is another user's. */
 function enter(folder: string, entry: string): boolean {
+  makeFolder(folder)
   try {
-    makeFolder(folder)
     writeFileSync(entry, '', { flag: 'wx', mode: 0o600 })
     return true
   } catch (error) {
-    if (isErrno(error, 'ENOENT') && statSync(dirname(folder), { throwIfNoEntry: false })) return false
-    if (isErrno(error, 'EACCES') && statSync(folder, { throwIfNoEntry: false })) return false
+    if (isErrno(error, 'ENOENT', 'EACCES')) return false
+    leave(folder, entry)
     throw error
   }
 }
@@ -106,33 +119,41 @@ function makeFolder(folder: string): void {
   // Whoever may write beside the file may clear this lock away.
   const parent = statSync(dirname(folder))
   const owner = process.geteuid?.() ?? -1
-  unless(['EPERM', 'EINVAL', 'ENOENT'], () => chownSync(folder, owner, parent.gid))
-  unless(['ENOENT'], () => chmodSync(folder, (parent.mode & 0o777) | 0o700))
+  attempt(() => chownSync(folder, owner, parent.gid))
+  attempt(() => chmodSync(folder, (parent.mode & 0o777) | 0o700))
 }
 
+/** Others may be in the folder. What cannot be removed is known to be dead when this process is. */
 function leave(folder: string, entry: string): void {
-  unless(['ENOENT'], () => unlinkSync(entry))
-  unless(['ENOENT', 'ENOTEMPTY', 'EEXIST'], () => rmdirSync(folder))
+  attempt(() => unlinkSync(entry))
+  attempt(() => rmdirSync(folder))
 }
 
 /** The owners in the folder that may be at work; entries of dead ones are removed. */
 function living(folder: string): Owner[] {
   const owners = new Map<string, Owner>()
-  for (const entry of entries(folder)) {
+  const names = entries(folder)
+  if (names === undefined) return [HIDDEN]
+  for (const entry of names) {
     const owner = ownerOf(entry)
     if (owner === undefined) continue
     const path = join(folder, entry)
     if (owner.life === 'alive' || (owner.life === 'unknown' && !isSilent(path))) owners.set(owner.name, owner)
-    else unless(['ENOENT', 'EACCES', 'EPERM'], () => unlinkSync(path))
+    else attempt(() => unlinkSync(path))
   }
   return [...owners.values()]
 }
 
-function entries(folder: string): string[] {
+/** Whoever is in a folder that another user has just made, or that is closed to this one. */
+const HIDDEN: Owner = { name: '', life: 'unknown' }
+
+/** Undefined where one may not look. */
+function entries(folder: string): string[] | undefined {
   try {
     return readdirSync(folder)
   } catch (error) {
     if (isErrno(error, 'ENOENT')) return []
+    if (isErrno(error, 'EACCES', 'EPERM')) return undefined
     if (isErrno(error, 'ENOTDIR')) error.message = `${basename(folder)} is in the way of the lock: remove it`
     throw error
   }

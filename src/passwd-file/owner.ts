@@ -18,8 +18,9 @@ export type Life = 'alive' | 'dead' | 'unknown'
 export interface Owner {
   /** The entry's name without the suffix. */
   readonly name: string
-  readonly pid: number
-  /** `unknown` for a process on another machine or in another container. */
+  /** Undefined where only somebody's presence is known. */
+  readonly pid?: number
+  /** `unknown` for a process on another machine, in another container, or hidden from this one. */
   readonly life: Life
 }
 
@@ -28,8 +29,8 @@ export function ownerOf(entry: string): Owner | undefined {
   const { space, pid, started, random } = NAME.exec(entry)?.groups ?? {}
   if (!space || !pid || !started || !random) return undefined
   const name = `${space}.${pid}.${started}.${random}`
-  if (space !== ownSpace()) return { name, pid: Number(pid), life: 'unknown' }
-  return { name, pid: Number(pid), life: isRunning(Number(pid), Number(started)) ? 'alive' : 'dead' }
+  const life = space === ownSpace() ? lifeOf(Number(pid), Number(started)) : 'unknown'
+  return { name, pid: Number(pid), life }
 }
 
 let space: string | undefined
@@ -47,8 +48,14 @@ function ownSpace(): string {
   return space
 }
 
-function isRunning(pid: number, started: number): boolean {
-  if (started !== 0) return startTime(pid) === started
+function lifeOf(pid: number, started: number): Life {
+  const running = startTime(pid)
+  if (running !== undefined && started !== 0) return running === started ? 'alive' : 'dead'
+  // Off Linux, or where /proc shows only one's own processes, another may have the pid by now.
+  return exists(pid) ? 'unknown' : 'dead'
+}
+
+function exists(pid: number): boolean {
   try {
     process.kill(pid, 0)
     return true
@@ -57,13 +64,13 @@ function isRunning(pid: number, started: number): boolean {
   }
 }
 
-/** Clock ticks from boot to the start of `pid`; undefined when it does not run, or only as a zombie, or off Linux. */
+/** Clock ticks from boot to the start of `pid`, -1 for a zombie; undefined when that is not to be seen. */
 function startTime(pid: number): number | undefined {
   try {
     // proc(5): PID (COMM) STATE …; COMM may hold anything, parentheses included.
     const stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-    return fields[0] === 'Z' || fields[0] === 'X' ? undefined : Number(fields[19])
+    return fields[0] === 'Z' || fields[0] === 'X' ? -1 : Number(fields[19])
   } catch {
     return undefined
   }

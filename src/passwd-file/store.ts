@@ -1,7 +1,7 @@
-import { readFileSync, statSync } from 'node:fs'
+import { readFileSync, statSync, unlinkSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { isErrno } from './errno.js'
+import { attempt, isErrno } from './errno.js'
 import { followLinks } from './links.js'
 import { type Lock, lock } from './lock.js'
 import type { Pieces } from './records.js'
@@ -19,42 +19,51 @@ export interface UpdateOptions {
 
 /**
  * Edits the file at `path` (symbolic links are followed), one process at a time.
- * @throws LockedError, what `edit` throws, or a system error; the file is then as it was
+ * @throws LockedError, what `edit` throws, or a system error: the file is then as it was; PartlyWrittenError
  */
 export async function update(
   path: string,
   edit: Edit,
   { create = false }: UpdateOptions = {},
 ): Promise<void> {
-  const target = followLinks(path)
-  if (statOf(target)?.isFile() === false) return writeToDevice(target, edit(Buffer.alloc(0)) ?? [])
+  // A pipe is no place in the file system, though /dev/stdout leads there.
+  if (statOf(path)?.isFile() === false) return writeToDevice(path, edit(Buffer.alloc(0)) ?? [])
 
+  const target = followLinks(path)
   const held = await lockFor(target)
   try {
-    const pieces = edit(create ? Buffer.alloc(0) : currentContent(target))
-    if (pieces) await replaceFile(target, pieces, statOf(target), held)
+    const left = copyLeft(target)
+    const content = create ? Buffer.alloc(0) : readFileSync(left?.isNeeded ? left.path : target)
+    const pieces = edit(content) ?? (left?.isNeeded ? [content] : undefined)
+    if (pieces) await replaceFile(target, pieces, statOf(target), held.staging)
+    if (left) attempt(() => unlinkSync(left.path))
   } finally {
     held.release()
   }
 }
 
 /**
- * The content, or the complete copy that a process left when it was killed while it wrote in place.
- * A file that was edited since then is taken as it is.
+ * The complete copy that a process left when it was killed while it wrote in place.
+ * It is not needed where the file was not touched yet, or edited since.
  */
-function currentContent(target: string): Buffer {
-  const copy = copyOf(target)
-  const left = statOf(copy)
-  const interrupted = left && left.size > 0 && Math.abs(statSync(target).mtimeMs - left.mtimeMs) < 60_000
-  return readFileSync(interrupted ? copy : target)
+function copyLeft(target: string): { path: string; isNeeded: boolean } | undefined {
+  const path = copyOf(target)
+  const [file, copy] = [statOf(target), statOf(path)]
+  return copy && { path, isNeeded: file !== undefined && Math.abs(file.mtimeMs - copy.mtimeMs) < 60_000 }
 }
 
-/** Beside the file; where nothing can be made there, in the folder for temporary files. */
-async function lockFor(target: string): Promise<Lock> {
+interface FileLock extends Lock {
+  /** Where a new file can be made that can be renamed into the old one's place. */
+  readonly staging?: string
+}
+
+/** Beside the file; where nothing can be made there, in the folder for temporary files, to which no hash is written. */
+async function lockFor(target: string): Promise<FileLock> {
   try {
-    return await lock(`${target}.lock`)
+    const held = await lock(`${target}.lock`)
+    return { ...held, staging: held.entry }
   } catch (error) {
-    if (!isErrno(error, 'EACCES', 'EPERM', 'EROFS') || !statOf(target)) throw error
+    if (!isErrno(error, 'EACCES', 'EPERM', 'EROFS', 'ENAMETOOLONG') || !statOf(target)) throw error
     const name = Buffer.from(target).toString('base64url').slice(-100)
     return lock(join(tmpdir(), `htpasswd-${name}.lock`))
   }

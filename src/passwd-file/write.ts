@@ -1,6 +1,7 @@
 import {
   closeSync,
   constants,
+  fchownSync,
   fstatSync,
   fsyncSync,
   ftruncateSync,
@@ -11,9 +12,7 @@ import {
   writeSync,
 } from 'node:fs'
 import { dirname } from 'node:path'
-import type { Options } from 'write-file-atomic'
-import { isErrno, unless } from './errno.js'
-import type { Lock } from './lock.js'
+import { attempt, isErrno } from './errno.js'
 import type { Pieces } from './records.js'
 
 /** What a file keeps when its content is replaced. Undefined for a file that is yet to be. */
@@ -24,55 +23,83 @@ export interface Kept {
   readonly nlink: number
 }
 
+/** The system failed in the middle of a write in place: the file is neither the old one nor the new. */
+export class PartlyWrittenError extends Error {
+  override readonly name = 'PartlyWrittenError'
+}
+
 /**
  * Gives `path` the new content: the old one or the new one is there at any moment, whatever fails.
  * Where the file cannot be replaced by rename, it is written in place, and a complete copy lies beside it meanwhile.
+ * @param staging where the new file is made, in the same file system; undefined where that cannot be done
  */
 export async function replaceFile(
   path: string,
   pieces: Pieces,
   kept: Kept | undefined,
-  lock: Lock,
+  staging: string | undefined,
 ): Promise<void> {
-  await stage(lock.entry, pieces, kept)
-  if (kept === undefined || canKeep(kept)) {
+  if (staging === undefined) return writeInPlace(path, pieces)
+
+  const canReplace = await stage(staging, pieces, kept)
+  if (canReplace) {
     try {
-      renameSync(lock.entry, path)
+      renameSync(staging, path)
       return syncFolder(dirname(path))
     } catch (error) {
       // A single file that is mounted into a container answers so.
-      if (!isErrno(error, 'EBUSY', 'EXDEV', 'EPERM')) throw error
+      if (!isErrno(error, 'EBUSY', 'EXDEV', 'EPERM', 'EACCES')) throw error
     }
   }
   const copy = copyOf(path)
-  unless(['ENOENT', 'EACCES', 'EPERM', 'EROFS'], () => unlinkSync(copy))
-  unless(['EPERM', 'EACCES', 'EROFS', 'EXDEV', 'EMLINK', 'ENOTSUP'], () => linkSync(lock.entry, copy))
-  writeInPlace(path, pieces)
-  unless(['ENOENT', 'EACCES', 'EPERM', 'EROFS'], () => unlinkSync(copy))
+  attempt(() => unlinkSync(copy))
+  attempt(() => linkSync(staging, copy))
+  try {
+    writeInPlace(path, pieces)
+  } catch (error) {
+    if (error instanceof PartlyWrittenError) throw error
+    attempt(() => unlinkSync(copy))
+    throw error
+  }
+  attempt(() => unlinkSync(copy))
 }
 
-/** The library's type does not know that nothing at all may be given to write. */
+// The library's types do not know that nothing at all may be given to write, nor that the owner may be left alone.
 const NO_DATA = null as unknown as Buffer
+const NOT_NOW = false as unknown as { uid: number; gid: number }
 
 /** Where the complete content lies while the file itself is written in place. */
 export const copyOf = (path: string): string => `${path}.htpasswd-copy`
 
-/** Whether a new file in the old one's place can have its owner and group, and is the only name of it. */
-function canKeep({ uid, gid, nlink }: Kept): boolean {
-  if (nlink > 1) return false
-  const me = process.geteuid?.()
-  if (me === undefined || me === 0) return true
-  return uid === me && (gid === process.getegid?.() || (process.getgroups?.() ?? []).includes(gid))
-}
-
-/** A complete file at `path`, safe on the disk. */
-async function stage(path: string, pieces: Pieces, kept: Kept | undefined): Promise<void> {
+/**
+ * Makes a complete file at `path`, safe on the disk.
+ * @returns whether it can take the old one's place: it has the same owner and group, and the old one has no other name
+ */
+async function stage(path: string, pieces: Pieces, kept: Kept | undefined): Promise<boolean> {
   const { default: writeFileAtomic } = await import('write-file-atomic')
   const mode = kept ? kept.mode & 0o7777 : 0o666 & ~process.umask()
-  const chown = kept ? { uid: kept.uid, gid: kept.gid } : false
+  let canReplace = true
   // The library writes once and does not look how much of it went to the disk; so the content is written here.
-  const tmpfileCreated = (temporary: string) => withFile(temporary, (fd) => writeAll(fd, pieces, 0))
-  writeFileAtomic.sync(path, NO_DATA, { mode, chown, tmpfileCreated } as Options)
+  const tmpfileCreated = (temporary: string) =>
+    withFile(temporary, (fd) => {
+      if (kept) canReplace = giveTo(fd, kept) && kept.nlink === 1
+      writeAll(fd, pieces, 0)
+    })
+  writeFileAtomic.sync(path, NO_DATA, { mode, chown: NOT_NOW, tmpfileCreated })
+  return canReplace
+}
+
+/** False where the system does not allow it; the group, at least, is then given if that is allowed. */
+function giveTo(fd: number, { uid, gid }: Kept): boolean {
+  const is = fstatSync(fd)
+  if (is.uid === uid && is.gid === gid) return true
+  try {
+    fchownSync(fd, uid, gid)
+    return true
+  } catch {
+    attempt(() => fchownSync(fd, is.uid, gid))
+    return false
+  }
 }
 
 /** Growth first, where the disk may turn out to be full; then what was there is overwritten. */
@@ -87,9 +114,13 @@ function writeInPlace(path: string, pieces: Pieces): void {
       ftruncateSync(fd, size)
       throw error
     }
-    writeAll(fd, [content.subarray(0, size)], 0)
-    if (content.length < size) ftruncateSync(fd, content.length)
-    fsyncSync(fd)
+    try {
+      writeAll(fd, [content.subarray(0, size)], 0)
+      if (content.length < size) ftruncateSync(fd, content.length)
+      fsyncSync(fd)
+    } catch (error) {
+      throw new PartlyWrittenError((error as Error).message)
+    }
   })
 }
 
@@ -121,7 +152,5 @@ function writeAll(fd: number, pieces: Pieces, start: number | null): void {
 
 /** So that the rename itself survives a power failure; the new file is there even where that is not to be had. */
 function syncFolder(path: string): void {
-  unless(['EACCES', 'EINVAL', 'EISDIR', 'EPERM', 'ENOTSUP'], () =>
-    withFile(path, fsyncSync, constants.O_RDONLY),
-  )
+  attempt(() => withFile(path, fsyncSync, constants.O_RDONLY))
 }

@@ -49,7 +49,10 @@ async function play(session: string, player: Player): Promise<void> {
 
 /** In the folder that comes first in the PATH of a session. */
 function install(player: Player, path: string): void {
-  if (player === 'apache') return symlinkSync(peer('htpasswd') as string, path)
+  if (player === 'apache') {
+    symlinkSync(peer('htpasswd') as string, path)
+    return
+  }
   writeFileSync(path, `#!/bin/sh\nexec '${process.execPath}' '${OUR_HTPASSWD}' "$@"\n`)
   chmodSync(path, 0o755)
 }
