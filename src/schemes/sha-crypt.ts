@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { createHash, hash } from 'node:crypto'
 import { equal, salt, to64 } from './bytes.js'
 import type { Scheme } from './scheme.js'
 
@@ -44,19 +44,19 @@ function rotate(triple: readonly [number, number, number], by: number): [number,
 }
 
 function encode(variant: Variant, key: Uint8Array, saltText: string, rounds: number): string {
-  const hash = () => createHash(variant.digest)
+  const digest = () => createHash(variant.digest)
   const salt = Buffer.from(saltText, 'latin1')
 
-  const B = hash().update(key).update(salt).update(key).digest()
-  const a = hash().update(key).update(salt).update(stretch(B, key.length))
+  const B = digest().update(key).update(salt).update(key).digest()
+  const a = digest().update(key).update(salt).update(stretch(B, key.length))
   for (let n = key.length; n > 0; n >>= 1) a.update(n & 1 ? B : key)
   const A = a.digest()
 
-  const dp = hash()
+  const dp = digest()
   for (let i = 0; i < key.length; i++) dp.update(key)
   const P = stretch(dp.digest(), key.length)
 
-  const ds = hash()
+  const ds = digest()
   for (let i = 0; i < 16 + at(A, 0); i++) ds.update(salt)
   const S = stretch(ds.digest(), salt.length)
 
@@ -67,24 +67,30 @@ function encode(variant: Variant, key: Uint8Array, saltText: string, rounds: num
   return text + to64(variant.tail[0](C), variant.tail[1])
 }
 
-/** One buffer is filled again and again: a hash object a round is slow enough. */
+/**
+ * What is hashed in a round is the same again after 42 rounds, but for C: so there are 42 buffers, with a gap for C.
+ * C is passed on as text of one character a byte, which node:crypto makes and takes faster than a buffer.
+ */
 function rounded(variant: Variant, A: Buffer, P: Buffer, S: Buffer, rounds: number): Buffer {
-  const input = Buffer.alloc(A.length + S.length + 2 * P.length)
-  let C = A
+  const gap = Buffer.alloc(A.length)
+  const inputs = Array.from({ length: Math.min(rounds, 2 * 3 * 7) }, (_, round) =>
+    Buffer.concat([
+      round & 1 ? P : gap,
+      round % 3 === 0 ? NOTHING : S,
+      round % 7 === 0 ? NOTHING : P,
+      round & 1 ? gap : P,
+    ]),
+  )
+  let C = A.toString('binary')
   for (let round = 0; round < rounds; round++) {
-    let length = 0
-    const add = (part: Buffer) => {
-      part.copy(input, length)
-      length += part.length
-    }
-    add(round & 1 ? P : C)
-    if (round % 3 !== 0) add(S)
-    if (round % 7 !== 0) add(P)
-    add(round & 1 ? C : P)
-    C = createHash(variant.digest).update(input.subarray(0, length)).digest()
+    const input = inputs[round % inputs.length] as Buffer
+    input.write(C, round & 1 ? input.length - A.length : 0, 'binary')
+    C = hash(variant.digest, input, 'binary')
   }
-  return C
+  return Buffer.from(C, 'binary')
 }
+
+const NOTHING = Buffer.alloc(0)
 
 /** `digest` again and again, cut to `length` bytes. */
 function stretch(digest: Buffer, length: number): Buffer {
