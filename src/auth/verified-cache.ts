@@ -1,5 +1,6 @@
-import { createHmac, createSecretKey, randomBytes } from 'node:crypto'
+import { randomBytes } from 'node:crypto'
 import type { Credentials } from './credentials.js'
+import { KeyedHash } from './keyed-hash.js'
 
 /** Stands for a user, a password and a stored hash; tells nothing about them outside this process. */
 export type VerifiedKey = string
@@ -12,7 +13,7 @@ export type VerifiedKey = string
  * asked for again, so there is nothing to invalidate.
  */
 export class VerifiedCache {
-  readonly #secret = createSecretKey(randomBytes(32))
+  readonly #hmac = new KeyedHash(randomBytes(32))
   /** When each is to be forgotten. In the order of use, the latest last. */
   readonly #expiry = new Map<VerifiedKey, number>()
   readonly #size: number
@@ -30,12 +31,13 @@ export class VerifiedCache {
 
   /** Lengths come first, so that no two triples are written the same way. */
   keyOf({ user, password }: Credentials, encoded: string): VerifiedKey {
-    return createHmac('sha256', this.#secret)
-      .update(`${user.length} ${password.length} `)
-      .update(user)
-      .update(password)
-      .update(encoded, 'latin1')
-      .digest('base64')
+    return this.#hmac.of(8 + user.length + password.length + encoded.length, (message, start) => {
+      let end = message.writeUInt32LE(user.length, start)
+      end = message.writeUInt32LE(password.length, end)
+      end += user.copy(message, end)
+      end += password.copy(message, end)
+      return end + message.write(encoded, end, 'latin1')
+    })
   }
 
   has(key: VerifiedKey): boolean {

@@ -1,0 +1,36 @@
+import { hash } from 'node:crypto'
+
+// HMAC-SHA-256 (RFC 2104; B, ipad and opad are its names) with one key for ever. By two one-shot hashes it takes half of
+// the time of createHmac, which makes an object for each message; and this is most of what a remembered password costs.
+
+const B = 64
+const LENGTH = 32
+const SCRATCH = 2048
+
+/** Writes a message into `buffer` from `offset`; answers where it ends. */
+export type Write = (buffer: Buffer, offset: number) => number
+
+export class KeyedHash {
+  readonly #inner = Buffer.alloc(B + SCRATCH)
+  readonly #outer = Buffer.alloc(B + LENGTH)
+
+  /** @param key at most 64 bytes */
+  constructor(key: Buffer) {
+    for (let i = 0; i < B; i++) {
+      const byte = key[i] ?? 0
+      this.#inner[i] = byte ^ 0x36 // ipad
+      this.#outer[i] = byte ^ 0x5c // opad
+    }
+  }
+
+  /** The code of the message of at most `length` bytes that `write` writes: text of one character a byte. */
+  of(length: number, write: Write): string {
+    const inner = length <= SCRATCH ? this.#inner : Buffer.alloc(B + length)
+    if (inner !== this.#inner) this.#inner.copy(inner, 0, 0, B)
+    const end = write(inner, B)
+    this.#outer.write(hash('sha256', inner.subarray(0, end), 'binary'), B, 'binary')
+    // There may have been a password in it.
+    inner.fill(0, B, end)
+    return hash('sha256', this.#outer, 'binary')
+  }
+}
