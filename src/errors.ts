@@ -31,29 +31,28 @@ export class HtgateError extends Error {
   }
 }
 
-const FILE_CODES: Record<string, ErrorCode> = {
+const FILE_CODES: Readonly<Record<string, ErrorCode>> = {
   ENOENT: 'ERR_FILE_MISSING',
   EACCES: 'ERR_FILE_ACCESS',
   EPERM: 'ERR_FILE_ACCESS',
   EROFS: 'ERR_FILE_ACCESS',
   EISDIR: 'ERR_FILE_TYPE',
-  ENOTDIR: 'ERR_FILE_TYPE',
 }
 
-const WORDS: Partial<Record<ErrorCode, string>> = {
-  ERR_FILE_MISSING: 'does not exist',
-  ERR_FILE_TYPE: 'is not a file',
+const WORDS: Readonly<Partial<Record<ErrorCode, string>>> = {
+  ERR_FILE_MISSING: 'it does not exist',
+  ERR_FILE_TYPE: 'it is not a file',
 }
 
-/** What a failed use of the password file at `path` is to a user of the library. */
-export function fileError(path: string, verb: 'read' | 'update', error: Error): Error {
+/** What a failed use of the password file at `path` is to users of the library. */
+export function fileError(path: string, verb: 'read' | 'update', error: Error): HtgateError {
   if (error instanceof HtgateError) return error
-  const { code, message } = error as NodeJS.ErrnoException
-  if (error.name === 'LockedError') {
-    return new HtgateError('ERR_FILE_LOCKED', `cannot ${verb} ${path}: ${message}`, { cause: error })
-  }
-  if (code === undefined) return error
-  const known = FILE_CODES[code] ?? 'ERR_FILE_SYSTEM'
-  const words = WORDS[known] ? `it ${WORDS[known]}` : (/^[A-Z0-9]+: (.*?), /.exec(message)?.[1] ?? message)
-  return new HtgateError(known, `cannot ${verb} ${path}: ${words}`, { cause: error })
+  const isLocked = error.name === 'LockedError'
+  const code = isLocked ? 'ERR_FILE_LOCKED' : (FILE_CODES[codeOf(error)] ?? 'ERR_FILE_SYSTEM')
+  return new HtgateError(code, `cannot ${verb} ${path}: ${WORDS[code] ?? wordsOf(error)}`, { cause: error })
 }
+
+const codeOf = (error: NodeJS.ErrnoException): string => error.code ?? ''
+
+/** Node's own message is `ENOSPC: no space left on device, write`. */
+const wordsOf = ({ message }: Error): string => /^[A-Z0-9]+: (.*?), /.exec(message)?.[1] ?? message

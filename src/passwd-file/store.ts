@@ -13,8 +13,11 @@ import { copyOf, replaceFile, writeToDevice } from './write.js'
 export type Edit = (content: Buffer) => Pieces | undefined
 
 export interface UpdateOptions {
-  /** Start from nothing, whether or not the file exists. Default false: a file that is missing is an error. */
-  readonly create?: boolean
+  /**
+   * Start from nothing, whether or not the file exists; or if it does not. Default false: a file that is missing is an
+   * error.
+   */
+  readonly create?: boolean | 'if-missing'
 }
 
 /**
@@ -33,7 +36,8 @@ export async function update(
   const held = await lockFor(target)
   try {
     const left = copyLeft(target)
-    const content = create ? Buffer.alloc(0) : readFileSync(left?.isNeeded ? left.path : target)
+    const isNew = create === true || (create === 'if-missing' && !statOf(target))
+    const content = isNew ? Buffer.alloc(0) : readFileSync(left?.isNeeded ? left.path : target)
     const pieces = edit(content) ?? (left?.isNeeded ? [content] : undefined)
     if (pieces) await replaceFile(target, pieces, statOf(target), held.staging)
     if (left) attempt(() => unlinkSync(left.path))

@@ -1,0 +1,169 @@
+import { readFile } from 'node:fs/promises'
+import { fileError, HtgateError } from '../errors.js'
+import { type Description, describe, type HashOptions, hash, verify } from '../password.js'
+import { badUser, type Edits, eachLine, edit, encodedOf } from './records.js'
+import { update } from './store.js'
+
+export interface OpenOptions {
+  /** Begin a new file where there is none; `save` makes it. Default false. */
+  create?: boolean | undefined
+}
+
+/** A user and the stored hash, with what can be read from it; without that if no scheme here can read it. */
+export interface UserRecord extends Partial<Description> {
+  readonly user: string
+  readonly encoded: string
+}
+
+/** A password file, as it was read, and the edits made since; `save` makes them in the file. */
+export interface PasswordFile {
+  readonly path: string
+  /** The record of `user`: of several the first, as servers have it. */
+  get(user: string): UserRecord | undefined
+  /** All records, in the order of the file. */
+  list(): UserRecord[]
+  /** Whether `password` is the user's. */
+  verify(user: string, password: string): Promise<boolean>
+  /**
+   * Gives `user` a password, and a record if there was none.
+   * @throws HtgateError ERR_USER; and as `hash`
+   */
+  set(user: string, password: string, options?: HashOptions): Promise<void>
+  /**
+   * Gives `user` a hash that was made elsewhere.
+   * @throws HtgateError ERR_USER; ERR_OPTION if no scheme here can read it
+   */
+  setEncoded(user: string, encoded: string): void
+  /** Takes away every record of `user`; false if there is none. */
+  delete(user: string): boolean
+  /**
+   * Makes the edits in the file as it is by now, one process at a time, and all of them or none; everything else in it
+   * stays, to the byte. But for the wait for its turn this works synchronously.
+   * @throws HtgateError ERR_FILE_…; the file is as it was, and the edits are still there to be saved
+   */
+  save(): Promise<void>
+}
+
+/**
+ * Opens the password file at `path`.
+ *
+ * @example
+ * const file = await openPasswordFile('.htpasswd', { create: true })
+ * await file.set('ann', 'secret')
+ * file.delete('bob')
+ * await file.save()
+ *
+ * @throws HtgateError ERR_FILE_…
+ */
+export async function openPasswordFile(path: string, options: OpenOptions = {}): Promise<PasswordFile> {
+  if (typeof path !== 'string' || path === '') throw new HtgateError('ERR_OPTION', 'path has to be a path')
+  try {
+    return new EditedFile(path, await readFile(path), false)
+  } catch (thrown) {
+    const error = fileError(path, 'read', thrown as Error)
+    if (!options.create || error.code !== 'ERR_FILE_MISSING') throw error
+    return new EditedFile(path, Buffer.alloc(0), true)
+  }
+}
+
+/** Apache's buffer for a line, its newline and the end of the string included: it takes a longer one's tail for a record. */
+const MAX_RECORD = 256
+
+class EditedFile implements PasswordFile {
+  /** As it was read or saved last. */
+  #content: Buffer
+  #isNew: boolean
+  /** For each user with an edit, the record that is to be, or undefined to have none. */
+  #edits = new Map<string, Buffer | undefined>()
+
+  constructor(
+    readonly path: string,
+    content: Buffer,
+    isNew: boolean,
+  ) {
+    this.#content = content
+    this.#isNew = isNew
+  }
+
+  get(user: string): UserRecord | undefined {
+    const key = keyOf(user)
+    if (this.#edits.has(key)) return recordsIn(this.#edits.get(key) ?? Buffer.alloc(0))[0]
+    return recordsIn(this.#content, key)[0]
+  }
+
+  list(): UserRecord[] {
+    return recordsIn(Buffer.concat(edit(this.#content, this.#edits)))
+  }
+
+  async verify(user: string, password: string): Promise<boolean> {
+    const record = this.get(user)
+    return record !== undefined && verify(password, record.encoded)
+  }
+
+  async set(user: string, password: string, options?: HashOptions): Promise<void> {
+    requireUser(user)
+    this.setEncoded(user, await hash(password, options))
+  }
+
+  setEncoded(user: string, encoded: string): void {
+    requireUser(user)
+    if (describe(encoded) === undefined || /[\0\r\n:]/.test(encoded)) {
+      throw new HtgateError('ERR_OPTION', 'encoded has to be a hash of a known scheme')
+    }
+    const record = Buffer.from(`${user}:${encoded}\n`)
+    if (record.length >= MAX_RECORD) {
+      throw new HtgateError('ERR_USER', `the record of ${user} would be longer than ${MAX_RECORD - 2} bytes`)
+    }
+    this.#edits.set(keyOf(user), record)
+  }
+
+  delete(user: string): boolean {
+    const exists = this.get(user) !== undefined
+    if (exists) this.#edits.set(keyOf(user), undefined)
+    return exists
+  }
+
+  async save(): Promise<void> {
+    const edits: Edits = new Map(this.#edits)
+    if (edits.size === 0 && !this.#isNew) return
+    let content = this.#content
+    const makeEdits = (current: Buffer) => {
+      content = Buffer.concat(edit(current, edits))
+      return [content]
+    }
+    try {
+      await update(this.path, makeEdits, { create: this.#isNew && 'if-missing' })
+    } catch (error) {
+      throw fileError(this.path, 'update', error as Error)
+    }
+    this.#content = content
+    this.#isNew = false
+    for (const [user, record] of edits) if (this.#edits.get(user) === record) this.#edits.delete(user)
+  }
+}
+
+/** The records in `content`: all, or the first of one user. */
+function recordsIn(content: Buffer, only?: string): UserRecord[] {
+  const records: UserRecord[] = []
+  eachLine(content, (line) => {
+    if ('malformed' in line) return true
+    if (only !== undefined && content.toString('latin1', line.userStart, line.colon) !== only) return true
+    const encoded = Buffer.from(encodedOf(content, line), 'latin1').toString()
+    records.push({
+      user: content.toString('utf8', line.userStart, line.colon),
+      encoded,
+      ...describe(encoded),
+    })
+    return only === undefined
+  })
+  return records
+}
+
+/** One character a byte, as users are compared. */
+const keyOf = (user: string): string => Buffer.from(user).toString('latin1')
+
+function requireUser(user: string): void {
+  if (typeof user !== 'string') throw new HtgateError('ERR_USER', 'user has to be a string')
+  const why = badUser(Buffer.from(user))
+  if (why !== undefined) throw new HtgateError('ERR_USER', why)
+}
