@@ -39,6 +39,7 @@ async function bundle(entry, name) {
     format: 'cjs',
     // `import()` becomes `require`, which does not start up the loader of ES modules.
     supported: { 'dynamic-import': false },
+    define: { 'import.meta.dirname': '__dirname' },
     // Commander needs it for executable subcommands, of which there are none; loading it takes 2 ms.
     alias: { 'node:child_process': join(root, 'scripts/empty.cjs') },
     legalComments: 'none',

@@ -8,7 +8,7 @@ import type { Invocation } from './options.js'
  * Finds out, before anybody is asked for a password, whether the file can be used as the command line wants it.
  * @throws Exit if not
  */
-export function checkAccess({ file, mode }: Invocation): void {
+export function checkAccess({ file, mode }: Pick<Invocation, 'file' | 'mode'>): void {
   if (statOf(file)?.isFile()) {
     if (mode === 'verify' && !canOpen(file, constants.O_RDONLY)) throw errors.cannotRead(file)
     if (mode !== 'verify' && !canOpen(file, constants.O_RDWR)) throw errors.cannotReadAndWrite(file)

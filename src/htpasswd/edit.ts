@@ -1,7 +1,7 @@
 import { append, find, replace } from '../passwd-file/records.js'
 import { update } from '../passwd-file/store.js'
 import { PartlyWrittenError } from '../passwd-file/write.js'
-import { Exit } from './exit-status.js'
+import { isExit } from './exit-status.js'
 import { errors, progress } from './messages.js'
 import type { Invocation } from './options.js'
 import { stderr } from './output.js'
@@ -33,11 +33,16 @@ export function deleteRecord({ file, user }: Invocation): Promise<void> {
   })
 }
 
-async function edit(file: string, create: boolean, change: Parameters<typeof update>[1]): Promise<void> {
+/** An edit of the store's, whose errors are the command's. */
+export async function edit(
+  file: string,
+  create: boolean,
+  change: Parameters<typeof update>[1],
+): Promise<void> {
   try {
     await update(file, change, { create })
   } catch (error) {
-    if (error instanceof Exit) throw error
+    if (isExit(error)) throw error
     const why = reason(error as Error)
     throw error instanceof PartlyWrittenError
       ? errors.partlyWritten(file, why)
@@ -46,6 +51,6 @@ async function edit(file: string, create: boolean, change: Parameters<typeof upd
 }
 
 /** What went wrong, in words: Node's own message is `ENOSPC: no space left on device, write`. */
-function reason(error: Error): string {
+export function reason(error: Error): string {
   return /^[A-Z0-9]+: (.*?), /.exec(error.message)?.[1] ?? error.message
 }

@@ -24,5 +24,8 @@ export class Exit extends Error {
   }
 }
 
+/** By name, since each of the build's files has a class of its own. */
+export const isExit = (error: unknown): error is Exit => error instanceof Error && error.name === 'Exit'
+
 /** Text, or bytes that may be in any encoding: a user's name is printed as it was given. */
 export type Bytes = string | Buffer

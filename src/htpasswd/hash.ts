@@ -2,13 +2,14 @@ import { isUtf8 } from 'node:buffer'
 import { MAX_PASSWORD_BYTES as BCRYPT_BYTES } from '../schemes/bcrypt.js'
 import { MAX_PASSWORD_BYTES as DES_BYTES } from '../schemes/des-crypt.js'
 import { type SchemeName, schemeNamed } from '../schemes/index.js'
+import type { Algorithm } from './algorithm.js'
 import { errors, warnings } from './messages.js'
 import type { Invocation } from './options.js'
 import { stderr } from './output.js'
 import { password } from './password.js'
 
 /** Apache's buffer for a record, its newline and the end of the string included. */
-const MAX_RECORD = 256
+export const MAX_RECORD = 256
 /** What Apache's bcrypt is willing to compute. */
 const MIN_COST = 4
 const MAX_COST = 17
@@ -28,15 +29,19 @@ export async function makeRecord(invocation: Invocation): Promise<Buffer> {
 
 async function encode(name: SchemeName, password: Buffer, work: number | undefined): Promise<string> {
   if (name === 'plain' && password.includes('\n')) throw errors.newlineInPlainPassword()
-  if (name === 'bcrypt') {
-    if (work !== undefined && (work < MIN_COST || work > MAX_COST)) throw errors.bcryptCost()
-    if (!isUtf8(password)) throw errors.passwordNotUtf8()
-  }
+  checkCost({ scheme: name, work })
+  if (name === 'bcrypt' && !isUtf8(password)) throw errors.passwordNotUtf8()
   const options = work === undefined ? {} : { cost: work, rounds: work }
   const encoded = await schemeNamed(name).hash?.(password, options)
   if (name === 'bcrypt') warnOfTruncation(password, BCRYPT_BYTES, 'BCRYPT')
   if (name === 'des-crypt') warnOfTruncation(password, DES_BYTES, 'CRYPT')
   return encoded as string
+}
+
+/** @throws Exit for a cost that Apache's bcrypt does not compute */
+export function checkCost({ scheme, work }: Algorithm): void {
+  if (scheme === 'bcrypt' && work !== undefined && (work < MIN_COST || work > MAX_COST))
+    throw errors.bcryptCost()
 }
 
 function warnOfTruncation(password: Buffer, bytes: number, algorithm: 'BCRYPT' | 'CRYPT'): void {

@@ -1,47 +1,42 @@
 import { checkAccess } from './access.js'
 import { hideArguments } from './arguments.js'
 import { deleteRecord, setRecord } from './edit.js'
-import { Exit, ExitStatus } from './exit-status.js'
+import { ExitStatus, isExit } from './exit-status.js'
 import { makeRecord } from './hash.js'
-import { helpText } from './help.js'
 import { errors } from './messages.js'
-import { type Invocation, parse } from './options.js'
-import { stderr, stdout } from './output.js'
+import { type Invocation, LETTERS, parse } from './options.js'
+import { print, stderr } from './output.js'
+import { split } from './posix.js'
 import { verifyRecord } from './verify.js'
 
 /** Carries out a command line; never throws. */
 export async function main(args: string[]): Promise<ExitStatus> {
   try {
-    await run(args)
-    return ExitStatus.ok
+    return await run(args)
   } catch (error) {
-    const exit = error instanceof Exit ? error : errors.unexpected((error as Error).message)
+    const exit = isExit(error) ? error : errors.unexpected((error as Error).message)
     stderr(exit.output)
     return exit.status
   }
 }
 
-async function run(args: string[]): Promise<void> {
-  const request = parse(args)
-  if (typeof request === 'string') return print(helpText(request))
+async function run(args: string[]): Promise<ExitStatus> {
+  const words = split(args, LETTERS)
+  // Apache's htpasswd has no long options; what ours do is loaded only for them.
+  if (words.long) return (await import('./extras.js')).run(args)
 
-  if (request.source === 'argument') hideArguments()
-  if (request.mode === 'print') return print(Buffer.concat([await makeRecord(request), Buffer.from('\n')]))
-
-  checkAccess(request)
-  await carryOut(request)
+  const invocation = parse(words)
+  if (invocation.source === 'argument') hideArguments()
+  await carryOut(invocation)
+  return ExitStatus.ok
 }
 
 async function carryOut(invocation: Invocation): Promise<void> {
+  if (invocation.mode === 'print') {
+    return print(Buffer.concat([await makeRecord(invocation), Buffer.from('\n')]))
+  }
+  checkAccess(invocation)
   if (invocation.mode === 'verify') return verifyRecord(invocation)
   if (invocation.mode === 'delete') return deleteRecord(invocation)
   await setRecord(invocation, await makeRecord(invocation))
-}
-
-function print(text: string | Buffer): void {
-  try {
-    stdout(text)
-  } catch (error) {
-    throw errors.cannotPrint((error as Error).message)
-  }
 }

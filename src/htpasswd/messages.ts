@@ -65,8 +65,6 @@ export const errors = {
   notVerifiable: () => new Exit(ExitStatus.general, 'Could not verify password: Invalid argument\n'),
 
   // Ours alone.
-  unknownLongOption: (name: string) =>
-    failure(ExitStatus.syntax, `unknown option ${name}; see htpasswd --help`),
   roundsOutOfRange: (rounds: number) =>
     failure(ExitStatus.syntax, `-r takes 1000 to 999999999 rounds, not ${rounds}`),
   newlineInPlainPassword: () =>

@@ -1,14 +1,23 @@
 import { writeSync } from 'node:fs'
 import type { Bytes } from './exit-status.js'
+import { errors } from './messages.js'
 
 // process.stdout and process.stderr take longer to load than all that the command does.
 
-export const stdout = (text: Bytes): void => writeAll(1, text)
 export const stderr = (text: Bytes): void => {
   try {
     writeAll(2, text)
   } catch {
     // Nobody is there to be told.
+  }
+}
+
+/** To standard output, whole or not at all with status 0. */
+export function print(text: Bytes): void {
+  try {
+    writeAll(1, text)
+  } catch (error) {
+    throw errors.cannotPrint((error as Error).message)
   }
 }
 

@@ -3,47 +3,55 @@ export interface Split {
   /** `-cb` as `-c`, `-b`; `-C10` as `-C`, `10`; long options as they are. */
   readonly options: string[]
   readonly operands: string[]
+  /** Whether there are long options among them, which are ours alone. */
+  readonly long: boolean
   /** The letter at which splitting ended, if it did not come to the operands. */
   readonly wrong?: { readonly letter: string; readonly why: 'illegal' | 'argument missing' }
 }
 
 /**
  * Splits as apr_getopt does, which knows neither long options nor options after an operand.
- * @param takesArgument whether a letter takes an argument; undefined for a letter that is no option
+ * @param letters the option letters, a colon after each that takes an argument, as getopt(3) has them
+ * @param longWithArgument the long options that take one
  */
 export function split(
   args: readonly string[],
-  takesArgument: (letter: string) => boolean | undefined,
+  letters: string,
+  longWithArgument: readonly string[] = [],
 ): Split {
   const options: string[] = []
+  const isLong = (arg: string) => arg.startsWith('--')
+  const done = (operands: string[], wrong?: Split['wrong']): Split => {
+    const long = options.some(isLong)
+    return wrong ? { options, operands, long, wrong } : { options, operands, long }
+  }
+
   for (let index = 0; index < args.length; index++) {
     const arg = args[index] as string
-    if (arg === '--') return { options, operands: args.slice(index + 1) }
-    if (!arg.startsWith('-')) return { options, operands: args.slice(index) }
-    if (arg.startsWith('--')) {
+    if (arg === '--') return done(args.slice(index + 1))
+    if (!arg.startsWith('-')) return done(args.slice(index))
+    if (isLong(arg)) {
       options.push(arg)
+      if (longWithArgument.includes(arg) && index + 1 < args.length) options.push(args[++index] as string)
       continue
     }
 
-    const letters = Array.from(arg.slice(1))
-    if (letters.length === 0) return { options, operands: args.slice(index) }
-    while (letters.length > 0) {
-      const letter = letters.shift() as string
+    const rest = Array.from(arg.slice(1))
+    if (rest.length === 0) return done(args.slice(index))
+    while (rest.length > 0) {
+      const letter = rest.shift() as string
       // A hyphen among the letters ends the options, and its argument is the first operand.
-      if (letter === '-') return { options, operands: args.slice(index) }
-      const takes = takesArgument(letter)
-      if (takes === undefined) return { options, operands: [], wrong: { letter, why: 'illegal' } }
-      options.push(`-${letter}`)
-      if (takes) {
-        const value = letters.length > 0 ? letters.join('') : args[++index]
-        if (value === undefined) {
-          options.pop()
-          return { options, operands: [], wrong: { letter, why: 'argument missing' } }
-        }
-        options.push(value)
-        break
+      if (letter === '-') return done(args.slice(index))
+      if (letter === ':' || !letters.includes(letter)) return done([], { letter, why: 'illegal' })
+      if (letters[letters.indexOf(letter) + 1] !== ':') {
+        options.push(`-${letter}`)
+        continue
       }
+      const value = rest.length > 0 ? rest.join('') : args[++index]
+      if (value === undefined) return done([], { letter, why: 'argument missing' })
+      options.push(`-${letter}`, value)
+      break
     }
   }
-  return { options, operands: [] }
+  return done([])
 }

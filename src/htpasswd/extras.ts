@@ -1,0 +1,35 @@
+import type { ExitStatus } from './exit-status.js'
+import { helpText, versionText } from './help.js'
+import { parseLong } from './long-options.js'
+import { importUsers } from './many/import.js'
+import { removeUsers } from './many/remove.js'
+import { verifyAll } from './many/verify-all.js'
+import { print } from './output.js'
+import { auditFile } from './report/audit.js'
+import { listUsers } from './report/list.js'
+import { listWeak } from './report/upgrade.js'
+
+/** Carries out a command line that has long options, of which Apache's htpasswd knows none. */
+export async function run(args: string[]): Promise<ExitStatus> {
+  const request = parseLong(args)
+  switch (request.task) {
+    case 'help':
+      print(helpText())
+      return 0
+    case 'version':
+      print(versionText())
+      return 0
+    case 'import':
+      return importUsers(request)
+    case 'remove':
+      return removeUsers(request)
+    case 'verify-all':
+      return verifyAll(request)
+    case 'list':
+      return listUsers(request)
+    case 'audit':
+      return auditFile(request)
+    case 'upgrade':
+      return listWeak(request)
+  }
+}

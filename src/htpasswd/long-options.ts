@@ -1,0 +1,131 @@
+import { Command, CommanderError, Option } from 'commander'
+import type { Minimum } from '../passwd-file/audit.js'
+import { type SchemeName, schemes } from '../schemes/index.js'
+import { type Algorithm, algorithmOptions, checkRounds } from './algorithm.js'
+import { checkCost } from './hash.js'
+import { TASK_OPTIONS, TASKS } from './manual.js'
+import { complaints } from './many/messages.js'
+import { LETTERS, syntax } from './options.js'
+import { split } from './posix.js'
+
+const TASK_NAMES = ['import', 'remove', 'verify-all', 'list', 'audit', 'upgrade'] as const
+type Task = (typeof TASK_NAMES)[number]
+
+/** What a task works on, and how. */
+export interface LongRequest {
+  readonly task: Task
+  /** The password file. */
+  readonly file: string
+  /** Where the lines come from; `-` is standard input. */
+  readonly input: string
+  readonly create: boolean
+  readonly algorithm: Algorithm
+  readonly encrypted: boolean
+  readonly strict: boolean
+  readonly json: boolean
+  readonly sarif: boolean
+  readonly minimum: Minimum | undefined
+}
+
+/** Which options go with which task, apart from those that choose an algorithm. */
+const GOES_WITH: Record<string, readonly Task[]> = {
+  c: ['import'],
+  encrypted: ['import'],
+  strict: ['remove'],
+  json: ['list', 'audit'],
+  sarif: ['audit'],
+  minimum: ['audit', 'upgrade'],
+}
+const ALGORITHM = ['m', '2', '5', 'B', 'd', 's', 'p', 'C', 'r']
+const TAKES_FILE: readonly Task[] = ['import', 'remove', 'verify-all']
+
+/** @throws Exit for a command line that cannot be carried out */
+export function parseLong(args: string[]): LongRequest | { readonly task: 'help' | 'version' } {
+  const command = new Command('htpasswd')
+    .helpOption(false)
+    .exitOverride()
+    .configureOutput({ writeErr() {} })
+  command.option('-c')
+  const algorithm = algorithmOptions(command)
+  for (const { flag } of TASKS) command.option(flag)
+  for (const { flag, argument } of TASK_OPTIONS) {
+    command.addOption(new Option(argument ? `${flag} <${argument}>` : flag))
+  }
+  command.argument('[operands...]')
+
+  const { options, operands, wrong } = split(args, LETTERS, ['--minimum'])
+  if (wrong) throw syntax(wrong)
+  parseWith(command, [...options, '--', ...operands])
+  const given = command.opts<Record<string, unknown>>()
+  if (given.help) return { task: 'help' }
+  if (given.version) return { task: 'version' }
+
+  const task = onlyTask(given)
+  checkCompany(task, given)
+  checkRounds(algorithm)
+  checkCost(algorithm)
+  const [file, input] = filesOf(task, operands)
+  return {
+    task,
+    file,
+    input,
+    create: given.c === true,
+    algorithm,
+    encrypted: given.encrypted === true,
+    strict: given.strict === true,
+    json: given.json === true,
+    sarif: given.sarif === true,
+    minimum: typeof given.minimum === 'string' ? parseMinimum(given.minimum) : undefined,
+  }
+}
+
+function parseWith(command: Command, words: string[]): void {
+  try {
+    command.parse(words, { from: 'user' })
+  } catch (error) {
+    if (error instanceof CommanderError) throw complaints.options(error.message.replace(/^error: /, ''))
+    throw error
+  }
+}
+
+const camel = (name: string) => name.replace(/-(.)/g, (_, letter: string) => letter.toUpperCase())
+
+function onlyTask(given: Record<string, unknown>): Task {
+  const [task, other] = TASK_NAMES.filter((name) => given[camel(name)])
+  if (task === undefined) throw complaints.noTask(TASK_NAMES.map((name) => `--${name}`))
+  if (other !== undefined) throw complaints.options(`--${task} and --${other} cannot go together`)
+  return task
+}
+
+/** @throws Exit for an option that the task would pass over */
+function checkCompany(task: Task, given: Record<string, unknown>): void {
+  for (const [option, tasks] of Object.entries(GOES_WITH)) {
+    if (given[option] && !tasks.includes(task)) throw complaints.company(option, task)
+  }
+  for (const letter of ALGORITHM) {
+    const useless = task !== 'import' || given.encrypted
+    if (given[letter] && useless) throw complaints.company(letter, given.encrypted ? 'encrypted' : task)
+  }
+  if (given.json && given.sarif) throw complaints.options('--json and --sarif cannot go together')
+}
+
+function filesOf(task: Task, operands: string[]): [file: string, input: string] {
+  const [first, second, ...more] = operands
+  const most = TAKES_FILE.includes(task) ? 2 : 1
+  if (first === undefined || more.length > 0 || operands.length > most) {
+    throw complaints.options(`--${task} takes ${most === 2 ? '[FILE] passwordfile' : 'passwordfile'}`)
+  }
+  return second === undefined ? [first, '-'] : [second, first]
+}
+
+function parseMinimum(text: string): Minimum {
+  const [name, work, ...more] = text.split(':')
+  const scheme = schemes.find((scheme) => scheme.name === name)
+  if (!scheme || more.length > 0 || (work !== undefined && !/^[1-9]\d*$/.test(work))) {
+    throw complaints.minimum(
+      text,
+      schemes.map(({ name }) => name as SchemeName),
+    )
+  }
+  return { scheme: scheme.name, work: work === undefined ? undefined : Number(work) }
+}

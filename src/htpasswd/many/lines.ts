@@ -1,0 +1,93 @@
+import { readFileSync } from 'node:fs'
+import { badUser } from '../../passwd-file/records.js'
+import { reason } from '../edit.js'
+import { complaints, reasons } from './messages.js'
+
+/** A line of input: a user, one character a byte, and what follows the first colon. */
+export interface Credential {
+  readonly number: number
+  readonly user: string
+  readonly secret: Buffer
+}
+
+/** What is wrong with a line. */
+export interface Problem {
+  readonly number: number
+  readonly reason: string
+}
+
+const MAX_STRING = 255
+const NEWLINE = 0x0a
+const RETURN = 0x0d
+
+/** All of `input`, a path or `-` for standard input. */
+export function readInput(input: string): Buffer {
+  try {
+    return readFileSync(input === '-' ? 0 : input)
+  } catch (error) {
+    throw complaints.cannotRead(inputName(input), reason(error as Error))
+  }
+}
+
+export const inputName = (input: string): string => (input === '-' ? 'standard input' : input)
+
+/** Calls `visit` with each line that is not blank, without its end. */
+function eachInputLine(bytes: Buffer, visit: (line: Buffer, number: number) => void): void {
+  for (let start = 0, number = 1; start < bytes.length; number++) {
+    const newline = bytes.indexOf(NEWLINE, start)
+    const next = newline === -1 ? bytes.length : newline + 1
+    let end = newline === -1 ? next : newline
+    if (end > start && bytes[end - 1] === RETURN) end--
+    if (end > start) visit(bytes.subarray(start, end), number)
+    start = next
+  }
+}
+
+/**
+ * Lines `user:secret`, as chpasswd(8) has them; blank ones are passed over.
+ * @param check what is wrong with a secret; undefined if nothing is
+ */
+export function credentials(
+  bytes: Buffer,
+  check: (secret: Buffer) => string | undefined,
+): { found: Credential[]; problems: Problem[] } {
+  const found: Credential[] = []
+  const problems: Problem[] = []
+  const firstLine = new Map<string, number>()
+  eachInputLine(bytes, (line, number) => {
+    const colon = line.indexOf(':')
+    const user = line.toString('latin1', 0, colon === -1 ? line.length : colon)
+    const secret = line.subarray(colon + 1)
+    const reason = colon === -1 ? reasons.noColon : (userProblem(line.subarray(0, colon)) ?? check(secret))
+    const first = firstLine.get(user)
+    if (reason) problems.push({ number, reason })
+    else if (first !== undefined) problems.push({ number, reason: reasons.duplicate(user, first) })
+    else {
+      firstLine.set(user, number)
+      found.push({ number, user, secret })
+    }
+  })
+  return { found, problems }
+}
+
+/** Names, one a line. */
+export function users(bytes: Buffer): { found: string[]; problems: Problem[] } {
+  const found = new Set<string>()
+  const problems: Problem[] = []
+  eachInputLine(bytes, (line, number) => {
+    if (line.includes(':')) problems.push({ number, reason: "username contains illegal character ':'" })
+    else found.add(line.toString('latin1'))
+  })
+  return { found: [...found], problems }
+}
+
+function userProblem(user: Buffer): string | undefined {
+  return user.length > MAX_STRING ? reasons.userTooLong : badUser(user)
+}
+
+/** What Apache's htpasswd would not take for a password either, and an empty one, which in a list is a mistake. */
+export function passwordProblem(password: Buffer): string | undefined {
+  if (password.length === 0) return reasons.noPassword
+  if (password.length > MAX_STRING) return reasons.tooLong
+  return password.includes(0) ? reasons.nul : undefined
+}

@@ -1,0 +1,71 @@
+import { Exit, ExitStatus } from '../exit-status.js'
+import type { Problem } from './lines.js'
+
+// What is said about many users at once, and about whole files. Names have one character a byte until they are printed.
+
+/** A name as its bytes were. */
+const bytes = (latin1: string): Buffer => Buffer.from(latin1, 'latin1')
+
+const failure = (status: ExitStatus, message: string) => new Exit(status, `htpasswd: ${message}\n`)
+
+/** More lines than a person reads are counted, not shown. */
+const MOST_PROBLEMS = 100
+
+export const complaints = {
+  options: (message: string) => failure(ExitStatus.syntax, `${message}; see htpasswd --help`),
+  noTask: (tasks: string[]) =>
+    failure(ExitStatus.syntax, `one of ${tasks.join(', ')} is missing; see htpasswd --help`),
+  company: (option: string, task: string) => {
+    const flag = option.length === 1 ? `-${option}` : `--${option}`
+    return failure(ExitStatus.syntax, `${flag} does not go with --${task}; see htpasswd --help`)
+  },
+  minimum: (text: string, schemes: string[]) =>
+    failure(
+      ExitStatus.syntax,
+      `--minimum takes a scheme, or scheme:n such as bcrypt:10, not ${text}; the schemes are ${schemes.join(', ')}`,
+    ),
+  cannotRead: (file: string, why: string) => failure(ExitStatus.file, `cannot read ${file}: ${why}`),
+
+  /** All that is wrong with the input, line by line; nothing was changed. */
+  badLines: (input: string, problems: readonly Problem[]) => {
+    const shown = problems.slice(0, MOST_PROBLEMS)
+    const lines = shown.map(({ number, reason }) => bytes(`htpasswd: ${input}:${number}: ${reason}\n`))
+    const rest = problems.length - shown.length
+    if (rest > 0) lines.push(Buffer.from(`htpasswd: and ${rest} more\n`))
+    lines.push(Buffer.from('htpasswd: nothing was changed\n'))
+    return new Exit(ExitStatus.invalidFile, Buffer.concat(lines))
+  },
+  usersMissing: (users: readonly string[]) =>
+    new Exit(
+      ExitStatus.badUser,
+      Buffer.concat([notFound(users), Buffer.from('htpasswd: nothing was changed\n')]),
+    ),
+}
+
+export const reasons = {
+  noColon: 'no colon between user and password',
+  noPassword: 'password is empty',
+  nul: 'password contains a NUL byte',
+  tooLong: 'password is longer than 255 bytes',
+  userTooLong: 'username is longer than 255 bytes',
+  recordTooLong: 'resultant record is too long',
+  notUtf8: 'bcrypt needs a password in UTF-8',
+  notAHash: 'not a hash of any known scheme',
+  duplicate: (user: string, first: number) => `user ${user} is already on line ${first}`,
+}
+
+export const notFound = (users: readonly string[]): Buffer =>
+  Buffer.concat(users.map((user) => bytes(`User ${user} not found\n`)))
+
+export const wrong = (users: readonly string[]): Buffer =>
+  Buffer.concat(users.map((user) => bytes(`Password for user ${user} is wrong.\n`)))
+
+const users = (count: number) => `${count} user${count === 1 ? '' : 's'}`
+
+export const summaries = {
+  imported: (added: number, updated: number) => `Added ${users(added)}, updated ${updated}.\n`,
+  removed: (count: number) => `Removed ${users(count)}.\n`,
+  verified: (correct: number, wrong: number) => `${users(correct)} correct, ${wrong} wrong.\n`,
+  truncated: (count: number, most: number, algorithm: string) =>
+    `Warning: ${count} password${count === 1 ? '' : 's'} truncated to ${most} characters by ${algorithm} algorithm.\n`,
+}

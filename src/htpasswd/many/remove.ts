@@ -1,0 +1,25 @@
+import { merge } from '../../passwd-file/merge.js'
+import { checkAccess } from '../access.js'
+import { edit } from '../edit.js'
+import { type ExitStatus, ExitStatus as Status } from '../exit-status.js'
+import type { LongRequest } from '../long-options.js'
+import { errors } from '../messages.js'
+import { stderr } from '../output.js'
+import { inputName, readInput, users } from './lines.js'
+import { complaints, notFound, summaries } from './messages.js'
+
+/** Deletes the users of the input, all at once. Those that are not there are named. */
+export async function removeUsers({ file, input, strict }: LongRequest): Promise<ExitStatus> {
+  checkAccess({ file, mode: 'delete' })
+  const { found, problems } = users(readInput(input))
+  if (problems.length > 0) throw complaints.badLines(inputName(input), problems)
+
+  await edit(file, false, (content) => {
+    const { pieces, absent, malformed } = merge(content, new Map(found.map((user) => [user, undefined])))
+    if (malformed) throw errors.notAPasswordFile(file)
+    if (strict && absent.length > 0) throw complaints.usersMissing(absent)
+    stderr(Buffer.concat([notFound(absent), Buffer.from(summaries.removed(found.length - absent.length))]))
+    return absent.length === found.length ? undefined : pieces
+  })
+  return Status.ok
+}

@@ -1,0 +1,61 @@
+import { readFileSync, statSync } from 'node:fs'
+import { audit, type Finding, type Rule } from '../../passwd-file/audit.js'
+import { checkAccess } from '../access.js'
+import { type ExitStatus, ExitStatus as Status } from '../exit-status.js'
+import type { LongRequest } from '../long-options.js'
+import { print, stderr } from '../output.js'
+import { mend } from './mend.js'
+import { sarif } from './sarif.js'
+
+/** A finding as it is reported: about a line, or (line 0) about the file itself. */
+export interface Report {
+  readonly rule: Rule | 'file-mode'
+  readonly line: number
+  readonly user: string | undefined
+  readonly message: string
+  /** A command for a shell. */
+  readonly mend: string
+}
+
+/** Reports what is wrong with the file. Status 1 if anything is. */
+export function auditFile(request: LongRequest): ExitStatus {
+  const { file, json, sarif: asSarif } = request
+  const reports = reportsOn(request)
+  if (asSarif) print(sarif(file, reports))
+  else if (json) print(`${JSON.stringify(reports, null, 2)}\n`)
+  else print(reports.map((report) => textOf(file, report)).join(''))
+  stderr(
+    `${reports.length === 0 ? 'no' : reports.length} finding${reports.length === 1 ? '' : 's'} in ${file}\n`,
+  )
+  return reports.length === 0 ? Status.ok : Status.file
+}
+
+function reportsOn({ file, minimum }: LongRequest): Report[] {
+  checkAccess({ file, mode: 'verify' })
+  const reportOf = ({ rule, line, user, message }: Finding): Report => {
+    const name = user === undefined ? undefined : Buffer.from(user, 'latin1').toString()
+    return { rule, line, user: name, message, mend: mend(rule, file, name ?? '', line, minimum) }
+  }
+  return [...fileReports(file), ...audit(readFileSync(file), minimum).map(reportOf)]
+}
+
+function fileReports(file: string): Report[] {
+  const others = statSync(file).mode & 0o006
+  if (others === 0) return []
+  const may = others === 6 ? 'read and write' : others === 4 ? 'read' : 'write'
+  return [
+    {
+      rule: 'file-mode',
+      line: 0,
+      user: undefined,
+      message: `every user of this machine may ${may} the file`,
+      mend: mend('file-mode', file, '', 0),
+    },
+  ]
+}
+
+/** FILE:LINE: as compilers have it, for editors to jump to. */
+function textOf(file: string, { line, user, message, mend }: Report): string {
+  const place = line === 0 ? file : `${file}:${line}`
+  return `${place}: ${user === undefined ? '' : `${user}: `}${message}\n    ${mend}\n`
+}
