@@ -53,3 +53,16 @@ export const htpasswd = (args: readonly string[], options?: RunOptions): Promise
 /** Apache's, which puts its own argv[0] into its messages. */
 export const apacheHtpasswd = (args: readonly string[], options?: RunOptions): Promise<Result> =>
   run(peer('htpasswd') as string, args, { ...options, argv0: 'htpasswd' })
+
+/** Runs our command and kills it (SIGKILL) after `milliseconds`, if it has not ended by then. */
+export function killedAfter(milliseconds: number, args: readonly string[], cwd: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, [OURS, ...args], { cwd, stdio: 'ignore' })
+    const timer = setTimeout(() => child.kill('SIGKILL'), milliseconds)
+    child.on('error', reject)
+    child.on('close', () => {
+      clearTimeout(timer)
+      resolve()
+    })
+  })
+}

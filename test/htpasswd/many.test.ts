@@ -1,0 +1,248 @@
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { temporaryFolder } from '../support/folder.js'
+import { describeWith } from '../support/peers.js'
+import { apacheHtpasswd, htpasswd, killedAfter } from '../support/run.js'
+
+/** A folder with the given files, and our command in it, answering text. */
+function shell(files: Record<string, string | Buffer> = {}) {
+  const cwd = temporaryFolder()
+  for (const [name, content] of Object.entries(files)) writeFileSync(join(cwd, name), content)
+  return {
+    cwd,
+    read: (name: string) => readFileSync(join(cwd, name), 'utf8'),
+    bytes: (name: string) => readFileSync(join(cwd, name)),
+    async run(line: string, input = '') {
+      const { status, stdout, stderr } = await htpasswd(line.split(' '), { cwd, input })
+      return { status, stdout: stdout.toString(), stderr: stderr.toString() }
+    },
+  }
+}
+
+const SHA_SECRET = '{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ='
+
+describe('--import', () => {
+  test('makes a file of the lines of standard input', async () => {
+    const { run, read } = shell()
+    expect(await run('--import -c -s users', 'alice:secret\nbob:secret\n')).toEqual({
+      status: 0,
+      stdout: '',
+      stderr: 'Added 2 users, updated 0.\n',
+    })
+    expect(read('users')).toBe(`alice:${SHA_SECRET}\nbob:${SHA_SECRET}\n`)
+  })
+
+  test('updates whoever is there, and leaves every other byte', async () => {
+    const { run, bytes } = shell({
+      users: Buffer.from('# staff\r\nalice:old\nm\xfcller:x\n\nalice:older', 'latin1'),
+      list: 'zoë:secret\r\nalice:secret',
+    })
+    const { status, stderr } = await run('--import -s list users')
+    expect({ status, stderr }).toEqual({ status: 0, stderr: 'Added 1 user, updated 1.\n' })
+    expect(bytes('users')).toEqual(
+      Buffer.concat([
+        Buffer.from(`# staff\r\nalice:${SHA_SECRET}\nm\xfcller:x\n\nalice:${SHA_SECRET}\n`, 'latin1'),
+        Buffer.from(`zoë:${SHA_SECRET}\n`),
+      ]),
+    )
+  })
+
+  test('takes passwords with colons and in any script, by every scheme', async () => {
+    const list = 'alice:a:b:c\nbob:пароль\ncarol:密码 mit Leerzeichen \n'
+    for (const flags of ['', '-m ', '-2 ', '-5 -r 1000 ', '-B -C 4 ', '-d ', '-s ']) {
+      const { run } = shell({ list })
+      expect(await run(`--import -c ${flags}list users`)).toMatchObject({ status: 0 })
+      expect(await run('--verify-all list users')).toMatchObject({
+        status: 0,
+        stderr: '3 users correct, 0 wrong.\n',
+      })
+    }
+  })
+
+  test('names all bad lines at once, and changes nothing', async () => {
+    const { run, read } = shell({
+      users: 'alice:old\n',
+      list: `alice:new\nno colon\nbob:\n:nobody\nalice:again\n#x:y\ncarol:${'x'.repeat(256)}\ndave:good\nerin:bad\0\n`,
+    })
+    expect(await run('--import list users')).toEqual({
+      status: 7,
+      stdout: '',
+      stderr: [
+        'htpasswd: list:2: no colon between user and password',
+        'htpasswd: list:3: password is empty',
+        'htpasswd: list:4: username is empty',
+        'htpasswd: list:5: user alice is already on line 1',
+        "htpasswd: list:6: username starts with '#', which makes the record a comment",
+        'htpasswd: list:7: password is longer than 255 bytes',
+        'htpasswd: list:9: password contains a NUL byte',
+        'htpasswd: nothing was changed\n',
+      ].join('\n'),
+    })
+    expect(read('users')).toBe('alice:old\n')
+  })
+
+  test('--encrypted takes hashes as they are, of every known scheme, and nothing else', async () => {
+    const { run, read } = shell({
+      good: `alice:${SHA_SECRET}\nbob:$2y$04$abcdefghijklmnopqrstuuM8M8M8M8M8M8M8M8M8M8M8M8M8M8M8M\n`,
+    })
+    expect(await run('--import -c --encrypted good users')).toMatchObject({ status: 0 })
+    expect(read('users')).toBe(read('good'))
+
+    const { status, stderr } = await run('--import --encrypted users', 'carol:secret\ndave:$2y$10$short\n')
+    expect(status).toBe(7)
+    expect(stderr).toContain('standard input:1: not a hash of any known scheme')
+    expect(stderr).toContain('standard input:2: not a hash of any known scheme')
+    expect(read('users')).toBe(read('good'))
+  })
+
+  test('needs -c for a file that is not there, and says what it cannot read', async () => {
+    const { run } = shell({ list: 'alice:secret\n' })
+    expect(await run('--import list users')).toEqual({
+      status: 1,
+      stdout: '',
+      stderr: "htpasswd: cannot modify file users; use '-c' to create it\n",
+    })
+    expect(await run('--import -c nowhere users')).toMatchObject({
+      status: 1,
+      stderr: 'htpasswd: cannot read nowhere: no such file or directory\n',
+    })
+  })
+
+  test('counts the passwords that bcrypt and crypt cut', async () => {
+    const { run } = shell({ list: `alice:${'x'.repeat(73)}\nbob:${'x'.repeat(72)}\n` })
+    expect((await run('--import -c -B -C 4 list users')).stderr).toContain(
+      'Warning: 1 password truncated to 72 characters by BCRYPT algorithm.\n',
+    )
+    expect((await run('--import -c -d list users')).stderr).toContain(
+      'Warning: 2 passwords truncated to 8 characters',
+    )
+  })
+
+  test('killed at any moment, it leaves the file as it was or as it is to be, and the next command goes ahead', async () => {
+    const list = Array.from({ length: 400 }, (_, i) => `user${i}:secret\n`).join('')
+    const before = `alice:${SHA_SECRET}\n`
+    const after = before + Array.from({ length: 400 }, (_, i) => `user${i}:${SHA_SECRET}\n`).join('')
+    const { cwd, run, read } = shell({ list, users: before })
+    for (let moment = 0; moment < 24; moment++) {
+      writeFileSync(join(cwd, 'users'), before)
+      await killedAfter(40 + moment * 5, ['--import', '-s', 'list', 'users'], cwd)
+      expect([before, after]).toContain(read('users'))
+    }
+    expect(await run('-D users nobody')).toMatchObject({ status: 0 })
+    expect(readdirSync(cwd).sort()).toEqual(['list', 'users'])
+  })
+
+  test('two imports and 32 single writers at once lose nothing', async () => {
+    const names = (prefix: string, count: number) => Array.from({ length: count }, (_, i) => `${prefix}${i}`)
+    const list = (prefix: string) =>
+      names(prefix, 200)
+        .map((name) => `${name}:secret\n`)
+        .join('')
+    const { cwd, read } = shell({ users: '', a: list('a'), b: list('b') })
+    const lines = [
+      ['--import', '-s', 'a', 'users'],
+      ['--import', '-s', 'b', 'users'],
+      ...names('single', 32).map((name) => ['-bs', 'users', name, 'secret']),
+    ]
+    const results = await Promise.all(lines.map((line) => htpasswd(line, { cwd })))
+    expect(results.map(({ status }) => status)).toEqual(lines.map(() => 0))
+    const users = read('users')
+      .trimEnd()
+      .split('\n')
+      .map((line) => line.split(':')[0])
+    expect(users.sort()).toEqual([...names('a', 200), ...names('b', 200), ...names('single', 32)].sort())
+    expect(readdirSync(cwd).sort()).toEqual(['a', 'b', 'users'])
+  })
+})
+
+describe('--remove', () => {
+  test('deletes the users of the list, all records of each, and names those that are not there', async () => {
+    const { run, read } = shell({
+      users: '# staff\nalice:1\nbob:2\nalice:3\ncarol:4\n',
+      list: 'alice\nnobody\r\n\ncarol\n',
+    })
+    expect(await run('--remove list users')).toEqual({
+      status: 0,
+      stdout: '',
+      stderr: 'User nobody not found\nRemoved 2 users.\n',
+    })
+    expect(read('users')).toBe('# staff\nbob:2\n')
+  })
+
+  test('--strict deletes all of them or none', async () => {
+    const { run, read } = shell({ users: 'alice:1\nbob:2\n' })
+    expect(await run('--remove --strict users', 'alice\nnobody\n')).toEqual({
+      status: 6,
+      stdout: '',
+      stderr: 'User nobody not found\nhtpasswd: nothing was changed\n',
+    })
+    expect(read('users')).toBe('alice:1\nbob:2\n')
+    expect(await run('--remove --strict users', 'alice\nbob\n')).toMatchObject({ status: 0 })
+    expect(read('users')).toBe('')
+  })
+
+  test('a file that is no password file stays as it is', async () => {
+    const { run, read } = shell({ users: 'alice:1\nnot a record\n' })
+    expect(await run('--remove users', 'alice\n')).toMatchObject({ status: 7 })
+    expect(read('users')).toBe('alice:1\nnot a record\n')
+  })
+})
+
+describe('--verify-all', () => {
+  test('names users whose password is wrong or who are not there, and never a password', async () => {
+    const { run } = shell({ list: 'alice:secret\nbob:secret\n' })
+    await run('--import -c -s list users')
+    const { status, stdout, stderr } = await run(
+      '--verify-all users',
+      'alice:secret\nbob:hunter2\nnobody:hunter3\n',
+    )
+    expect({ status, stdout, stderr }).toEqual({
+      status: 3,
+      stdout: '',
+      stderr: 'User nobody not found\nPassword for user bob is wrong.\n1 user correct, 2 wrong.\n',
+    })
+  })
+
+  test('a plaintext record, an empty and a broken one verify nothing', async () => {
+    const { run } = shell({ users: 'a:secret\nb:\nc:$2y$10$x\n' })
+    expect(await run('--verify-all users', 'a:secret\nb:\nc:secret\n')).toMatchObject({ status: 3 })
+  })
+})
+
+describeWith(['htpasswd'], 'with Apache’s htpasswd', () => {
+  test('its -v takes what --import wrote', async () => {
+    const { cwd, run } = shell()
+    for (const flags of ['-m', '-2', '-5', '-B', '-d', '-s']) {
+      await run(`--import -c ${flags} users`, 'alice:pa:ss\n')
+      expect(await apacheHtpasswd(['-vb', 'users', 'alice', 'pa:ss'], { cwd })).toMatchObject({ status: 0 })
+    }
+  })
+})
+
+describe('long options that do not go together', () => {
+  test.each([
+    ['--list --audit users', '--list and --audit cannot go together'],
+    ['--json users', '--import, --remove, --verify-all, --list, --audit, --upgrade is missing'],
+    ['--import --strict users', '--strict does not go with --import'],
+    ['--import --encrypted -B users', '-B does not go with --encrypted'],
+    ['--list a b', '--list takes passwordfile'],
+    ['--import', '--import takes [FILE] passwordfile'],
+    ['--audit --minimum bcrypt:x users', '--minimum takes a scheme'],
+    ['--audit --json --sarif users', '--json and --sarif cannot go together'],
+    ['--nonsense users', "unknown option '--nonsense'"],
+    ['--import -b users', "unknown option '-b'"],
+    ['--import -5 -r 500 users', '-r takes 1000 to 999999999 rounds, not 500'],
+  ])('htpasswd %s', async (line, message) => {
+    const { run } = shell()
+    const { status, stderr } = await run(line)
+    expect(status).toBe(2)
+    expect(stderr).toContain(message)
+  })
+
+  test('a hyphenated operand after the first one is an operand, as in Apache’s', async () => {
+    const { run, read } = shell()
+    expect(await run('-cbs users --audit --list')).toMatchObject({ status: 0 })
+    expect(read('users')).toMatch(/^--audit:\{SHA\}/)
+  })
+})
