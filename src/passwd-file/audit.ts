@@ -35,15 +35,16 @@ const LEAST_WORK: Partial<Record<SchemeName, number>> = {
   'sha256-crypt': 5000,
 }
 
-/** Findings in the order of the file's lines. */
+/** Lines that are no records come first, as nothing else can be mended before them; then all by their lines. */
 export function audit(bytes: Buffer, minimum?: Minimum): Finding[] {
   const { entries: records, malformed } = entries(bytes)
-  const findings: Finding[] = malformed.map(({ number }) => ({
+  const broken: Finding[] = malformed.map(({ number }) => ({
     rule: 'malformed-line',
     line: number,
     message: "no colon: not a record, and Apache's htpasswd refuses the whole file",
   }))
 
+  const findings: Finding[] = []
   const firstLine = new Map<string, number>()
   for (const { number: line, user, encoded } of records) {
     const first = firstLine.get(user)
@@ -58,7 +59,7 @@ export function audit(bytes: Buffer, minimum?: Minimum): Finding[] {
     const weakness = weaknessOf(encoded, minimum)
     if (weakness) findings.push({ line, user, ...weakness })
   }
-  return findings.sort((a, b) => a.line - b.line)
+  return [...broken, ...findings]
 }
 
 /** Why a hash is not good enough; undefined if it is. */

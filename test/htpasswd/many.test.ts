@@ -1,24 +1,9 @@
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { temporaryFolder } from '../support/folder.js'
 import { describeWith } from '../support/peers.js'
 import { apacheHtpasswd, htpasswd, killedAfter } from '../support/run.js'
-
-/** A folder with the given files, and our command in it, answering text. */
-function shell(files: Record<string, string | Buffer> = {}) {
-  const cwd = temporaryFolder()
-  for (const [name, content] of Object.entries(files)) writeFileSync(join(cwd, name), content)
-  return {
-    cwd,
-    read: (name: string) => readFileSync(join(cwd, name), 'utf8'),
-    bytes: (name: string) => readFileSync(join(cwd, name)),
-    async run(line: string, input = '') {
-      const { status, stdout, stderr } = await htpasswd(line.split(' '), { cwd, input })
-      return { status, stdout: stdout.toString(), stderr: stderr.toString() }
-    },
-  }
-}
+import { shell } from '../support/shell.js'
 
 const SHA_SECRET = '{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ='
 

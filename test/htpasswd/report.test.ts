@@ -1,0 +1,212 @@
+import { chmodSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { describeWith, peer } from '../support/peers.js'
+import { htpasswd, run } from '../support/run.js'
+import { shell } from '../support/shell.js'
+
+const BCRYPT_10 = '$2y$10$abcdefghijklmnopqrstuuM8M8M8M8M8M8M8M8M8M8M8M8M8M8M8M'
+const BCRYPT_05 = BCRYPT_10.replace('$10$', '$05$')
+const SHA512 = `$6$rounds=10000$salt$${'x'.repeat(86)}`
+const APR1 = '$apr1$saltsalt$abcdefghijklmnopqrstuv'
+const SHA1 = '{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ='
+
+/** One record of each kind that an audit knows. */
+const MIXED = [
+  '# staff',
+  `strong:${BCRYPT_10}`,
+  `rounds:${SHA512}:Real Name`,
+  `cheap:${BCRYPT_05}`,
+  `md5:${APR1}`,
+  `sha:${SHA1}`,
+  'des:abcdefghijklm',
+  'nginx:{PLAIN}secret',
+  'bare:my-password',
+  'cut:$2y$10$abc',
+  'newer:$y$j9T$salt$hash',
+  'none:',
+  `strong:${BCRYPT_10}`,
+  'not a record',
+  '',
+].join('\n')
+
+describe('--list', () => {
+  test('is separated by tabs in a pipe', async () => {
+    const { run } = shell({ users: MIXED })
+    const { status, stdout, stderr } = await run('--list users')
+    expect(stdout).toBe(
+      [
+        'strong\tbcrypt\t10',
+        'rounds\tsha512-crypt\t10000',
+        'cheap\tbcrypt\t5',
+        'md5\tapr1\t-',
+        'sha\tsha1\t-',
+        'des\tdes-crypt\t-',
+        'nginx\tplain\t-',
+        'bare\tplaintext\t-',
+        'cut\tbcrypt\t-',
+        'newer\tunknown\t-',
+        'none\tnone\t-',
+        'strong\tbcrypt\t10',
+        '',
+      ].join('\n'),
+    )
+    expect({ status, stderr }).toEqual({
+      status: 7,
+      stderr: 'htpasswd: The file users does not appear to be a valid htpasswd file.\n',
+    })
+  })
+
+  test('--json names the line, and the cost or the rounds', async () => {
+    const { run } = shell({ users: `# staff\nzoë:${BCRYPT_10}\nbob:${SHA512}\n` })
+    const { status, stdout } = await run('--list --json users')
+    expect(status).toBe(0)
+    expect(JSON.parse(stdout)).toEqual([
+      { line: 2, user: 'zoë', scheme: 'bcrypt', cost: 10 },
+      { line: 3, user: 'bob', scheme: 'sha512-crypt', rounds: 10000 },
+    ])
+  })
+})
+
+describeWith(['script'], 'on a terminal', () => {
+  test('--list is aligned under headings', async () => {
+    const { cwd } = shell({ users: `zoë:${BCRYPT_10}\nrobert:${SHA512}\n` })
+    const command = `${process.execPath} ${join(process.cwd(), 'bin/htpasswd.js')} --list users`
+    const { stdout } = await run(peer('script') as string, ['-qec', command, '/dev/null'], { cwd })
+    expect(stdout.toString().replaceAll('\r', '')).toBe(
+      ['USER    SCHEME        COST', 'zoë     bcrypt        10', 'robert  sha512-crypt  10000', ''].join(
+        '\n',
+      ),
+    )
+  })
+
+  test('long work shows a bar, which is gone at the end', async () => {
+    const list = Array.from({ length: 200 }, (_, i) => `user${i}:secret\n`).join('')
+    const { cwd } = shell({ list })
+    const command = `${process.execPath} ${join(process.cwd(), 'bin/htpasswd.js')} --import -c list users`
+    const { stdout } = await run(peer('script') as string, ['-qec', command, '/dev/null'], { cwd })
+    expect(stdout.toString()).toMatch(/\r\[#+ *\] \d+ of 200/)
+    expect(stdout.toString()).toMatch(/\r\x1b\[KAdded 200 users, updated 0\.\r\n$/)
+  })
+})
+
+describe('--audit', () => {
+  test('gives each finding its line, its reason and the command that mends it', async () => {
+    const { cwd, run } = shell({ users: MIXED })
+    chmodSync(join(cwd, 'users'), 0o640)
+    const { status, stdout, stderr } = await run('--audit users')
+    expect(stdout).toBe(`users:14: no colon: not a record, and Apache's htpasswd refuses the whole file
+    sed -i '14s/^/#/' users
+users:4: cheap: bcrypt with cost 5, less than 10
+    htpasswd -B -C 10 users cheap
+users:5: md5: apr1 is weak: such hashes are guessed by the billion
+    htpasswd -B -C 10 users md5
+users:6: sha: sha1 is broken: such hashes are found out in seconds
+    htpasswd -B -C 10 users sha
+users:7: des: des-crypt is broken: such hashes are found out in seconds
+    htpasswd -B -C 10 users des
+users:8: nginx: plain is broken: such hashes are found out in seconds
+    htpasswd -B -C 10 users nginx
+users:9: bare: the password itself, readable to all who read the file
+    htpasswd -B -C 10 users bare
+users:10: cut: not a whole bcrypt hash: the user cannot log in
+    htpasswd -B -C 10 users cut
+users:11: newer: a hash of no known scheme: the user cannot log in
+    htpasswd -B -C 10 users newer
+users:12: none: no hash: the user cannot log in
+    htpasswd -B -C 10 users none
+users:13: strong: user already on line 2; servers read that one
+    sed -i '13s/^/#/' users
+`)
+    expect({ status, stderr }).toEqual({ status: 1, stderr: '11 findings in users\n' })
+  })
+
+  test('a file that others may read or write is a finding', async () => {
+    const { cwd, run } = shell({ users: `alice:${BCRYPT_10}\n` })
+    for (const [mode, may] of [
+      [0o604, 'read'],
+      [0o602, 'write'],
+      [0o666, 'read and write'],
+    ] as const) {
+      chmodSync(join(cwd, 'users'), mode)
+      expect((await run('--audit users')).stdout).toBe(
+        `users: every user of this machine may ${may} the file\n    chmod o-rw users\n`,
+      )
+    }
+    chmodSync(join(cwd, 'users'), 0o640)
+    expect(await run('--audit users')).toEqual({ status: 0, stdout: '', stderr: 'no findings in users\n' })
+  })
+
+  test('--minimum names the weakest scheme that passes, and its least cost', async () => {
+    const { cwd, run } = shell({ users: `a:${BCRYPT_10}\nb:${SHA512}\nc:${APR1}\nd:${SHA1}\n` })
+    chmodSync(join(cwd, 'users'), 0o600)
+    const weak = async (minimum: string) => {
+      const { stdout } = await run(`--audit --json --minimum ${minimum} users`)
+      return (JSON.parse(stdout) as { user: string }[]).map(({ user }) => user).join('')
+    }
+    expect(await weak('bcrypt:12')).toBe('abcd')
+    expect(await weak('bcrypt')).toBe('bcd')
+    expect(await weak('sha512-crypt')).toBe('cd')
+    expect(await weak('sha512-crypt:20000')).toBe('bcd')
+    expect(await weak('apr1')).toBe('d')
+    expect(await weak('sha1')).toBe('')
+  })
+
+  test('the commands that it gives do mend', async () => {
+    const {
+      cwd,
+      run: ours,
+      read,
+    } = shell({ "o'users": `a:${SHA1}\nb:${BCRYPT_10}\nb:${BCRYPT_10}\nno colon\n` })
+    const { stdout } = await ours("--audit --json o'users")
+    const mends = (JSON.parse(stdout) as { mend: string }[]).map(({ mend }) => mend)
+    const script = mends.join('\n').replace(/^htpasswd (.*)$/gm, '"$NODE" "$HTPASSWD" $1 >/dev/null 2>&1')
+    const env = { NODE: process.execPath, HTPASSWD: join(process.cwd(), 'bin/htpasswd.js') }
+    expect(await run('/bin/sh', ['-ec', script], { cwd, env, input: 'secret\nsecret\n' })).toMatchObject({
+      status: 0,
+    })
+    expect(read("o'users")).toMatch(/^a:\$2y\$10\$.{53}\nb:\$2y\$10.*\n#b:.*\n#no colon\n$/)
+    expect(await ours("--audit o'users")).toMatchObject({ status: 0 })
+  })
+
+  test('--sarif is what code scanning reads', async () => {
+    const { cwd } = shell({ 'my users': `sha:${SHA1}\nstrong:${BCRYPT_10}\n` })
+    chmodSync(join(cwd, 'my users'), 0o644)
+    const { status, stdout } = await htpasswd(['--audit', '--sarif', 'my users'], { cwd })
+    const log = JSON.parse(stdout.toString())
+    expect(status).toBe(1)
+    expect(log.version).toBe('2.1.0')
+    const { tool, results } = log.runs[0]
+    const known = tool.driver.rules.map(({ id }: { id: string }) => id)
+    expect(results.map(({ ruleId }: { ruleId: string }) => ruleId)).toEqual(['file-mode', 'weak-scheme'])
+    for (const { ruleId } of results) expect(known).toContain(ruleId)
+    expect(results[1].locations[0].physicalLocation).toEqual({
+      artifactLocation: { uri: 'my%20users' },
+      region: { startLine: 1 },
+    })
+  })
+
+  test('a file that is missing is an error, not a finding', async () => {
+    const { run } = shell()
+    expect(await run('--audit users')).toMatchObject({ status: 1, stdout: '' })
+  })
+})
+
+describe('--upgrade', () => {
+  test('names those who must set a new password', async () => {
+    const { run } = shell({ users: MIXED })
+    expect(await run('--upgrade users')).toMatchObject({
+      status: 1,
+      stdout: 'cheap\nmd5\nsha\ndes\nnginx\nbare\ncut\nnewer\nnone\n',
+    })
+    expect(await run('--upgrade --minimum sha1 users')).toMatchObject({
+      status: 1,
+      stdout: 'cheap\ndes\nnginx\nbare\ncut\nnewer\nnone\n',
+    })
+  })
+
+  test('is silent when all is well', async () => {
+    const { run } = shell({ users: `alice:${BCRYPT_10}\n` })
+    expect(await run('--upgrade users')).toEqual({ status: 0, stdout: '', stderr: '' })
+  })
+})

@@ -1,0 +1,19 @@
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { temporaryFolder } from './folder.js'
+import { htpasswd } from './run.js'
+
+/** A folder with the given files, and our command in it, answering text. */
+export function shell(files: Record<string, string | Buffer> = {}) {
+  const cwd = temporaryFolder()
+  for (const [name, content] of Object.entries(files)) writeFileSync(join(cwd, name), content)
+  return {
+    cwd,
+    read: (name: string) => readFileSync(join(cwd, name), 'utf8'),
+    bytes: (name: string) => readFileSync(join(cwd, name)),
+    async run(line: string, input = '') {
+      const { status, stdout, stderr } = await htpasswd(line.split(' '), { cwd, input })
+      return { status, stdout: stdout.toString(), stderr: stderr.toString() }
+    },
+  }
+}
