@@ -29,6 +29,11 @@ export interface LongRequest {
 
 /** Which options go with which task, apart from those that choose an algorithm. */
 const GOES_WITH: Record<string, readonly Task[]> = {
+  b: [],
+  i: [],
+  n: [],
+  D: [],
+  v: [],
   c: ['import'],
   encrypted: ['import'],
   strict: ['remove'],
@@ -45,7 +50,7 @@ export function parseLong(args: string[]): LongRequest | { readonly task: 'help'
     .helpOption(false)
     .exitOverride()
     .configureOutput({ writeErr() {} })
-  command.option('-c')
+  for (const letter of 'cbinDv') command.option(`-${letter}`)
   const algorithm = algorithmOptions(command)
   for (const { flag } of TASKS) command.option(flag)
   for (const { flag, argument } of TASK_OPTIONS) {
@@ -54,6 +59,10 @@ export function parseLong(args: string[]): LongRequest | { readonly task: 'help'
   command.argument('[operands...]')
 
   const { options, operands, wrong } = split(args, LETTERS, ['--minimum'])
+  const unknown = options.find(
+    (word) => word.startsWith('--') && !command.options.some((o) => o.long === word),
+  )
+  if (unknown !== undefined) throw complaints.options(`unknown option ${unknown}`)
   if (wrong) throw syntax(wrong)
   parseWith(command, [...options, '--', ...operands])
   const given = command.opts<Record<string, unknown>>()

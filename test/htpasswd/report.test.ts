@@ -2,7 +2,7 @@ import { chmodSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { describeWith, peer } from '../support/peers.js'
-import { htpasswd, run } from '../support/run.js'
+import { htpasswd, OUR_HTPASSWD, run } from '../support/run.js'
 import { shell } from '../support/shell.js'
 
 const BCRYPT_10 = '$2y$10$abcdefghijklmnopqrstuuM8M8M8M8M8M8M8M8M8M8M8M8M8M8M8M'
@@ -71,7 +71,7 @@ describe('--list', () => {
 describeWith(['script'], 'on a terminal', () => {
   test('--list is aligned under headings', async () => {
     const { cwd } = shell({ users: `zoë:${BCRYPT_10}\nrobert:${SHA512}\n` })
-    const command = `${process.execPath} ${join(process.cwd(), 'bin/htpasswd.js')} --list users`
+    const command = `${process.execPath} ${OUR_HTPASSWD} --list users`
     const { stdout } = await run(peer('script') as string, ['-qec', command, '/dev/null'], { cwd })
     expect(stdout.toString().replaceAll('\r', '')).toBe(
       ['USER    SCHEME        COST', 'zoë     bcrypt        10', 'robert  sha512-crypt  10000', ''].join(
@@ -83,7 +83,7 @@ describeWith(['script'], 'on a terminal', () => {
   test('long work shows a bar, which is gone at the end', async () => {
     const list = Array.from({ length: 200 }, (_, i) => `user${i}:secret\n`).join('')
     const { cwd } = shell({ list })
-    const command = `${process.execPath} ${join(process.cwd(), 'bin/htpasswd.js')} --import -c list users`
+    const command = `${process.execPath} ${OUR_HTPASSWD} --import -c list users`
     const { stdout } = await run(peer('script') as string, ['-qec', command, '/dev/null'], { cwd })
     expect(stdout.toString()).toMatch(/\r\[#+ *\] \d+ of 200/)
     expect(stdout.toString()).toMatch(/\r\x1b\[KAdded 200 users, updated 0\.\r\n$/)
@@ -161,7 +161,7 @@ users:13: strong: user already on line 2; servers read that one
     const { stdout } = await ours("--audit --json o'users")
     const mends = (JSON.parse(stdout) as { mend: string }[]).map(({ mend }) => mend)
     const script = mends.join('\n').replace(/^htpasswd (.*)$/gm, '"$NODE" "$HTPASSWD" $1 >/dev/null 2>&1')
-    const env = { NODE: process.execPath, HTPASSWD: join(process.cwd(), 'bin/htpasswd.js') }
+    const env = { NODE: process.execPath, HTPASSWD: OUR_HTPASSWD }
     expect(await run('/bin/sh', ['-ec', script], { cwd, env, input: 'secret\nsecret\n' })).toMatchObject({
       status: 0,
     })

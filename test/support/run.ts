@@ -57,7 +57,7 @@ export const apacheHtpasswd = (args: readonly string[], options?: RunOptions): P
 /** Runs our command and kills it (SIGKILL) after `milliseconds`, if it has not ended by then. */
 export function killedAfter(milliseconds: number, args: readonly string[], cwd: string): Promise<void> {
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [OURS, ...args], { cwd, stdio: 'ignore' })
+    const child = spawn(process.execPath, [OUR_HTPASSWD, ...args], { cwd, stdio: 'ignore' })
     const timer = setTimeout(() => child.kill('SIGKILL'), milliseconds)
     child.on('error', reject)
     child.on('close', () => {
