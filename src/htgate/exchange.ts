@@ -12,8 +12,6 @@ export class Exchange {
   bytes = 0
   /** Undefined until there is a response. */
   status: number | undefined
-  /** Set once the connection is to become a tunnel, as WebSocket has it. */
-  tunnel: Duplex | undefined
 
   constructor(
     readonly request: IncomingMessage,
@@ -21,6 +19,8 @@ export class Exchange {
     readonly head: RequestHead,
     readonly peer: Peer,
     readonly client: Client,
+    /** The client's connection, where it asks for a tunnel, as WebSocket does. */
+    readonly tunnel: Duplex | undefined,
   ) {}
 
   get method(): string {
@@ -30,6 +30,12 @@ export class Exchange {
   /** Path and query, as they came. */
   get target(): string {
     return this.request.url as string
+  }
+
+  /** The path alone: a query may hold secrets, and the log must not. */
+  get path(): string {
+    const query = this.target.indexOf('?')
+    return query === -1 ? this.target : this.target.slice(0, query)
   }
 
   reply(reply: Reply): void {

@@ -1,36 +1,57 @@
 import { type IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
-import type { Authenticator, Verdict } from '../auth/authenticator.js'
 import { clientOf, type Peer, peerOf, type TrustedProxies } from './client.js'
 import { Exchange } from './exchange.js'
-import { RequestHead } from './head.js'
+import { originForm, RequestHead } from './head.js'
 import type { Log } from './log.js'
+import type { Logins, Outcome } from './logins.js'
 import { type Reply, replies } from './replies.js'
 
 /** Where a request goes once it is known who sent it. */
 export type Inside = (exchange: Exchange) => void
+
+/** What is known of a connection. */
+interface Connection {
+  readonly peer: Peer
+  /** Whom its last request was let in as. */
+  pass: Pass | undefined
+}
+
+/** A client sends the same header with each request; to look at it again, within so short a time, tells nothing new. */
+interface Pass {
+  readonly authorization: string
+  readonly user: string
+  readonly until: number
+  readonly epoch: number
+}
+
+/** Milliseconds. */
+const PASS_LIFETIME = 1000
 
 /** Stands between the servers and what is inside: asks who it is, turns away or lets pass, and writes the log. */
 export class Gate {
   /** From now on every response closes its connection. */
   draining = false
   readonly tunnels = new Set<Duplex>()
-  readonly #peers = new WeakMap<Socket, Peer>()
-  readonly #authenticator: Authenticator
-  readonly #trust: TrustedProxies
-  readonly #log: Log
-  readonly #inside: Inside
+  readonly #connections = new WeakMap<Socket, Connection>()
+  #epoch = 0
 
-  constructor(authenticator: Authenticator, trust: TrustedProxies, log: Log, inside: Inside) {
-    this.#authenticator = authenticator
-    this.#trust = trust
-    this.#log = log
-    this.#inside = inside
+  constructor(
+    readonly realm: string,
+    readonly logins: Logins,
+    readonly trust: TrustedProxies,
+    readonly log: Log,
+    readonly inside: Inside,
+  ) {}
+
+  /** To be called when the password file has changed: everybody is looked at again. */
+  changed(): void {
+    this.#epoch++
   }
 
   readonly onRequest = (request: IncomingMessage, response: ServerResponse): void => {
-    this.#admit(this.#open(request, response))
+    this.#open(request, response, undefined)
   }
 
   readonly onUpgrade = (request: IncomingMessage, socket: Duplex, first: Buffer): void => {
@@ -42,65 +63,96 @@ export class Gate {
     response.on('finish', () => (socket as Socket).destroySoon())
     this.tunnels.add(socket)
     socket.on('close', () => this.tunnels.delete(socket))
-    const exchange = this.#open(request, response)
-    exchange.tunnel = socket
-    this.#admit(exchange)
+    this.#open(request, response, socket)
   }
 
-  #open(request: IncomingMessage, response: ServerResponse): Exchange {
-    const { socket } = request
-    let peer = this.#peers.get(socket)
-    if (peer === undefined) {
-      peer = peerOf(socket, this.#trust)
-      this.#peers.set(socket, peer)
-    }
+  #open(request: IncomingMessage, response: ServerResponse, tunnel: Duplex | undefined): void {
+    const connection = this.#connectionOf(request.socket)
+    const { peer } = connection
     const head = new RequestHead(request.rawHeaders)
-    const exchange = new Exchange(request, response, head, peer, clientOf(peer, head, this.#trust))
+    originForm(request, head)
+    const exchange = new Exchange(request, response, head, peer, clientOf(peer, head, this.trust), tunnel)
     if (this.draining) response.shouldKeepAlive = false
-    response.on('close', () => this.#log.access(exchange, exchange.status ?? CLIENT_WENT_AWAY))
-    return exchange
+    response.on('close', () => this.log.access(exchange, exchange.status ?? CLIENT_WENT_AWAY))
+    this.#admit(exchange, connection)
   }
 
-  #admit(exchange: Exchange): void {
-    const verdict = this.#authenticator.authenticate(exchange.head.authorization, exchange.client.address)
-    if (verdict instanceof Promise) void verdict.then((verdict) => this.#act(exchange, verdict))
-    else this.#act(exchange, verdict)
-  }
-
-  #act(exchange: Exchange, verdict: Verdict): void {
-    exchange.user = verdict.user
-    if (exchange.response.destroyed) return
-    const refusal = verdict.ok ? flawOf(exchange) : this.#refusal(verdict)
-    if (refusal) exchange.reply(refusal)
-    else this.#inside(exchange)
-  }
-
-  #refusal(verdict: Verdict & { ok: false }): Reply {
-    const { realm } = this.#authenticator
-    switch (verdict.reason) {
-      case 'no-credentials':
-        return replies.loginNeeded(realm)
-      case 'malformed':
-        return replies.malformed(realm)
-      case 'denied':
-        return replies.loginFailed(realm)
-      case 'busy':
-        return replies.busy
-      case 'unavailable':
-        return replies.noPasswordFile
+  #connectionOf(socket: Socket): Connection {
+    let connection = this.#connections.get(socket)
+    if (connection === undefined) {
+      connection = { peer: peerOf(socket, this.trust), pass: undefined }
+      this.#connections.set(socket, connection)
     }
+    return connection
+  }
+
+  #admit(exchange: Exchange, connection: Connection): void {
+    const { pass } = connection
+    const { authorization } = exchange.head
+    if (
+      pass !== undefined &&
+      pass.authorization === authorization &&
+      pass.until > exchange.started &&
+      pass.epoch === this.#epoch
+    ) {
+      this.#letIn(exchange, pass.user)
+      return
+    }
+    const outcome = this.logins.check(authorization, exchange.client.address)
+    if (outcome instanceof Promise) void outcome.then((outcome) => this.#act(exchange, connection, outcome))
+    else this.#act(exchange, connection, outcome)
+  }
+
+  #act(exchange: Exchange, connection: Connection, outcome: Outcome): void {
+    if (outcome.ok) {
+      connection.pass = {
+        authorization: exchange.head.authorization as string,
+        user: outcome.user,
+        until: exchange.started + PASS_LIFETIME,
+        epoch: this.#epoch,
+      }
+      this.#letIn(exchange, outcome.user)
+    } else {
+      exchange.user = outcome.user
+      exchange.reply(refusal(outcome, this.realm))
+    }
+  }
+
+  #letIn(exchange: Exchange, user: string): void {
+    exchange.user = user
+    if (exchange.response.destroyed) return
+    const flaw = flawOf(exchange)
+    if (flaw) exchange.reply(flaw)
+    else this.inside(exchange)
   }
 }
 
 /** nginx's status for a client that did not wait for its response; it stands in the log alone. */
 const CLIENT_WENT_AWAY = 499
 
+function refusal(outcome: Outcome & { ok: false }, realm: string): Reply {
+  switch (outcome.reason) {
+    case 'no-credentials':
+      return replies.loginNeeded(realm)
+    case 'malformed':
+      return replies.malformed(realm)
+    case 'denied':
+      return replies.loginFailed(realm)
+    case 'limited':
+      return replies.tooManyFailures(outcome.retryAfter)
+    case 'busy':
+      return replies.busy
+    case 'unavailable':
+      return replies.noPasswordFile
+  }
+}
+
 /** What is wrong with a request that is not handed on; undefined if nothing is. */
 function flawOf({ head, target }: Exchange): Reply | undefined {
   if (head.invalid === 'transfer-encoding') return replies.unknownCoding
-  if (head.invalid || head.host === undefined) return replies.badRequest
-  if (head.expect !== undefined && head.expect.toLowerCase() !== '100-continue')
+  if (head.invalid || head.host === undefined || !target.startsWith('/')) return replies.badRequest
+  if (head.expect !== undefined && head.expect.toLowerCase() !== '100-continue') {
     return replies.unknownExpectation
-  if (!target.startsWith('/')) return replies.badRequest
+  }
   return undefined
 }

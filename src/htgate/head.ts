@@ -1,3 +1,5 @@
+import type { IncomingMessage } from 'node:http'
+
 // The head of a request and of a response: what the gate reads from it, and what it hands on. Headers stay as they came,
 // a flat list of names and values, so that their order, their case and repeated ones survive.
 
@@ -100,6 +102,20 @@ export class RequestHead {
       this.transferEncoding !== undefined || (this.contentLength !== undefined && this.contentLength !== '0')
     )
   }
+}
+
+/**
+ * A target with scheme and host, as for a proxy (RFC 9112, section 3.2.2), becomes a path; its host counts, not `Host`.
+ */
+export function originForm(request: IncomingMessage, head: RequestHead): void {
+  const target = request.url as string
+  if (target.startsWith('/')) return
+  const [whole, host] = /^https?:\/\/([^/?#@]+)/i.exec(target) ?? []
+  if (whole === undefined) return
+  const path = target.slice(whole.length)
+  if (path !== '' && !path.startsWith('/') && !path.startsWith('?')) return
+  head.host = host
+  request.url = path.startsWith('/') ? path : `/${path}`
 }
 
 /** What of a response's headers goes on to the client. */

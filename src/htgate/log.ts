@@ -44,11 +44,9 @@ export class Log {
   /** A request that is over. */
   access(exchange: Exchange, status: number): void {
     if (this.#format === 'off') return
-    const { user, client, method, target, bytes, started } = exchange
+    const { user, client, method, path, bytes, started } = exchange
     const time = now()
     const ms = (performance.now() - started).toFixed(1)
-    const query = target.indexOf('?')
-    const path = query === -1 ? target : target.slice(0, query)
     if (this.#format === 'json') {
       const name = user === undefined ? 'null' : json(user)
       this.#add(

@@ -1,12 +1,17 @@
+import { EventEmitter } from 'node:events'
 import type { Server } from 'node:http'
+import type { Server as TlsServer } from 'node:https'
 import { createAuthenticator } from '../auth/authenticator.js'
+import type { AuthEvent } from '../auth/events.js'
 import { printAddress, systemdSockets } from './address.js'
+import { drain } from './drain.js'
 import { Exit, ExitStatus } from './exit-status.js'
 import { confirm } from './forward-auth.js'
 import { Gate, type Inside } from './gate.js'
 import { listen } from './listen.js'
 import { Log } from './log.js'
-import { errors } from './messages.js'
+import { Logins } from './logins.js'
+import { errors, notices } from './messages.js'
 import { parse, type Settings } from './options.js'
 import { forward } from './proxy.js'
 import { createGateServer } from './server.js'
@@ -22,40 +27,119 @@ export async function main(args: readonly string[]): Promise<ExitStatus> {
     return ExitStatus.ok
   } catch (error) {
     const exit = error instanceof Exit ? error : errors.unexpected(error)
-    process.stderr.write(exit.message.replace(/^/gm, 'htgate: ').concat('\n'))
+    say(exit.message)
     return exit.status
   }
 }
 
+/** Guards until a signal ends it. */
 async function run(settings: Settings): Promise<void> {
+  const tls = readCertificate(settings)
   const log = new Log(settings.log)
-  const certificate = () => readCertificate(settings)
-  const tls = certificate()
-  const authenticator = await createAuthenticator({
-    file: settings.file,
-    realm: settings.realm,
-    onEvent: ({ level, message }) => log.event(level, message),
-  })
-  const gate = new Gate(authenticator, settings.trust, log, inside(settings, log))
-  const servers: Server[] = []
-  for (const address of addresses(settings)) {
-    const server = createGateServer(gate, tls)
-    servers.push(server)
-    const actual = await listen(server, address)
-    process.stderr.write(`htgate: listening on ${tls ? 'https' : 'http'}://${printAddress(actual)}\n`)
+  const events = new EventEmitter<{ auth: [AuthEvent] }>()
+  const authenticator = await openAuthenticator(settings, events)
+  try {
+    const { inside, close } = openInside(settings, log)
+    const logins = new Logins(authenticator, settings.loginFailures, log)
+    const gate = new Gate(settings.realm, logins, settings.trust, log, inside)
+    events.on('auth', ({ level, message }) => {
+      log.event(level, message)
+      gate.changed()
+    })
+    const servers = await openServers(settings, gate, tls)
+    process.on('SIGHUP', () => {
+      void authenticator.reload().catch(() => {}) // The log has it.
+      renewCertificate(settings, servers, log)
+    })
+    await ended(log)
+    await drain(servers, gate, settings.drainTimeout, log)
+    await close()
+  } finally {
+    await authenticator.close()
+    await log.close()
   }
 }
 
-function addresses({ listen }: Settings) {
-  const all = [...systemdSockets(process.env, process.pid), ...listen]
-  return all.length > 0 ? all : [{ host: '127.0.0.1', port: 8080 }]
+/**
+ * Opens the password file and says whom it lets in.
+ * @throws Exit for one that cannot be read: nobody could get in
+ */
+async function openAuthenticator(settings: Settings, events: EventEmitter<{ auth: [AuthEvent] }>) {
+  const first: AuthEvent[] = []
+  const collect = (event: AuthEvent) => first.push(event)
+  events.on('auth', collect)
+  const authenticator = await createAuthenticator({
+    file: settings.file,
+    realm: settings.realm,
+    onEvent: (event) => events.emit('auth', event),
+  })
+  await new Promise(setImmediate) // Events come in turns of their own.
+  events.off('auth', collect)
+  for (const event of first) {
+    if (event.type === 'unreadable') {
+      await authenticator.close()
+      throw errors.passwordFile(event.error.message)
+    }
+    say(event.type === 'loaded' ? notices.guards(settings, event) : event.message)
+  }
+  return authenticator
 }
 
-function inside(settings: Settings, log: Log): Inside {
-  if (settings.upstream === undefined) return confirm
+function openInside(settings: Settings, log: Log): { inside: Inside; close: () => Promise<void> } {
+  if (settings.upstream === undefined) return { inside: confirm, close: async () => {} }
   const upstream = openUpstream(settings, settings.upstream)
-  return (exchange) =>
-    forward(exchange, upstream, ({ method }, error) =>
-      log.event('error', `upstream: ${error.message}`, { method }),
-    )
+  const inside: Inside = (exchange) => forward(exchange, upstream, log)
+  return { inside, close: () => upstream.pool.destroy() }
+}
+
+async function openServers(
+  settings: Settings,
+  gate: Gate,
+  tls: ReturnType<typeof readCertificate>,
+): Promise<Server[]> {
+  const given = [...systemdSockets(process.env, process.pid), ...settings.listen]
+  const addresses = given.length > 0 ? given : [{ host: '127.0.0.1', port: 8080 }]
+  const servers: Server[] = []
+  try {
+    for (const address of addresses) {
+      const server = createGateServer(gate, tls)
+      const actual = await listen(server, address)
+      servers.push(server)
+      say(notices.listening(printAddress(actual), tls !== undefined))
+    }
+    return servers
+  } catch (error) {
+    for (const server of servers) server.close()
+    throw error
+  }
+}
+
+/** A certificate that is no good leaves the old one in use. */
+function renewCertificate(settings: Settings, servers: readonly Server[], log: Log): void {
+  try {
+    const tls = readCertificate(settings)
+    if (tls === undefined) return
+    for (const server of servers) (server as TlsServer).setSecureContext({ ...tls, minVersion: 'TLSv1.2' })
+    log.event('info', `${settings.tlsCert}: the certificate was read again`)
+  } catch (error) {
+    log.event('error', `${(error as Error).message}; the old certificate stays in use`)
+  }
+}
+
+/** Resolves at the first signal to end; at the second the process ends at once. */
+function ended(log: Log): Promise<void> {
+  return new Promise((resolve) => {
+    let signals = 0
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+      process.on(signal, () => {
+        if (++signals > 1) process.exit(ExitStatus.failed)
+        log.event('info', notices.ending(signal))
+        resolve()
+      })
+    }
+  })
+}
+
+function say(text: string): void {
+  process.stderr.write(text.replace(/^/gm, 'htgate: ').concat('\n'))
 }

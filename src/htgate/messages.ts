@@ -1,4 +1,7 @@
+import type { AuthEvent } from '../auth/events.js'
+import { schemes } from '../schemes/index.js'
 import { Exit, ExitStatus } from './exit-status.js'
+import type { Settings } from './options.js'
 
 // What the command itself says, on standard error: lower case, no full stop, what is wrong and what to do.
 
@@ -25,4 +28,30 @@ export const errors = {
     failed(`cannot listen on ${address}: another program does already\nfind it with: ss -ltnp`),
   cannotListen: (address: string, why: string) => failed(`cannot listen on ${address}: ${why}`),
   unexpected: (error: unknown) => failed(`unexpected: ${error instanceof Error ? error.message : error}`),
+}
+
+type Loaded = Extract<AuthEvent, { type: 'loaded' }>
+
+const WEAK = schemes.filter(({ strength }) => strength !== 'strong')
+
+/** What it tells an operator while all is well. */
+export const notices = {
+  /** What it guards, for whom, and how well. */
+  guards({ file, upstream, upstreamText }: Settings, { users, schemes }: Loaded): string {
+    const what = upstream ? `guarding ${upstreamText}` : 'answering proxies (forward-auth)'
+    const lines = [`${what} for ${users} user${users === 1 ? '' : 's'} of ${file}`]
+    const weak = WEAK.flatMap(({ name }) => (schemes[name] ? `${schemes[name]} ${name}` : []))
+    if (weak.length > 0) {
+      lines.push(`weak records: ${weak.join(', ')}; whoever gets hold of the file finds out these passwords`)
+      lines.push('set them anew with: htpasswd -B FILE USER')
+    }
+    if (users === 0) lines.push('nobody can log in: add a user with: htpasswd -B FILE USER')
+    return lines.join('\n')
+  },
+  listening: (address: string, tls: boolean) => `listening on ${address} (${tls ? 'HTTPS' : 'HTTP'})`,
+  turnedAway: (failures: number, seconds: number) =>
+    `${failures} failed logins of this client with this user within ${seconds} s: more are turned away for a while`,
+  failedLogins: (count: number) => `${count} failed login${count === 1 ? '' : 's'} within the last minute`,
+  ending: (signal: string) => `${signal}: no new connections; ending when what has begun is done`,
+  brokenOff: (seconds: number) => `what was not done after ${seconds} s was broken off`,
 }

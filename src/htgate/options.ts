@@ -21,6 +21,8 @@ export interface Settings {
   readonly realm: string
   /** Undefined where the gate answers proxies instead: forward-auth. */
   readonly upstream: UpstreamUrl | undefined
+  /** As it was given, for messages. */
+  readonly upstreamText: string | undefined
   readonly upstreamHost: string | undefined
   readonly upstreamCa: string | undefined
   readonly upstreamTimeout: number
@@ -28,6 +30,8 @@ export interface Settings {
   readonly tlsCert: string | undefined
   readonly tlsKey: string | undefined
   readonly trust: TrustedProxies
+  /** Failed logins of one client with one user within five minutes, until it is turned away; 0: never. */
+  readonly loginFailures: number
   readonly log: LogFormat
   readonly drainTimeout: number
 }
@@ -110,6 +114,10 @@ function commandLine(env: NodeJS.ProcessEnv): Command {
       '--trust-proxy <networks>',
       'whose X-Forwarded-For, -Proto and -Host to believe: addresses, networks, loopback, private; may be given several times',
     ).argParser(several),
+    new Option(
+      '--login-failures <number>',
+      'failed logins of one client with one user within 5 minutes, until it is turned away (429); 0: never',
+    ).default('10'),
     new Option('--log <format>', 'lines on standard output').choices(FORMATS).default('json'),
     new Option('--drain-timeout <seconds>', 'how long SIGTERM waits for what has begun').default('30'),
   ]
@@ -172,6 +180,7 @@ function settings(given: Record<string, unknown>): Settings {
     file,
     realm,
     upstream,
+    upstreamText: url,
     upstreamHost,
     upstreamCa,
     upstreamTimeout: seconds('--upstream-timeout', text('upstreamTimeout')),
@@ -179,6 +188,7 @@ function settings(given: Record<string, unknown>): Settings {
     tlsCert,
     tlsKey,
     trust: trusted((given.trustProxy as string[] | undefined) ?? []),
+    loginFailures: count('--login-failures', text('loginFailures')),
     log: given.log as LogFormat,
     drainTimeout: seconds('--drain-timeout', text('drainTimeout')),
   }
@@ -217,6 +227,11 @@ function trusted(networks: readonly string[]): TrustedProxies {
       'an address, a network, loopback or private',
     )
   }
+}
+
+function count(name: string, text = ''): number {
+  if (!/^\d{1,6}$/.test(text)) throw errors.badOption(name, text, 'a whole number')
+  return Number(text)
 }
 
 /** In milliseconds. */

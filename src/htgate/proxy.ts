@@ -2,17 +2,15 @@ import type { Duplex } from 'node:stream'
 import type { Dispatcher } from 'undici'
 import type { Exchange } from './exchange.js'
 import { headerText, responseHeaders } from './head.js'
+import type { Log } from './log.js'
 import { replies } from './replies.js'
 import { RequestBody } from './request-body.js'
 import { tunnel } from './tunnel.js'
 import type { Upstream } from './upstream.js'
 
-/** What happened at the upstream, for the log. */
-export type Trouble = (exchange: Exchange, error: Error) => void
-
 /** Hands a request that may pass to the upstream, and its response to the client. */
-export function forward(exchange: Exchange, upstream: Upstream, trouble: Trouble): void {
-  new Forwarding(exchange, upstream, trouble).send()
+export function forward(exchange: Exchange, upstream: Upstream, log: Log): void {
+  new Forwarding(exchange, upstream, log).send()
 }
 
 /** Methods that may be sent twice when a connection turns out to be closed (RFC 9110, section 9.2.2). */
@@ -31,7 +29,7 @@ class Forwarding implements Dispatcher.DispatchHandlers {
   constructor(
     readonly exchange: Exchange,
     readonly upstream: Upstream,
-    readonly trouble: Trouble,
+    readonly log: Log,
   ) {
     this.#headers = upstreamHeaders(exchange, upstream)
     const { response } = exchange
@@ -106,14 +104,14 @@ class Forwarding implements Dispatcher.DispatchHandlers {
     const { response } = exchange
     const { code = '' } = error
     if (response.headersSent) {
-      this.trouble(exchange, error)
+      this.log.event('error', `upstream: ${error.message}`, { method: exchange.method, path: exchange.path })
       exchange.breakOff()
     } else if (this.#tries === 1 && this.#repeatable && CLOSED.has(code)) {
       this.send()
     } else if (code === 'UND_ERR_INVALID_ARG') {
       exchange.reply(replies.badRequest)
     } else {
-      this.trouble(exchange, error)
+      this.log.event('error', `upstream: ${error.message}`, { method: exchange.method, path: exchange.path })
       exchange.reply(
         SILENT.has(code) ? replies.upstreamSilent(this.upstream.timeout / 1000) : replies.upstreamDown,
       )

@@ -1,0 +1,137 @@
+import { isIPv6 } from 'node:net'
+import { setTimeout as delay } from 'node:timers/promises'
+import type { Authenticator, Authorization, Verdict } from '../auth/authenticator.js'
+import { parseCredentials } from '../auth/credentials.js'
+import { Failures } from './failures.js'
+import type { Log } from './log.js'
+import { notices } from './messages.js'
+
+// Who has not been let in before has to wait after a wrong password, and is turned away after a few. What is counted
+// are failures of one client with one user: nobody can lock out another, by guesses from elsewhere, and a password that
+// is remembered never comes here.
+
+export type Outcome =
+  | Verdict
+  | { readonly ok: false; readonly reason: 'limited'; readonly user: string; readonly retryAfter: number }
+
+/** How long failures count, in milliseconds. */
+const WINDOW = 5 * 60_000
+/** Failures of one client, whatever the user, that are answered at once. */
+const FREE = 3
+/** By how much, in milliseconds, each further one is answered later, and what is most. */
+const STEP = 250
+const LONGEST = 10_000
+/** Answers that are held back at most; each keeps a connection. */
+const MOST_HELD = 1000
+
+const MINUTE = 60_000
+
+/** What a failed login is counted under. */
+export interface Failure {
+  readonly client: string
+  readonly user: string
+}
+
+export class Logins {
+  readonly #authenticator: Authenticator
+  /** Failures that a client may have with one user; 0 for any number. */
+  readonly #limit: number
+  readonly #byUser = new Failures(WINDOW)
+  readonly #byClient = new Failures(WINDOW)
+  readonly #log: Log
+  /** Failures that were not yet told of. */
+  #untold = 0
+  /** Equal attempts from one client count once: a browser sends many at the same time. */
+  readonly #underWay = new Map<string, Promise<Outcome>>()
+  #held = 0
+
+  /** Told of each failed login. */
+  onFailure: (failure: Failure) => void = () => {}
+
+  constructor(authenticator: Authenticator, limit: number, log: Log) {
+    this.#authenticator = authenticator
+    this.#limit = limit
+    this.#log = log
+  }
+
+  /** Who sent a request. Not a promise where no password has to be hashed. */
+  check(authorization: Authorization, address: string): Outcome | Promise<Outcome> {
+    const known = this.#authenticator.remembered(authorization)
+    if (known) return known
+    const client = network(address)
+    const attempt = `${client} ${authorization}`
+    let outcome = this.#underWay.get(attempt)
+    if (outcome === undefined) {
+      outcome = this.#attempt(authorization, client).finally(() => this.#underWay.delete(attempt))
+      this.#underWay.set(attempt, outcome)
+    }
+    return outcome
+  }
+
+  /** Counts a failure that another process has seen. */
+  count({ client, user }: Failure): void {
+    this.#byUser.add(`${client} ${user}`)
+    this.#byClient.add(client)
+  }
+
+  async #attempt(authorization: Authorization, client: string): Promise<Outcome> {
+    const user = claimedUser(authorization)
+    const key = `${client} ${user}`
+    if (this.#limit > 0 && this.#byUser.count(key) >= this.#limit) {
+      return this.#hold(client, {
+        ok: false,
+        reason: 'limited',
+        user,
+        retryAfter: Math.ceil(this.#byUser.remaining(key) / 1000),
+      })
+    }
+    // Counted beforehand, or guesses that come at the same time would all be let through.
+    this.#byUser.add(key)
+    const verdict = await this.#authenticator.authenticate(authorization, client)
+    if (verdict.ok) this.#byUser.forget(key)
+    else if (verdict.reason !== 'denied') this.#byUser.remove(key)
+    if (verdict.ok || verdict.reason !== 'denied') return verdict
+    this.#byClient.add(client)
+    this.onFailure({ client, user })
+    this.#tell(key, client, user)
+    return this.#hold(client, verdict)
+  }
+
+  #tell(key: string, client: string, user: string): void {
+    if (this.#byUser.count(key) === this.#limit) {
+      this.#log.event('warn', notices.turnedAway(this.#limit, WINDOW / 1000), { client, user })
+    }
+    if (this.#untold++ > 0) return
+    setTimeout(() => {
+      this.#log.event('warn', notices.failedLogins(this.#untold))
+      this.#untold = 0
+    }, MINUTE).unref()
+  }
+
+  /** The more a client has failed, the longer it waits for the next answer. */
+  async #hold(client: string, outcome: Outcome): Promise<Outcome> {
+    const wait = Math.min(LONGEST, (this.#byClient.count(client) - FREE) * STEP)
+    if (wait > 0 && this.#held < MOST_HELD) {
+      this.#held++
+      await delay(wait, undefined, { ref: false })
+      this.#held--
+    }
+    return outcome
+  }
+}
+
+function claimedUser(authorization: Authorization): string {
+  const credentials = parseCredentials(authorization)
+  return typeof credentials === 'string' ? '' : credentials.user.toString()
+}
+
+/** Whoever has one IPv6 address has 2^64 of them. */
+function network(address: string): string {
+  if (!isIPv6(address)) return address
+  const [head = '', tail] = address.split('::')
+  const groups = head.split(':')
+  const missing = tail === undefined ? 0 : 8 - groups.length - tail.split(':').length
+  return [...groups, ...Array<string>(Math.max(0, missing)).fill('0'), ...(tail?.split(':') ?? [])]
+    .slice(0, 4)
+    .join(':')
+}
