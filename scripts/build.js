@@ -12,6 +12,7 @@ rmSync('dist', { recursive: true, force: true })
 execFileSync(process.execPath, ['node_modules/typescript/bin/tsc'], { stdio: 'inherit' })
 
 await bundle('src/htpasswd/main.ts', 'htpasswd')
+await import('./manual.js')
 
 /** Bundles `entry` to dist/NAME.cjs; what it imports by `import()` becomes a file of its own beside it. */
 async function bundle(entry, name) {

@@ -78,7 +78,8 @@ export function parse(args: readonly string[], env: NodeJS.ProcessEnv): Settings
   return settings(command.opts())
 }
 
-function commandLine(env: NodeJS.ProcessEnv): Command {
+/** All options, with the texts of --help and of the manual page. */
+export function commandLine(env: NodeJS.ProcessEnv): Command {
   const several = (value: string, all: string[] | undefined) => [
     ...(all ?? []),
     ...value.split(/[\s,]+/).filter(Boolean),

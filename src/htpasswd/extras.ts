@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import type { ExitStatus } from './exit-status.js'
 import { helpText, versionText } from './help.js'
 import { parseLong } from './long-options.js'
@@ -18,6 +20,9 @@ export async function run(args: string[]): Promise<ExitStatus> {
       return 0
     case 'version':
       print(versionText())
+      return 0
+    case 'completion':
+      print(readFileSync(join(import.meta.dirname, '../completions', request.shell)))
       return 0
     case 'import':
       return importUsers(request)

@@ -27,6 +27,13 @@ export interface LongRequest {
   readonly minimum: Minimum | undefined
 }
 
+/** A text to print. */
+export type TextRequest =
+  | { readonly task: 'help' | 'version' }
+  | { readonly task: 'completion'; readonly shell: (typeof SHELLS)[number] }
+
+const SHELLS = ['bash', 'zsh', 'fish'] as const
+
 /** Which options go with which task, apart from those that choose an algorithm. */
 const GOES_WITH: Record<string, readonly Task[]> = {
   b: [],
@@ -45,20 +52,19 @@ const ALGORITHM = ['m', '2', '5', 'B', 'd', 's', 'p', 'C', 'r']
 const TAKES_FILE: readonly Task[] = ['import', 'remove', 'verify-all']
 
 /** @throws Exit for a command line that cannot be carried out */
-export function parseLong(args: string[]): LongRequest | { readonly task: 'help' | 'version' } {
+export function parseLong(args: string[]): LongRequest | TextRequest {
   const command = new Command('htpasswd')
     .helpOption(false)
     .exitOverride()
     .configureOutput({ writeErr() {} })
   for (const letter of 'cbinDv') command.option(`-${letter}`)
   const algorithm = algorithmOptions(command)
-  for (const { flag } of TASKS) command.option(flag)
-  for (const { flag, argument } of TASK_OPTIONS) {
-    command.addOption(new Option(argument ? `${flag} <${argument}>` : flag))
-  }
+  for (const { flag } of TASKS) if (flag !== '--completion') command.option(flag)
+  command.addOption(new Option('--completion <shell>').choices(SHELLS))
+  for (const { flag, argument } of TASK_OPTIONS) command.option(argument ? `${flag} <${argument}>` : flag)
   command.argument('[operands...]')
 
-  const { options, operands, wrong } = split(args, LETTERS, ['--minimum'])
+  const { options, operands, wrong } = split(args, LETTERS, ['--minimum', '--completion'])
   const unknown = options.find(
     (word) => word.startsWith('--') && !command.options.some((o) => o.long === word),
   )
@@ -68,6 +74,8 @@ export function parseLong(args: string[]): LongRequest | { readonly task: 'help'
   const given = command.opts<Record<string, unknown>>()
   if (given.help) return { task: 'help' }
   if (given.version) return { task: 'version' }
+  const shell = SHELLS.find((name) => name === given.completion)
+  if (shell) return { task: 'completion', shell }
 
   const task = onlyTask(given)
   checkCompany(task, given)
@@ -92,7 +100,7 @@ function parseWith(command: Command, words: string[]): void {
   try {
     command.parse(words, { from: 'user' })
   } catch (error) {
-    if (error instanceof CommanderError) throw complaints.options(error.message.replace(/^error: /, ''))
+    if (error instanceof CommanderError) throw complaints.options(error.message.replace(/^error: |\.$/g, ''))
     throw error
   }
 }

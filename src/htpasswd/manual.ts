@@ -56,6 +56,7 @@ export const TASKS: readonly Option[] = [
     argument: 'passwordfile',
     text: 'Name the users who must set a new password; status 1 if any.',
   },
+  { flag: '--completion', argument: 'shell', text: 'Print completions for bash, zsh or fish.' },
   { flag: '--help', text: 'Show this text.' },
   { flag: '--version', text: 'Show the version.' },
 ]

@@ -1,0 +1,77 @@
+import { commandLine } from '../../dist/htgate/options.js'
+
+const command = commandLine({})
+
+/** The options of --help, as the manual pages and completions want them. */
+export const OPTIONS = command.options.map(({ flags, description, defaultValue }) => {
+  const [, flag, argument] = /^(.*?)(?: [<[](.*)[>\]])?$/.exec(flags)
+  return {
+    flag,
+    argument,
+    text: sentence(description) + (defaultValue === undefined ? '' : ` Default: ${defaultValue}.`),
+  }
+})
+
+/** htgate(1); the texts on options are those of --help. */
+export const page = {
+  name: 'htgate',
+  section: 1,
+  summary: 'a login in front of a server that has none',
+  synopsis: [
+    'htgate --file passwordfile --upstream url [--listen address] [options]',
+    'htgate --file passwordfile --forward-auth [--listen address] [options]',
+  ],
+  sections: [
+    {
+      title: 'Description',
+      paragraphs: [
+        'htgate is a reverse proxy that asks for a user and a password (HTTP Basic, RFC 7617) and lets in whoever has a record in the password file. It stands in front of servers that have no login of their own, first of all an MLflow tracking server.',
+        'A password that was verified once is remembered, so that a hash as slow as it should be costs nothing after the first request. A changed or deleted record stops working within a second.',
+        'The server behind it learns the user’s name from X-Forwarded-User, and never sees a password. With --forward-auth, htgate guards no server itself but answers nginx, Caddy, Traefik or Envoy, which ask it about each request.',
+      ],
+    },
+    { title: 'Options', options: OPTIONS },
+    {
+      title: 'Environment',
+      paragraphs: [
+        'Each option is also an environment variable: --tls-cert is HTGATE_TLS_CERT. Of an option that may be given several times, the variable holds all values, separated by spaces. The command line wins.',
+      ],
+    },
+    {
+      title: 'Signals',
+      options: [
+        {
+          flag: 'SIGTERM, SIGINT',
+          text: 'Accept nothing more, finish what has begun, and end. A second one ends at once.',
+        },
+        { flag: 'SIGHUP', text: 'Read the password file and the certificate again.' },
+      ],
+    },
+    {
+      title: 'Exit status',
+      options: [
+        { flag: '0', text: 'Ended by a signal, in order.' },
+        { flag: '1', text: 'A file, a certificate or an address cannot be used.' },
+        { flag: '2', text: 'The command line makes no sense.' },
+      ],
+    },
+    {
+      title: 'Examples',
+      examples: [
+        [
+          'An MLflow server with a login:',
+          'htpasswd -cB -C 10 .htpasswd alice\nhtgate --file .htpasswd --upstream http://127.0.0.1:5000 --listen 127.0.0.1:8080',
+        ],
+        [
+          'The decision for a fleet of proxies:',
+          'htgate --file .htpasswd --forward-auth --listen 127.0.0.1:9090 --trust-proxy loopback',
+        ],
+      ],
+    },
+    { title: 'See also', paragraphs: ['htpasswd(1), htpasswd(5)'] },
+  ],
+}
+
+function sentence(text) {
+  return `${text[0].toUpperCase()}${text.slice(1)}${/[.?!]$/.test(text) ? '' : '.'}`
+}

@@ -1,0 +1,103 @@
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { commandLine } from '../../src/htgate/options.js'
+import { SHORT_OPTIONS, TASK_OPTIONS, TASKS } from '../../src/htpasswd/manual.js'
+import { temporaryFolder } from '../support/folder.js'
+import { describeWith, peer } from '../support/peers.js'
+import { htpasswd, run } from '../support/run.js'
+
+const OPTIONS = [...SHORT_OPTIONS, ...TASKS, ...TASK_OPTIONS]
+const HTGATE_OPTIONS = commandLine({}).options.map(({ long }) => long as string)
+
+/** The completions for a shell, in a file. */
+async function completions(shell: string): Promise<string> {
+  const { status, stdout } = await htpasswd(['--completion', shell])
+  expect(status).toBe(0)
+  const file = join(temporaryFolder(), shell)
+  writeFileSync(file, stdout)
+  return file
+}
+
+describe('the long options have one source', () => {
+  test('--help names all of them', async () => {
+    const { stdout } = await htpasswd(['--help'])
+    for (const { flag, text } of [...TASKS, ...TASK_OPTIONS]) {
+      expect(stdout.toString()).toContain(flag)
+      expect(stdout.toString()).toContain(text)
+    }
+  })
+
+  test('every shell’s completions know all options of both commands', async () => {
+    for (const shell of ['bash', 'zsh', 'fish']) {
+      const text = readFileSync(await completions(shell), 'utf8')
+      for (const flag of [...OPTIONS.map(({ flag }) => flag), ...HTGATE_OPTIONS]) {
+        expect(text).toContain(
+          shell === 'fish' ? ` ${flag.replace(/^--/, '-l ').replace(/^-(?=\w$)/, '-s ')}` : flag,
+        )
+      }
+    }
+  })
+
+  test('another shell is an error that names those there are', async () => {
+    const { status, stderr } = await htpasswd(['--completion', 'tcsh'])
+    expect(status).toBe(2)
+    expect(stderr.toString()).toContain('Allowed choices are bash, zsh, fish')
+  })
+})
+
+describeWith(['man'], 'man', () => {
+  test.each([
+    ['htpasswd.1', ...OPTIONS.map(({ flag }) => flag)],
+    ['htgate.1', ...HTGATE_OPTIONS],
+    ['htpasswd.5', 'bcrypt', 'sha512-crypt', '{SSHA}', '{PLAIN}'],
+  ])('shows %s without a warning', async (page, ...words) => {
+    const { status, stdout, stderr } = await run(
+      peer('man') as string,
+      ['--warnings', '-l', `dist/man/${page}`],
+      {
+        env: { MANWIDTH: '200', LC_ALL: 'C.UTF-8', MAN_KEEP_FORMATTING: '' },
+      },
+    )
+    expect({ status, stderr: stderr.toString() }).toEqual({ status: 0, stderr: '' })
+    const text = stdout.toString().replaceAll(/.\x08/g, '')
+    for (const word of words) expect(text).toContain(word)
+  })
+})
+
+describeWith(['bash'], 'bash', () => {
+  test('completes an option', async () => {
+    const script = `source ${await completions('bash')}; COMP_WORDS=(htpasswd --im) COMP_CWORD=1; _htpasswd; echo "\${COMPREPLY[@]}"`
+    const { stdout } = await run(peer('bash') as string, ['-c', script])
+    expect(stdout.toString()).toBe('--import\n')
+  })
+
+  test('completes a file', async () => {
+    const cwd = temporaryFolder()
+    writeFileSync(join(cwd, 'my users'), '')
+    const script = `source ${await completions('bash')}; COMP_WORDS=(htgate my) COMP_CWORD=1; _htgate; echo "\${COMPREPLY[@]}"`
+    const { stdout } = await run(peer('bash') as string, ['-c', script], { cwd })
+    expect(stdout.toString()).toBe('my users\n')
+  })
+})
+
+describeWith(['zsh'], 'zsh', () => {
+  test('takes its completions', async () => {
+    const script = `autoload -Uz compinit; compinit -u -d ${temporaryFolder()}/dump; source ${await completions('zsh')}; print -r -- $_comps[htpasswd] $_comps[htgate]`
+    const { stdout, stderr } = await run(peer('zsh') as string, ['-f', '-c', script])
+    expect({ stdout: stdout.toString(), stderr: stderr.toString() }).toEqual({
+      stdout: '_htpasswd _htgate\n',
+      stderr: '',
+    })
+  })
+})
+
+describeWith(['fish'], 'fish', () => {
+  test('completes an option and says what it is for', async () => {
+    const script = `source ${await completions('fish')}; complete -C 'htpasswd --im'`
+    const { stdout } = await run(peer('fish') as string, ['--no-config', '-c', script], {
+      env: { HOME: temporaryFolder() },
+    })
+    expect(stdout.toString()).toMatch(/^--import\tAdd or update the users/)
+  })
+})
