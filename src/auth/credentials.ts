@@ -15,7 +15,7 @@ export interface Credentials {
 
 /** The name of the scheme in any case, one space or more, and what RFC 7235 calls token68. */
 const BASIC = /^basic(?:$| +)/i
-const BASE64 = /^[A-Za-z0-9+/]+={0,2}$/
+const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2,3}={0,2})?$/
 
 /**
  * Reads the values of a request's `Authorization` headers; there has to be one. Another scheme, `Bearer` for one, means

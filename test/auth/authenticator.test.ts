@@ -1,40 +1,285 @@
 import { createHash } from 'node:crypto'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterEach, beforeEach, expect, test } from 'vitest'
-import { createAuthenticator } from '../../src/auth/authenticator.js'
+import fc from 'fast-check'
+import { describe, expect, test, vi } from 'vitest'
+import { type AuthenticatorOptions, createAuthenticator, hash } from '../../src/index.js'
+import { authenticatorAt, authenticatorFor, isFull } from '../support/authenticator.js'
+import { temporaryFolder } from '../support/folder.js'
+import { basic } from '../support/requests.js'
 
-let folder: string
-beforeEach(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'htgate-'))
-})
-afterEach(() => rm(folder, { recursive: true }))
+const sha = (password: string) => `{SHA}${createHash('sha1').update(password).digest('base64')}`
+const ANN = `ann:${sha('secret')}`
 
-const basic = (user: string, password: string) =>
-  `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`
-
-test('a user with the right password is let in, and remembered', async () => {
-  const file = join(folder, '.htpasswd')
-  await writeFile(file, `ann:{SHA}${createHash('sha1').update('s:crèt').digest('base64')}\n`)
-  const authenticator = await createAuthenticator({ file })
-
-  expect(await authenticator.authenticate(basic('ann', 's:crèt'))).toEqual({ ok: true, user: 'ann' })
-  expect(authenticator.remembered(basic('ann', 's:crèt'))).toEqual({ ok: true, user: 'ann' })
-  expect(authenticator.remembered(basic('ann', 'wrong'))).toBeUndefined()
-  expect(await authenticator.authenticate(basic('ann', 'wrong'))).toEqual({
-    ok: false,
-    reason: 'denied',
-    user: 'ann',
+describe('who sent the request', () => {
+  test('a user with the right password is let in, by name', async () => {
+    const subject = await authenticatorFor([ANN])
+    expect(await subject.authenticate(basic('ann', 'secret'))).toEqual({ ok: true, user: 'ann' })
   })
-  await authenticator.close()
+
+  test('names and passwords are UTF-8, and passwords may hold colons', async () => {
+    const subject = await authenticatorFor([`Jürgen:${sha('pä:ß: 密')}`])
+    expect(await subject.authenticate(basic('Jürgen', 'pä:ß: 密'))).toEqual({ ok: true, user: 'Jürgen' })
+  })
+
+  test('a wrong password and an unknown user get the same answer', async () => {
+    const subject = await authenticatorFor([ANN])
+    const denied = { ok: false, reason: 'denied' }
+    expect(await subject.authenticate(basic('ann', 'wrong'))).toEqual({ ...denied, user: 'ann' })
+    expect(await subject.authenticate(basic('eve', 'secret'))).toEqual({ ...denied, user: 'eve' })
+  })
+
+  test('an unknown user costs a hash, even with a password of somebody else', async () => {
+    const subject = await authenticatorFor([ANN])
+    expect(await subject.authenticate(basic('eve', 'secret'))).toMatchObject({ reason: 'denied' })
+    expect(subject.counters()).toMatchObject({ hashes: 1, denied: 1, cached: 0 })
+  })
+
+  test('so does a user whose record no password fits', async () => {
+    const subject = await authenticatorFor([ANN, 'bob:secret'])
+    expect(await subject.authenticate(basic('bob', 'secret'))).toMatchObject({ reason: 'denied' })
+    expect(subject.counters()).toMatchObject({ hashes: 1, cached: 0 })
+  })
+
+  test('of several records of one user the first counts', async () => {
+    const subject = await authenticatorFor([ANN, `ann:${sha('second')}`])
+    expect(await subject.authenticate(basic('ann', 'second'))).toMatchObject({ reason: 'denied' })
+    expect(await subject.authenticate(basic('ann', 'secret'))).toMatchObject({ ok: true })
+  })
+
+  test('without credentials, or with some that cannot be read, the answer comes at once', async () => {
+    const subject = await authenticatorFor([ANN])
+    expect(subject.authenticate(undefined)).toEqual({ ok: false, reason: 'no-credentials' })
+    expect(subject.authenticate('Bearer abc')).toEqual({ ok: false, reason: 'no-credentials' })
+    expect(subject.authenticate([basic('ann', 'secret'), basic('ann', 'secret')])).toEqual({
+      ok: false,
+      reason: 'malformed',
+    })
+    expect(subject.counters()).toMatchObject({ noCredentials: 2, malformed: 1, hashes: 0 })
+  })
+
+  test('a file without users lets nobody in', async () => {
+    const subject = await authenticatorFor([])
+    expect(await subject.authenticate(basic('ann', 'secret'))).toMatchObject({ reason: 'denied' })
+  })
 })
 
-test('without the file nobody gets in', async () => {
-  const authenticator = await createAuthenticator({ file: join(folder, 'none') })
-  expect(await authenticator.authenticate(basic('ann', 'x'))).toMatchObject({
-    ok: false,
-    reason: 'unavailable',
+describe('a password that was right once', () => {
+  test('is remembered: the next answer comes at once', async () => {
+    const subject = await authenticatorFor([ANN])
+    await subject.authenticate(basic('ann', 'secret'))
+    expect(subject.authenticate(basic('ann', 'secret'))).toEqual({ ok: true, user: 'ann' })
+    expect(subject.counters()).toMatchObject({ hits: 1, misses: 1, hashes: 1, cached: 1 })
   })
-  await authenticator.close()
+
+  test('is what `remembered` tells, which never hashes', async () => {
+    const subject = await authenticatorFor([ANN])
+    expect(subject.remembered(basic('ann', 'secret'))).toBeUndefined()
+    await subject.authenticate(basic('ann', 'secret'))
+    expect(subject.remembered(basic('ann', 'secret'))).toEqual({ ok: true, user: 'ann' })
+    expect(subject.remembered(basic('ann', 'wrong'))).toBeUndefined()
+    expect(subject.remembered(undefined)).toEqual({ ok: false, reason: 'no-credentials' })
+    expect(subject.counters().hashes).toBe(1)
+  })
+
+  test('is hashed each time if nothing is to be remembered', async () => {
+    const subject = await authenticatorFor([ANN], { cacheSize: 0 })
+    for (let i = 0; i < 3; i++) await subject.authenticate(basic('ann', 'secret'))
+    expect(subject.counters()).toMatchObject({ hashes: 3, cached: 0 })
+  })
+
+  test('a wrong one is not remembered', async () => {
+    const subject = await authenticatorFor([ANN])
+    for (let i = 0; i < 3; i++) await subject.authenticate(basic('ann', 'wrong'))
+    expect(subject.counters()).toMatchObject({ hashes: 3, denied: 3, cached: 0 })
+  })
+})
+
+test('100 simultaneous first requests with one password cost one hash', async () => {
+  const subject = await authenticatorFor([`ann:${await hash('secret', { cost: 6 })}`])
+  const verdicts = await Promise.all(
+    Array.from({ length: 100 }, () => subject.authenticate(basic('ann', 'secret'))),
+  )
+  expect(verdicts.every(({ ok }) => ok)).toBe(true)
+  expect(subject.counters()).toMatchObject({ misses: 100, hashes: 1 })
+})
+
+describe('under a flood of wrong passwords', () => {
+  const guesses = (count: number) => Array.from({ length: count }, (_, i) => basic('bob', `guess ${i}`))
+
+  test('the queue is bounded, and beyond it the answer is busy', async () => {
+    const subject = await authenticatorFor([`bob:${await hash('x', { cost: 8 })}`], { workers: 1, queue: 4 })
+    const flood = guesses(50).map((guess) => subject.authenticate(guess))
+    expect(subject.counters().queued).toBe(4)
+    const reasons = (await Promise.all(flood)).map((verdict) => !verdict.ok && verdict.reason)
+    expect(reasons.filter((reason) => reason === 'denied')).toHaveLength(5)
+    expect(reasons.filter((reason) => reason === 'busy')).toHaveLength(45)
+    expect(subject.counters()).toMatchObject({ hashes: 5, busy: 45, denied: 5, queued: 0 })
+  })
+
+  test('a remembered user does not wait', async () => {
+    const subject = await authenticatorFor([ANN, `bob:${await hash('x', { cost: 8 })}`], { workers: 1 })
+    await subject.authenticate(basic('ann', 'secret'))
+    const flood = Promise.all(guesses(30).map((guess) => subject.authenticate(guess)))
+    expect(subject.authenticate(basic('ann', 'secret'))).toEqual({ ok: true, user: 'ann' })
+    expect(subject.counters().queued).toBeGreaterThan(20)
+    await subject.close()
+    await flood
+  })
+
+  test('a new user is the next but one, from the same address too', async () => {
+    const encoded = await hash('secret', { cost: 8 })
+    const subject = await authenticatorFor([`ann:${encoded}`, `bob:${encoded}`], { workers: 1, queue: 30 })
+    const flood = guesses(40).map((guess) => subject.authenticate(guess, '10.0.0.1'))
+    expect(await subject.authenticate(basic('ann', 'secret'), '10.0.0.1')).toEqual({ ok: true, user: 'ann' })
+    expect(subject.counters().hashes).toBeLessThanOrEqual(3)
+    await subject.close()
+    await Promise.all(flood)
+  })
+
+  test('a new user from elsewhere is too, however many names the flood tries', async () => {
+    const subject = await authenticatorFor([`ann:${await hash('secret', { cost: 8 })}`], {
+      workers: 1,
+      queue: 30,
+    })
+    const flood = Array.from({ length: 40 }, (_, i) =>
+      subject.authenticate(basic(`eve${i}`, 'x'), '10.0.0.1'),
+    )
+    expect(await subject.authenticate(basic('ann', 'secret'), '10.0.0.2')).toEqual({ ok: true, user: 'ann' })
+    expect(subject.counters().hashes).toBeLessThanOrEqual(3)
+    await subject.close()
+    await Promise.all(flood)
+  })
+})
+
+describe('the file', () => {
+  test('that is missing lets nobody in, until it is there', async () => {
+    const file = join(temporaryFolder(), '.htpasswd')
+    const subject = await authenticatorAt(file)
+    expect(subject.authenticate(basic('ann', 'secret'))).toEqual({
+      ok: false,
+      reason: 'unavailable',
+      user: 'ann',
+    })
+    expect(subject.events).toMatchObject([
+      {
+        type: 'unreadable',
+        level: 'error',
+        message: `cannot read ${file}: it does not exist; nobody can log in`,
+        error: { code: 'ERR_FILE_MISSING' },
+      },
+    ])
+
+    writeFileSync(file, `${ANN}\n`)
+    await vi.waitFor(async () => {
+      expect(await subject.authenticate(basic('ann', 'secret'))).toMatchObject({ ok: true })
+    }, 5_000)
+    expect(subject.events.at(-1)).toMatchObject({ type: 'loaded', users: 1, schemes: { sha1: 1 } })
+  })
+
+  test('that goes away locks everybody out, who was remembered too', async () => {
+    const subject = await authenticatorFor([ANN])
+    await subject.authenticate(basic('ann', 'secret'))
+    rmSync(subject.file)
+    await vi.waitFor(() => {
+      expect(subject.authenticate(basic('ann', 'secret'))).toMatchObject({ reason: 'unavailable' })
+    }, 5_000)
+  })
+
+  test('that is a folder is told of once', async () => {
+    const subject = await authenticatorFor([ANN])
+    rmSync(subject.file)
+    mkdirSync(subject.file)
+    const told = () => subject.events.filter((event) => event.type === 'unreadable' && isFolder(event.error))
+    const isFolder = (error: Error) => error.message === `cannot read ${subject.file}: it is not a file`
+    await vi.waitFor(() => expect(told()).toHaveLength(1), 5_000)
+    await expect(subject.reload()).rejects.toMatchObject({ code: 'ERR_FILE_TYPE' })
+
+    rmSync(subject.file, { recursive: true })
+    writeFileSync(subject.file, ANN)
+    await vi.waitFor(() => expect(subject.events.at(-1)?.type).toBe('loaded'), 5_000)
+    expect(told()).toHaveLength(2) // once by itself, once when asked
+  })
+
+  test('is read again at once when that is asked for', async () => {
+    const subject = await authenticatorFor([ANN])
+    writeFileSync(`${subject.file}.new`, `bob:${sha('secret')}\n`)
+    renameSync(`${subject.file}.new`, subject.file)
+    await subject.reload()
+    expect(await subject.authenticate(basic('bob', 'secret'))).toMatchObject({ ok: true })
+    expect(subject.counters()).toMatchObject({ users: 1, reloads: 2 })
+  })
+
+  test('with bad lines works but for them, and they are named', async () => {
+    const subject = await authenticatorFor(['nonsense', ANN, 'bob:plaintext', `:${sha('x')}`])
+    expect(await subject.authenticate(basic('ann', 'secret'))).toMatchObject({ ok: true })
+    expect(subject.events.map(({ level, message }) => `${level}: ${message}`)).toEqual([
+      `info: ${subject.file}: 2 users`,
+      `warn: ${subject.file}: lines 1, 4 passed over: no user and no colon there`,
+      `warn: ${subject.file}: no password fits line 3: plaintext, or a hash of an unknown kind`,
+    ])
+  })
+
+  test('that changes while a password is hashed: the answer goes by the new one', async () => {
+    const subject = await authenticatorFor([`ann:${await hash('secret', { cost: 9 })}`])
+    const verdict = subject.authenticate(basic('ann', 'secret'))
+    writeFileSync(subject.file, `ann:${await hash('other', { cost: 4 })}\n`)
+    await subject.reload()
+    expect(await verdict).toMatchObject({ ok: false, reason: 'denied' })
+    expect(subject.counters().cached).toBe(0)
+  })
+})
+
+describe('closing', () => {
+  test('answers who waits, and who comes later, that nothing is available', async () => {
+    const subject = await authenticatorFor([`ann:${await hash('secret', { cost: 10 })}`], { workers: 1 })
+    const waiting = ['a', 'b', 'c'].map((password) => subject.authenticate(basic('ann', password)))
+    await subject.close()
+    for (const verdict of await Promise.all(waiting)) expect(verdict).toMatchObject({ reason: 'unavailable' })
+    expect(subject.authenticate(basic('ann', 'secret'))).toMatchObject({ reason: 'unavailable' })
+    await expect(subject.reload()).rejects.toMatchObject({ code: 'ERR_CLOSED' })
+  })
+
+  test('may be done twice', async () => {
+    const subject = await authenticatorFor([ANN])
+    await subject.close()
+    await subject.close()
+  })
+})
+
+test.each([
+  ['file', { file: '' }],
+  ['file', {}],
+  ['realm', { realm: 'Café' }],
+  ['realm', { realm: 'a\r\nSet-Cookie: x' }],
+  ['workers', { workers: 0 }],
+  ['queue', { queue: 1.5 }],
+  ['cacheSize', { cacheSize: -1 }],
+  ['cacheTtl', { cacheTtl: Number.NaN }],
+  ['onEvent', { onEvent: 'log' }],
+])('a bad option %s is refused by name', async (name, options) => {
+  const given = { ...(name === 'file' ? {} : { file: '/x' }), ...options } as AuthenticatorOptions
+  await expect(createAuthenticator(given)).rejects.toMatchObject({
+    name: 'HtgateError',
+    code: 'ERR_OPTION',
+    message: expect.stringContaining(`option ${name} `),
+  })
+})
+
+test('no header lets anybody in who has no password', async () => {
+  const subject = await authenticatorFor([ANN, 'bob:', `cyd:{PLAIN}`, '{SHA}:x'], { queue: 100_000 })
+  const text = fc.oneof(fc.constantFrom('ann', 'bob', 'secre', '{SHA}', ''), fc.string({ maxLength: 8 }))
+  const header = fc.oneof(
+    fc.string({ unit: 'binary', maxLength: 30 }),
+    fc.tuple(text, text).map(([user, password]) => basic(user, password)),
+  )
+  await fc.assert(
+    fc.asyncProperty(header, async (authorization) => {
+      const verdict = await subject.authenticate(authorization)
+      // The only empty password of the file is cyd's.
+      const isRight = [basic('ann', 'secret'), basic('cyd', '')].includes(authorization)
+      expect(verdict.ok).toBe(isRight)
+    }),
+    { numRuns: isFull ? 100_000 : 3_000 },
+  )
 })

@@ -1,0 +1,110 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { type Credentials, MAX_PASSWORD_BYTES, parseCredentials } from '../../src/auth/credentials.js'
+import { isFull } from '../support/authenticator.js'
+
+const base64 = (text: string | Buffer) => Buffer.from(text).toString('base64')
+
+/** User and password as text, or the reason why there are none. */
+function read(authorization: Parameters<typeof parseCredentials>[0]): [string, string] | string {
+  const credentials = parseCredentials(authorization)
+  if (typeof credentials === 'string') return credentials
+  return [credentials.user.toString(), credentials.password.toString()]
+}
+
+describe('credentials', () => {
+  test.each([
+    ['the example of RFC 7617', 'Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==', ['Aladdin', 'open sesame']],
+    ['its example in UTF-8', 'Basic dGVzdDoxMjPCow==', ['test', '123£']],
+    ['the name of the scheme in any case', 'bAsIc YTpi', ['a', 'b']],
+    ['several spaces', 'Basic   YTpi', ['a', 'b']],
+    ['colons in the password', `Basic ${base64('a:b:c:')}`, ['a', 'b:c:']],
+    ['an empty password', `Basic ${base64('a:')}`, ['a', '']],
+    ['an empty user', `Basic ${base64(':b')}`, ['', 'b']],
+    ['base 64 without padding', 'Basic YTpiYg', ['a', 'bb']],
+    ['one value in a list', ['Basic YTpi'], ['a', 'b']],
+  ])('%s', (_, header, expected) => {
+    expect(read(header)).toEqual(expected)
+  })
+})
+
+describe('no credentials', () => {
+  test.each([
+    ['no header', undefined],
+    ['an empty list', []],
+    ['an empty header', ''],
+    ['another scheme', 'Bearer YTpi'],
+    ['a scheme whose name starts the same', 'Basics YTpi'],
+    ['no space after the scheme', 'BasicYTpi'],
+  ])('%s', (_, header) => {
+    expect(read(header)).toBe('no-credentials')
+  })
+})
+
+describe('malformed', () => {
+  test.each([
+    ['the scheme alone', 'Basic'],
+    ['the scheme and spaces', 'Basic  '],
+    ['two headers, even if they agree', ['Basic YTpi', 'Basic YTpi']],
+    ['two headers that somebody joined', 'Basic YTpi, Basic YTpi'],
+    ['another alphabet', 'Basic Pz8_Pj4-Og'],
+    ['padding in the middle', 'Basic YT==pi'],
+    ['one character too many', 'Basic YTpiY'],
+    ['something after it', 'Basic YTpi x'],
+    ['no colon', `Basic ${base64('ab')}`],
+    ['a newline in the user', `Basic ${base64('a\nb:c')}`],
+    ['a NUL in the password', `Basic ${base64('a:b\0c')}`],
+    ['a DEL in the password', `Basic ${base64('a:b\x7fc')}`],
+    ['a user that is not UTF-8', `Basic ${base64(Buffer.from('J\xfcrgen:x', 'latin1'))}`],
+    ['a password over the limit', `Basic ${base64(`a:${'x'.repeat(MAX_PASSWORD_BYTES + 1)}`)}`],
+  ])('%s', (_, header) => {
+    expect(read(header)).toBe('malformed')
+  })
+
+  test('a password at the limit is none of that', () => {
+    const longest = 'x'.repeat(MAX_PASSWORD_BYTES)
+    expect(read(`Basic ${base64(`a:${longest}`)}`)).toEqual(['a', longest])
+  })
+})
+
+test('a password need not be UTF-8: files hold what was typed', () => {
+  const bytes = Buffer.from('a:p\xe4ss', 'latin1')
+  const { password } = parseCredentials(`Basic ${base64(bytes)}`) as Credentials
+  expect(password).toEqual(bytes.subarray(2))
+})
+
+describe('any header at all', () => {
+  const text = fc.string({ unit: 'binary', maxLength: 60 })
+  const header = fc.oneof(
+    text,
+    text.map((token) => `Basic ${token}`),
+    fc.uint8Array({ maxLength: 60 }).map((bytes) => `Basic ${base64(Buffer.from(bytes))}`),
+    fc.tuple(text, text).map(([user, password]) => `Basic ${base64(`${user}:${password}`)}`),
+  )
+
+  test('is read without a crash, and as what it says', () => {
+    fc.assert(
+      fc.property(fc.oneof(header, fc.array(header, { maxLength: 3 })), (authorization) => {
+        const credentials = parseCredentials(authorization)
+        if (typeof credentials === 'string') return
+        const { user, password } = credentials
+        const written = base64(Buffer.concat([user, Buffer.from(':'), password])).replaceAll('=', '')
+        const [value = ''] = [authorization].flat()
+        expect(value.replace(/^basic +/i, '').slice(0, written.length - 1)).toBe(written.slice(0, -1))
+        expect(user).not.toContain(0x3a)
+      }),
+      { numRuns: isFull ? 100_000 : 5_000 },
+    )
+  })
+
+  test('made of a user and a password is read back as them', () => {
+    const printable = fc.string({ unit: 'grapheme', maxLength: 40 })
+    fc.assert(
+      fc.property(printable, printable, (user, password) => {
+        fc.pre(!user.includes(':'))
+        expect(read(`Basic ${base64(`${user}:${password}`)}`)).toEqual([user, password])
+      }),
+      { numRuns: isFull ? 100_000 : 5_000 },
+    )
+  })
+})

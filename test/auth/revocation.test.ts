@@ -1,0 +1,171 @@
+import {
+  appendFileSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { beforeAll, describe, expect, test, vi } from 'vitest'
+import { hash, openPasswordFile } from '../../src/index.js'
+import { authenticatorAt, type Subject } from '../support/authenticator.js'
+import { temporaryFolder } from '../support/folder.js'
+import { describeWith } from '../support/peers.js'
+import { basic } from '../support/requests.js'
+import { apacheHtpasswd, htpasswd } from '../support/run.js'
+
+// A changed file counts within a second, in whatever way it changed. (A machine that stands still for that long is the
+// only reason for a second try.)
+const PROMISED_MS = 1_000
+const promised = { retry: 2 }
+
+let old: string
+let changed: string
+beforeAll(async () => {
+  old = await hash('old', { cost: 4 })
+  changed = await hash('new', { cost: 4 })
+})
+
+const letsIn = async (subject: Subject, password: string) =>
+  (await subject.authenticate(basic('ann', password))).ok
+
+/** An authenticator over `file` that remembers ann's old password. */
+async function whereAnnIsIn(file: string): Promise<Subject> {
+  const subject = await authenticatorAt(file)
+  expect(await letsIn(subject, 'old')).toBe(true)
+  expect(subject.remembered(basic('ann', 'old'))).toMatchObject({ ok: true })
+  return subject
+}
+
+/** After `change`, which gives ann a new password, the old one has to fail in time, and the new one to work. */
+async function expectRevoked(subject: Subject, change: () => unknown): Promise<void> {
+  await change()
+  await vi.waitFor(async () => expect(await letsIn(subject, 'old')).toBe(false), {
+    timeout: PROMISED_MS,
+    interval: 5,
+  })
+  await vi.waitFor(async () => expect(await letsIn(subject, 'new')).toBe(true), 5_000)
+}
+
+const fileOfAnn = () => {
+  const file = join(temporaryFolder(), '.htpasswd')
+  writeFileSync(file, `bob:${old}\nann:${old}\n`)
+  return file
+}
+
+describe('a password that is changed stops working within a second', promised, () => {
+  test('by our htpasswd', async () => {
+    const file = fileOfAnn()
+    await expectRevoked(await whereAnnIsIn(file), () => htpasswd(['-bB', file, 'ann', 'new']))
+  })
+
+  test('by the library', async () => {
+    const path = fileOfAnn()
+    await expectRevoked(await whereAnnIsIn(path), async () => {
+      const file = await openPasswordFile(path)
+      await file.set('ann', 'new', { cost: 4 })
+      await file.save()
+    })
+  })
+
+  test('by a file that is renamed into its place', async () => {
+    const file = fileOfAnn()
+    await expectRevoked(await whereAnnIsIn(file), () => {
+      writeFileSync(`${file}.new`, `ann:${changed}\n`)
+      renameSync(`${file}.new`, file)
+    })
+  })
+
+  test('in place, the size being the same', async () => {
+    const file = fileOfAnn()
+    await expectRevoked(await whereAnnIsIn(file), () =>
+      writeFileSync(file, `bob:${old}\nann:${changed}\n`, { flag: 'r+' }),
+    )
+  })
+
+  test('right after the file was read', async () => {
+    const file = join(temporaryFolder(), '.htpasswd')
+    writeFileSync(file, `ann:${old}\n`)
+    const subject = await authenticatorAt(file)
+    await expectRevoked(subject, () => writeFileSync(file, `ann:${changed}\n`))
+  })
+
+  test('with a file that is moved away and comes back', async () => {
+    const file = fileOfAnn()
+    const subject = await whereAnnIsIn(file)
+    renameSync(file, `${file}.away`)
+    await vi.waitFor(async () => expect(await letsIn(subject, 'old')).toBe(false), PROMISED_MS)
+    renameSync(`${file}.away`, file)
+    await vi.waitFor(async () => expect(await letsIn(subject, 'old')).toBe(true), PROMISED_MS)
+
+    renameSync(file, `${file}.away`)
+    writeFileSync(`${file}.away`, `ann:${changed}\n`)
+    await expectRevoked(subject, () => renameSync(`${file}.away`, file))
+  })
+
+  test('behind a symbolic link that leads elsewhere', async () => {
+    const folder = temporaryFolder()
+    const file = join(folder, '.htpasswd')
+    writeFileSync(join(folder, 'first'), `ann:${old}\n`)
+    writeFileSync(join(folder, 'second'), `ann:${changed}\n`)
+    symlinkSync('first', file)
+    await expectRevoked(await whereAnnIsIn(file), () => {
+      symlinkSync('second', `${file}.new`)
+      renameSync(`${file}.new`, file)
+    })
+  })
+
+  test('as Kubernetes changes a secret that is mounted: behind a link to a folder', async () => {
+    const folder = temporaryFolder()
+    const version = (name: string, encoded: string) => {
+      mkdirSync(join(folder, name))
+      writeFileSync(join(folder, name, 'htpasswd'), `ann:${encoded}\n`)
+    }
+    version('..2026_01', old)
+    symlinkSync('..2026_01', join(folder, '..data'))
+    symlinkSync('..data/htpasswd', join(folder, 'htpasswd'))
+    await expectRevoked(await whereAnnIsIn(join(folder, 'htpasswd')), () => {
+      version('..2026_02', changed)
+      symlinkSync('..2026_02', join(folder, '..data_tmp'))
+      renameSync(join(folder, '..data_tmp'), join(folder, '..data'))
+      rmSync(join(folder, '..2026_01'), { recursive: true })
+    })
+  })
+})
+
+test('a user who is deleted is out within a second', promised, async () => {
+  const file = fileOfAnn()
+  const subject = await whereAnnIsIn(file)
+  expect((await htpasswd(['-D', file, 'ann'])).status).toBe(0)
+  await vi.waitFor(async () => expect(await letsIn(subject, 'old')).toBe(false), PROMISED_MS)
+})
+
+test('while somebody slowly writes the file in place, what it held before serves', promised, async () => {
+  const file = fileOfAnn()
+  const subject = await whereAnnIsIn(file)
+  const content = readFileSync(file, 'utf8')
+  truncateSync(file)
+  for (const byte of content) {
+    appendFileSync(file, byte)
+    expect(subject.authenticate(basic('ann', 'old'))).toMatchObject({ ok: true })
+    await sleep(3) // 400 ms for all, in which the file is looked at
+  }
+})
+
+describeWith(['htpasswd'], 'Apache’s htpasswd', () => {
+  test('changes a password: the old one stops working within a second', promised, async () => {
+    const file = fileOfAnn()
+    await expectRevoked(await whereAnnIsIn(file), () => apacheHtpasswd(['-bB', file, 'ann', 'new']))
+  })
+
+  test('deletes a user, who is out within a second', promised, async () => {
+    const file = fileOfAnn()
+    const subject = await whereAnnIsIn(file)
+    expect((await apacheHtpasswd(['-D', file, 'ann'])).status).toBe(0)
+    await vi.waitFor(async () => expect(await letsIn(subject, 'old')).toBe(false), PROMISED_MS)
+  })
+})
