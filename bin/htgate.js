@@ -2,5 +2,6 @@
 import('../dist/htgate/main.js')
   .then(({ main }) => main(process.argv.slice(2)))
   .then((status) => {
-    process.exitCode = status
+    // Whatever may still be open: all that had to be finished is.
+    process.exit(status)
   })

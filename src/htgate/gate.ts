@@ -6,6 +6,7 @@ import { Exchange } from './exchange.js'
 import { originForm, RequestHead } from './head.js'
 import type { Log } from './log.js'
 import type { Logins, Outcome } from './logins.js'
+import type { Metrics } from './metrics.js'
 import { type Reply, replies } from './replies.js'
 
 /** Where a request goes once it is known who sent it. */
@@ -42,6 +43,7 @@ export class Gate {
     readonly logins: Logins,
     readonly trust: TrustedProxies,
     readonly log: Log,
+    readonly metrics: Metrics,
     readonly inside: Inside,
   ) {}
 
@@ -73,8 +75,17 @@ export class Gate {
     originForm(request, head)
     const exchange = new Exchange(request, response, head, peer, clientOf(peer, head, this.trust), tunnel)
     if (this.draining) response.shouldKeepAlive = false
-    response.on('close', () => this.log.access(exchange, exchange.status ?? CLIENT_WENT_AWAY))
+    this.metrics.inProgress++
+    response.on('close', () => this.#over(exchange))
     this.#admit(exchange, connection)
+  }
+
+  #over(exchange: Exchange): void {
+    const { status = CLIENT_WENT_AWAY, started, bytes } = exchange
+    const ms = performance.now() - started
+    this.metrics.inProgress--
+    this.metrics.add(status, ms, bytes)
+    this.log.access(exchange, status, ms)
   }
 
   #connectionOf(socket: Socket): Connection {

@@ -42,19 +42,21 @@ export class Log {
   }
 
   /** A request that is over. */
-  access(exchange: Exchange, status: number): void {
+  access(exchange: Exchange, status: number, ms: number): void {
     if (this.#format === 'off') return
-    const { user, client, method, path, bytes, started } = exchange
+    const { user, client, method, path, bytes } = exchange
     const time = now()
-    const ms = (performance.now() - started).toFixed(1)
+    const duration = ms.toFixed(1)
     if (this.#format === 'json') {
       const name = user === undefined ? 'null' : json(user)
       this.#add(
-        `{"time":"${time}","level":"info","user":${name},"client":"${client.address}","method":"${method}","path":${json(path)},"status":${status},"bytes":${bytes},"ms":${ms}}`,
+        `{"time":"${time}","level":"info","user":${name},"client":"${client.address}","method":"${method}","path":${json(path)},"status":${status},"bytes":${bytes},"ms":${duration}}`,
       )
     } else {
       const name = user === undefined ? '-' : quoted(user)
-      this.#add(`${time} ${client.address} ${name} ${method} ${quoted(path)} ${status} ${bytes} ${ms}ms`)
+      this.#add(
+        `${time} ${client.address} ${name} ${method} ${quoted(path)} ${status} ${bytes} ${duration}ms`,
+      )
     }
   }
 

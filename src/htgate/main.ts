@@ -1,9 +1,13 @@
+import cluster from 'node:cluster'
 import { EventEmitter } from 'node:events'
 import type { Server } from 'node:http'
 import type { Server as TlsServer } from 'node:https'
 import { createAuthenticator } from '../auth/authenticator.js'
 import type { AuthEvent } from '../auth/events.js'
 import { printAddress, systemdSockets } from './address.js'
+import { openAdmin } from './admin.js'
+import { control } from './control.js'
+import { runCrew, speaks } from './crew.js'
 import { drain } from './drain.js'
 import { Exit, ExitStatus } from './exit-status.js'
 import { confirm } from './forward-auth.js'
@@ -11,7 +15,8 @@ import { Gate, type Inside } from './gate.js'
 import { listen } from './listen.js'
 import { Log } from './log.js'
 import { Logins } from './logins.js'
-import { errors, notices } from './messages.js'
+import { errors, notices, say } from './messages.js'
+import { Metrics } from './metrics.js'
 import { parse, type Settings } from './options.js'
 import { forward } from './proxy.js'
 import { createGateServer } from './server.js'
@@ -22,8 +27,12 @@ import { openUpstream } from './upstream.js'
 export async function main(args: readonly string[]): Promise<ExitStatus> {
   try {
     const settings = parse(args, process.env)
-    if ('text' in settings) process.stdout.write(settings.text)
-    else await run(settings)
+    if ('text' in settings) {
+      process.stdout.write(settings.text)
+      return ExitStatus.ok
+    }
+    if (settings.workers > 1 && cluster.isPrimary) return await runCrew(settings)
+    await run(settings)
     return ExitStatus.ok
   } catch (error) {
     const exit = error instanceof Exit ? error : errors.unexpected(error)
@@ -32,8 +41,9 @@ export async function main(args: readonly string[]): Promise<ExitStatus> {
   }
 }
 
-/** Guards until a signal ends it. */
+/** Guards until it is told to end. */
 async function run(settings: Settings): Promise<void> {
+  const orders = control()
   const tls = readCertificate(settings)
   const log = new Log(settings.log)
   const events = new EventEmitter<{ auth: [AuthEvent] }>()
@@ -41,18 +51,36 @@ async function run(settings: Settings): Promise<void> {
   try {
     const { inside, close } = openInside(settings, log)
     const logins = new Logins(authenticator, settings.loginFailures, log)
-    const gate = new Gate(settings.realm, logins, settings.trust, log, inside)
-    events.on('auth', ({ level, message }) => {
-      log.event(level, message)
+    logins.onFailure = (failure) => orders.tell({ is: 'failure', failure })
+    orders.onCount = (failure) => logins.count(failure)
+    const metrics = new Metrics()
+    orders.metrics = () => metrics.text(authenticator.counters())
+    const gate = new Gate(settings.realm, logins, settings.trust, log, metrics, inside)
+    let readable = true
+    events.on('auth', ({ type, level, message }) => {
+      if (speaks) log.event(level, message)
       gate.changed()
+      if (type !== 'loaded' && type !== 'unreadable') return
+      readable = type === 'loaded'
+      orders.tell({ is: readable ? 'ready' : 'not-ready' })
     })
     const servers = await openServers(settings, gate, tls)
-    process.on('SIGHUP', () => {
+    const admin = cluster.isPrimary
+      ? await openAdmin(settings.admin, {
+          ready: () => readable && !gate.draining,
+          metrics: orders.metrics,
+        })
+      : undefined
+    orders.tell({ is: 'ready' })
+    orders.onReload = () => {
       void authenticator.reload().catch(() => {}) // The log has it.
       renewCertificate(settings, servers, log)
-    })
-    await ended(log)
+    }
+    const why = await orders.ended
+    if (speaks) log.event('info', notices.ending(why))
     await drain(servers, gate, settings.drainTimeout, log)
+    admin?.close()
+    admin?.closeAllConnections()
     await close()
   } finally {
     await authenticator.close()
@@ -71,6 +99,10 @@ async function openAuthenticator(settings: Settings, events: EventEmitter<{ auth
   const authenticator = await createAuthenticator({
     file: settings.file,
     realm: settings.realm,
+    workers: settings.hashThreads,
+    queue: settings.hashQueue,
+    cacheSize: settings.cacheSize,
+    cacheTtl: settings.cacheTtl,
     onEvent: (event) => events.emit('auth', event),
   })
   await new Promise(setImmediate) // Events come in turns of their own.
@@ -80,7 +112,7 @@ async function openAuthenticator(settings: Settings, events: EventEmitter<{ auth
       await authenticator.close()
       throw errors.passwordFile(event.error.message)
     }
-    say(event.type === 'loaded' ? notices.guards(settings, event) : event.message)
+    if (speaks) say(event.type === 'loaded' ? notices.guards(settings, event) : event.message)
   }
   return authenticator
 }
@@ -97,7 +129,10 @@ async function openServers(
   gate: Gate,
   tls: ReturnType<typeof readCertificate>,
 ): Promise<Server[]> {
-  const given = [...systemdSockets(process.env, process.pid), ...settings.listen]
+  const given = [
+    ...systemdSockets(process.env, cluster.isPrimary ? process.pid : process.ppid),
+    ...settings.listen,
+  ]
   const addresses = given.length > 0 ? given : [{ host: '127.0.0.1', port: 8080 }]
   const servers: Server[] = []
   try {
@@ -105,7 +140,7 @@ async function openServers(
       const server = createGateServer(gate, tls)
       const actual = await listen(server, address)
       servers.push(server)
-      say(notices.listening(printAddress(actual), tls !== undefined))
+      if (speaks) say(notices.listening(printAddress(actual), tls !== undefined))
     }
     return servers
   } catch (error) {
@@ -124,22 +159,4 @@ function renewCertificate(settings: Settings, servers: readonly Server[], log: L
   } catch (error) {
     log.event('error', `${(error as Error).message}; the old certificate stays in use`)
   }
-}
-
-/** Resolves at the first signal to end; at the second the process ends at once. */
-function ended(log: Log): Promise<void> {
-  return new Promise((resolve) => {
-    let signals = 0
-    for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-      process.on(signal, () => {
-        if (++signals > 1) process.exit(ExitStatus.failed)
-        log.event('info', notices.ending(signal))
-        resolve()
-      })
-    }
-  })
-}
-
-function say(text: string): void {
-  process.stderr.write(text.replace(/^/gm, 'htgate: ').concat('\n'))
 }

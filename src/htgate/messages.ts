@@ -5,6 +5,11 @@ import type { Settings } from './options.js'
 
 // What the command itself says, on standard error: lower case, no full stop, what is wrong and what to do.
 
+/** On standard error, each line with the command's name. */
+export function say(text: string): void {
+  process.stderr.write(text.replace(/^/gm, 'htgate: ').concat('\n'))
+}
+
 const usage = (message: string) => new Exit(ExitStatus.usage, `${message}\ntry 'htgate --help'`)
 const failed = (message: string) => new Exit(ExitStatus.failed, message)
 
@@ -49,9 +54,16 @@ export const notices = {
     return lines.join('\n')
   },
   listening: (address: string, tls: boolean) => `listening on ${address} (${tls ? 'HTTPS' : 'HTTP'})`,
+  mlflowHost:
+    "MLflow does not know this Host: start it with --allowed-hosts and the gate's name, or the gate with --upstream-host localhost",
+  mlflowOrigin:
+    "MLflow does not accept this browser's Origin: start it with --cors-allowed-origins and the gate's URL",
   turnedAway: (failures: number, seconds: number) =>
     `${failures} failed logins of this client with this user within ${seconds} s: more are turned away for a while`,
   failedLogins: (count: number) => `${count} failed login${count === 1 ? '' : 's'} within the last minute`,
+  admin: (address: string) => `/healthz, /readyz and /metrics on ${address}`,
+  workers: (count: number) => `${count} processes serve`,
+  workerEnded: (how: string) => `a process that serves ended (${how}); another takes its place`,
   ending: (signal: string) => `${signal}: no new connections; ending when what has begun is done`,
   brokenOff: (seconds: number) => `what was not done after ${seconds} s was broken off`,
 }

@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os'
 import { Command, CommanderError, Option } from 'commander'
 import { VERSION } from '../version.js'
 import { type Address, parseAddress } from './address.js'
@@ -32,6 +33,13 @@ export interface Settings {
   readonly trust: TrustedProxies
   /** Failed logins of one client with one user within five minutes, until it is turned away; 0: never. */
   readonly loginFailures: number
+  /** Processes that serve. */
+  readonly workers: number
+  readonly hashThreads: number
+  readonly hashQueue: number | undefined
+  readonly cacheSize: number
+  readonly cacheTtl: number
+  readonly admin: Address | undefined
   readonly log: LogFormat
   readonly drainTimeout: number
 }
@@ -120,6 +128,21 @@ export function commandLine(env: NodeJS.ProcessEnv): Command {
       'failed logins of one client with one user within 5 minutes, until it is turned away (429); 0: never',
     ).default('10'),
     new Option('--log <format>', 'lines on standard output').choices(FORMATS).default('json'),
+    new Option(
+      '--admin <address>',
+      'serve /healthz, /readyz and /metrics (Prometheus) there; it knows no login',
+    ),
+    new Option('--workers <number>', 'processes that serve, to use more processors').default('1'),
+    new Option(
+      '--hash-threads <number>',
+      'threads that hash passwords, in each process; default: one for each processor',
+    ),
+    new Option(
+      '--hash-queue <number>',
+      'passwords that may wait to be hashed, beyond which the answer is 503; default: 32 for each thread',
+    ),
+    new Option('--cache-size <number>', 'verified passwords that are remembered').default('10000'),
+    new Option('--cache-ttl <seconds>', 'how long they are').default('3600'),
     new Option('--drain-timeout <seconds>', 'how long SIGTERM waits for what has begun').default('30'),
   ]
   const command = new Command('htgate')
@@ -177,6 +200,7 @@ function settings(given: Record<string, unknown>): Settings {
   if (upstreamCa !== undefined && !upstream?.origin.startsWith('https:')) {
     throw errors.needs('--upstream-ca', 'an https upstream')
   }
+  const workers = positive('--workers', text('workers'))
   return {
     file,
     realm,
@@ -185,11 +209,20 @@ function settings(given: Record<string, unknown>): Settings {
     upstreamHost,
     upstreamCa,
     upstreamTimeout: seconds('--upstream-timeout', text('upstreamTimeout')),
-    listen: ((given.listen as string[] | undefined) ?? []).map(listenAddress),
+    listen: ((given.listen as string[] | undefined) ?? []).map((each) => address('--listen', each)),
     tlsCert,
     tlsKey,
     trust: trusted((given.trustProxy as string[] | undefined) ?? []),
     loginFailures: count('--login-failures', text('loginFailures')),
+    workers,
+    hashThreads:
+      text('hashThreads') === undefined
+        ? Math.max(1, Math.floor(availableParallelism() / workers))
+        : positive('--hash-threads', text('hashThreads')),
+    hashQueue: text('hashQueue') === undefined ? undefined : count('--hash-queue', text('hashQueue')),
+    cacheSize: count('--cache-size', text('cacheSize')),
+    cacheTtl: seconds('--cache-ttl', text('cacheTtl')),
+    admin: text('admin') === undefined ? undefined : address('--admin', text('admin') as string),
     log: given.log as LogFormat,
     drainTimeout: seconds('--drain-timeout', text('drainTimeout')),
   }
@@ -211,11 +244,10 @@ function parseUpstream(text: string): UpstreamUrl {
   return { origin, prefix: pathname.replace(/\/+$/, ''), socketPath: undefined }
 }
 
-function listenAddress(text: string): Address {
-  const address = parseAddress(text)
-  if (address === undefined)
-    throw errors.badOption('--listen', text, 'HOST:PORT, :PORT, [IPV6]:PORT or unix:/PATH')
-  return address
+function address(name: string, text: string): Address {
+  const parsed = parseAddress(text)
+  if (parsed === undefined) throw errors.badOption(name, text, 'HOST:PORT, :PORT, [IPV6]:PORT or unix:/PATH')
+  return parsed
 }
 
 function trusted(networks: readonly string[]): TrustedProxies {
@@ -228,6 +260,11 @@ function trusted(networks: readonly string[]): TrustedProxies {
       'an address, a network, loopback or private',
     )
   }
+}
+
+function positive(name: string, text = ''): number {
+  if (!/^[1-9]\d{0,2}$/.test(text)) throw errors.badOption(name, text, 'a number from 1 to 999')
+  return Number(text)
 }
 
 function count(name: string, text = ''): number {

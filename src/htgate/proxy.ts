@@ -3,6 +3,7 @@ import type { Dispatcher } from 'undici'
 import type { Exchange } from './exchange.js'
 import { headerText, responseHeaders } from './head.js'
 import type { Log } from './log.js'
+import { explainRefusal } from './mlflow.js'
 import { replies } from './replies.js'
 import { RequestBody } from './request-body.js'
 import { tunnel } from './tunnel.js'
@@ -79,8 +80,10 @@ class Forwarding implements Dispatcher.DispatchHandlers {
   }
 
   onData(chunk: Buffer): boolean {
-    this.exchange.bytes += chunk.length
-    return this.exchange.response.write(chunk)
+    const { exchange } = this
+    if (exchange.status === 403 && exchange.bytes === 0) explainRefusal(exchange, chunk, this.log)
+    exchange.bytes += chunk.length
+    return exchange.response.write(chunk)
   }
 
   onComplete(lines: string[] | null): void {

@@ -1,0 +1,51 @@
+import cluster from 'node:cluster'
+import type { FromWorker, ToWorker } from './crew.js'
+import { ExitStatus } from './exit-status.js'
+import type { Failure } from './logins.js'
+
+/** What a process that serves is told from outside, by signals or, among --workers, by the first process. */
+export interface Control {
+  onReload: () => void
+  onCount: (failure: Failure) => void
+  metrics: () => string
+  /** Resolves when the process is to come to its end, to what made it. At the second time it ends at once. */
+  readonly ended: Promise<string>
+  tell(message: FromWorker): void
+}
+
+export function control(): Control {
+  let end = (_: string) => {}
+  let times = 0
+  const self: Control = {
+    onReload() {},
+    onCount() {},
+    metrics: () => '',
+    ended: new Promise((resolve) => {
+      end = (why) => {
+        if (++times > 1) process.exit(ExitStatus.failed)
+        resolve(why)
+      }
+    }),
+    tell(message) {
+      if (process.connected) process.send?.(message)
+    },
+  }
+  if (cluster.isWorker) obey(self, end)
+  else {
+    process.on('SIGHUP', () => self.onReload())
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => end(signal))
+  }
+  return self
+}
+
+/** A signal that the terminal or systemd sends to all processes at once is the first one's to handle. */
+function obey(self: Control, end: (why: string) => void): void {
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, () => {})
+  process.on('disconnect', () => end('the first process is gone'))
+  process.on('message', (message: ToWorker) => {
+    if (message.do === 'count') self.onCount(message.failure)
+    else if (message.do === 'report') self.tell({ is: 'report', id: message.id, metrics: self.metrics() })
+    else if (message.do === 'reload') self.onReload()
+    else end('told to')
+  })
+}

@@ -1,0 +1,101 @@
+import cluster, { type Worker } from 'node:cluster'
+import { openAdmin } from './admin.js'
+import { type ExitStatus, ExitStatus as Status } from './exit-status.js'
+import type { Failure } from './logins.js'
+import { notices, say } from './messages.js'
+import { merge } from './metrics.js'
+import type { Settings } from './options.js'
+
+// --workers: one process that accepts connections and hands them out, and some that serve them (node:cluster). All
+// that they have to tell each other goes through the first: signals, failed logins, metrics.
+
+export type ToWorker =
+  | { readonly do: 'drain' | 'end' | 'reload' }
+  | { readonly do: 'count'; readonly failure: Failure }
+  | { readonly do: 'report'; readonly id: number }
+
+export type FromWorker =
+  | { readonly is: 'ready' | 'not-ready' }
+  | { readonly is: 'failure'; readonly failure: Failure }
+  | { readonly is: 'report'; readonly id: number; readonly metrics: string }
+
+/** Milliseconds until a worker that ended by itself is replaced, and for a report at most. */
+const PAUSE = 1000
+
+/** Of the workers, who would all say the same, the one that does. */
+const SPEAKER = { HTGATE_SPEAKER: '1' }
+export const speaks = cluster.isPrimary || process.env.HTGATE_SPEAKER === '1'
+
+/** Starts the workers and looks after them until a signal ends them all. */
+export async function runCrew(settings: Settings): Promise<ExitStatus> {
+  const ready = new Map<Worker, boolean>()
+  const reports = new Map<number, (metrics: string) => void>()
+  let lastReport = 0
+  let ending = false
+
+  const workers = () => Object.values(cluster.workers ?? {}) as Worker[]
+  const tell = (message: ToWorker, but?: Worker) => {
+    for (const worker of workers()) if (worker !== but && worker.isConnected()) worker.send(message)
+  }
+
+  cluster.on('message', (worker, message: FromWorker) => {
+    if (message.is === 'failure') tell({ do: 'count', failure: message.failure }, worker)
+    else if (message.is === 'report') reports.get(message.id)?.(message.metrics)
+    else ready.set(worker, message.is === 'ready')
+  })
+
+  // The first one finds out whether all of it works, and says so.
+  const first = cluster.fork(SPEAKER)
+  let speaker = first
+  const failed = await new Promise<number | undefined>((resolve) => {
+    first.once('exit', (status) => resolve(status ?? Status.failed))
+    first.once('message', () => resolve(undefined))
+  })
+  if (failed !== undefined) return failed as ExitStatus
+  for (let i = 1; i < settings.workers; i++) cluster.fork()
+  say(notices.workers(settings.workers))
+
+  const metrics = async () => {
+    const texts = await Promise.all(
+      workers().map(
+        (worker) =>
+          new Promise<string>((resolve) => {
+            const id = ++lastReport
+            reports.set(id, resolve)
+            setTimeout(() => resolve(''), PAUSE).unref()
+            worker.send({ do: 'report', id } satisfies ToWorker)
+          }),
+      ),
+    )
+    reports.clear()
+    return merge(texts)
+  }
+  const isReady = () => !ending && workers().length > 0 && workers().every((worker) => ready.get(worker))
+  const admin = await openAdmin(settings.admin, { ready: isReady, metrics })
+
+  process.on('SIGHUP', () => tell({ do: 'reload' }))
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    process.on(signal, () => {
+      tell({ do: ending ? 'end' : 'drain' })
+      ending = true
+    })
+  }
+  await new Promise<void>((resolve) => {
+    cluster.on('exit', (worker, status, signal) => {
+      ready.delete(worker)
+      if (ending) {
+        if (workers().length === 0) resolve()
+        return
+      }
+      say(notices.workerEnded(signal ?? `exit status ${status}`))
+      setTimeout(() => {
+        if (ending) return
+        if (worker === speaker) speaker = cluster.fork(SPEAKER)
+        else cluster.fork()
+      }, PAUSE)
+    })
+  })
+  admin?.closeAllConnections()
+  admin?.close()
+  return Status.ok
+}
