@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { styleText } from 'node:util'
+import { guardDemoUpstream } from './demo-upstream.js'
 
 const htpasswd = join(dirname(dirname(fileURLToPath(import.meta.url))), 'bin/htpasswd.js')
 const folder = mkdtempSync(join(tmpdir(), 'htgate-'))
@@ -24,6 +25,8 @@ try {
   say('A user who leaves.')
   run('-D .htpasswd bob')
   show('.htpasswd')
+  say('And the file at work: htgate asks for these passwords in front of a server that knows none.')
+  await guardDemoUpstream(join(folder, '.htpasswd'), 'alice:correct-horse')
 } finally {
   rmSync(folder, { recursive: true, force: true })
 }
