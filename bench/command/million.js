@@ -1,7 +1,7 @@
 // One user more in a file of a million, against Apache's htpasswd.
-import { createHash } from 'node:crypto'
 import { statSync, writeFileSync } from 'node:fs'
 import { HTPASSWD, has, inTemporaryFolder, paired, peakMemory, printTable } from '../support/measure.js'
+import { records } from '../support/records.js'
 
 const USERS = 1_000_000
 
@@ -11,7 +11,7 @@ if (!has('htpasswd')) {
 }
 
 await inTemporaryFolder(() => {
-  writeFileSync('users', records(USERS))
+  writeFileSync('users', records('user', USERS))
   const line = ['-bs', 'users', 'newcomer', 'secret']
   const { a, b, ratio } = paired([...HTPASSWD, ...line], ['htpasswd', ...line], { runs: 7 })
   const { size } = statSync('users')
@@ -22,13 +22,3 @@ await inTemporaryFolder(() => {
     ['peak memory, files of this size', (peak / size).toFixed(2), '', '', '3.0'],
   ])
 })
-
-/** Records that look like apr1's; nobody verifies them. */
-function records(count) {
-  const lines = []
-  for (let i = 0; i < count; i++) {
-    const noise = createHash('md5').update(String(i)).digest('hex')
-    lines.push(`user${i}:$apr1$${noise.slice(0, 8)}$${noise.slice(8, 30)}\n`)
-  }
-  return lines.join('')
-}
