@@ -1,15 +1,15 @@
 #!/bin/sh
-# Installs the real programs that the tests compare htgate with and stand beside it: Debian's packages, and MLflow in a
+# Installs the real programs that the tests compare htgate with and stand beside it: Debian's packages, and those of PyPI in a
 # Python environment of its own at ${HTGATE_PEERS:-/opt/htgate-peers}. To be run as root on Debian; takes a second when
 # all is there already. No service is started: each test starts its own, on a free port of 127.0.0.1.
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
 peers=${HTGATE_PEERS:-/opt/htgate-peers}
-requirements=$here/mlflow-requirements.txt
+requirements=$here/peers-requirements.txt
 
-packages="apache2-bin apache2-utils caddy chromium curl expect fonts-dejavu-core nginx openssl postgresql procps
-  python3-venv util-linux wrk"
+packages="apache2-bin apache2-utils caddy chromium curl docker-compose expect fonts-dejavu-core nginx openssl postgresql procps
+  python3-venv systemd util-linux wrk"
 
 missing=
 for package in $packages; do
@@ -32,13 +32,13 @@ if [ -n "$missing" ]; then
   apt-get install -qq -y --no-install-recommends $missing >/dev/null
 fi
 
-if ! cmp -s "$requirements" "$peers/mlflow-requirements.txt"; then
-  echo "installing MLflow into $peers"
+if ! cmp -s "$requirements" "$peers/peers-requirements.txt"; then
+  echo "installing from PyPI into $peers"
   rm -rf "$peers"
   /usr/bin/python3 -m venv "$peers"
-  "$peers/bin/pip" install --quiet --disable-pip-version-check --requirement "$requirements"
+  "$peers/bin/pip" install --quiet --only-binary :all: --disable-pip-version-check --requirement "$requirements"
   # Last, and by this name: it is the sign that everything before it succeeded.
-  cp "$requirements" "$peers/mlflow-requirements.txt"
+  cp "$requirements" "$peers/peers-requirements.txt"
 fi
 
-echo "peers are installed; MLflow in $peers"
+echo "peers are installed; those of PyPI in $peers"

@@ -13,7 +13,7 @@ const folders = [
   '/usr/local/sbin',
   '/usr/sbin',
   '/sbin',
-  // Where scripts/install-peers.sh puts MLflow.
+  // Where scripts/install-peers.sh puts what comes from PyPI.
   join(process.env.HTGATE_PEERS ?? '/opt/htgate-peers', 'bin'),
 ].filter((folder) => folder.startsWith('/') && !folder.includes('node_modules'))
 

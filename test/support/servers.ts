@@ -12,7 +12,7 @@ export interface Server {
   readonly process: ChildProcess
   /** All that it has written so far, to either stream. */
   output(): string
-  /** Ends it (SIGTERM, and SIGKILL when that takes over 10 seconds) and waits until it is gone. */
+  /** Ends it (SIGTERM, and SIGKILL when that takes over 3 seconds) and waits until it is gone. */
   stop(): Promise<void>
 }
 
@@ -71,7 +71,7 @@ async function end(child: ChildProcess): Promise<void> {
   if (child.exitCode === null && child.signalCode === null && child.pid !== undefined) {
     const exited = once(child, 'exit')
     signal(child, 'SIGTERM')
-    const killer = setTimeout(() => signal(child, 'SIGKILL'), 10_000)
+    const killer = setTimeout(() => signal(child, 'SIGKILL'), 3_000)
     await exited
     clearTimeout(killer)
   }

@@ -1,0 +1,97 @@
+"""What a user does with MLflow, by its own client: run with MLFLOW_TRACKING_URI and, as any user sets them,
+MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD.
+
+    client.py all BYTES    one run with everything, its largest artifact of so many bytes, read back and compared;
+                           prints the experiment's and the run's id
+    client.py ping         one request; prints the number of experiments
+    client.py metrics N    N metrics one by one; prints how many of them are there afterwards
+"""
+
+import hashlib
+import os
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import mlflow
+from mlflow.entities import Metric, Param, RunTag
+
+
+def everything(size: int) -> None:
+    client = mlflow.MlflowClient()
+    experiment = mlflow.set_experiment(f"everything {time.time_ns()}").experiment_id
+    with mlflow.start_run(run_name="größe") as run:
+        run_id = run.info.run_id
+        mlflow.log_params({"depth": 3, "naïve": "ja"})
+        for step in range(20):
+            mlflow.log_metric("loss", 1 / (step + 1), step=step)
+        batch = [Metric("accuracy", step / 1000, 0, step) for step in range(900)]
+        client.log_batch(run_id, batch, [Param("lr", "0.1")], [RunTag("team", "blue")])
+        with tempfile.TemporaryDirectory() as folder:
+            folder = Path(folder)
+            digests = make_artifacts(folder, size)
+            mlflow.log_artifacts(str(folder), "data")
+        mlflow.log_text("# notes", "notes/today.md")
+
+    stored = client.get_run(run_id).data
+    assert stored.params == {"depth": "3", "naïve": "ja", "lr": "0.1"}, stored.params
+    assert stored.tags["team"] == "blue"
+    assert [m.value for m in client.get_metric_history(run_id, "loss")] == [1 / (s + 1) for s in range(20)]
+    assert len(client.get_metric_history(run_id, "accuracy")) == 900
+    found = client.search_runs([experiment], "params.depth = '3' and metrics.loss < 0.06")
+    assert [r.info.run_id for r in found] == [run_id]
+
+    with tempfile.TemporaryDirectory() as folder:
+        downloaded = Path(mlflow.artifacts.download_artifacts(run_id=run_id, artifact_path="data", dst_path=folder))
+        assert digests == digests_of(downloaded), "an artifact differs from what was logged"
+    assert mlflow.artifacts.load_text(f"runs:/{run_id}/notes/today.md") == "# notes"
+
+    model = f"model-{run_id}"
+    client.create_registered_model(model)
+    client.create_model_version(model, source=f"runs:/{run_id}/data", run_id=run_id)
+    client.set_registered_model_alias(model, "champion", "1")
+    assert client.get_model_version_by_alias(model, "champion").run_id == run_id
+    assert [m.name for m in client.search_registered_models(f"name = '{model}'")] == [model]
+    print(experiment, run_id)
+
+
+def make_artifacts(folder: Path, size: int) -> dict[str, str]:
+    (folder / "deep" / "er").mkdir(parents=True)
+    (folder / "deep" / "er" / "hello wörld.txt").write_text("hello\n")
+    (folder / "deep" / "empty").write_bytes(b"")
+    block = os.urandom(1 << 20)
+    with open(folder / "large.bin", "wb") as file:
+        for start in range(0, size, len(block)):
+            file.write(block[: min(len(block), size - start)])
+    return digests_of(folder)
+
+
+def digests_of(folder: Path) -> dict[str, str]:
+    digests = {}
+    for path in sorted(p for p in folder.rglob("*") if p.is_file()):
+        with open(path, "rb") as file:
+            digests[str(path.relative_to(folder))] = hashlib.file_digest(file, "sha256").hexdigest()
+    return digests
+
+
+def ping() -> None:
+    print(len(mlflow.search_experiments()))
+
+
+def metrics(count: int) -> None:
+    with mlflow.start_run() as run:
+        for step in range(count):
+            mlflow.log_metric("loss", step, step=step)
+    print(len(mlflow.MlflowClient().get_metric_history(run.info.run_id, "loss")))
+
+
+match sys.argv[1:]:
+    case ["all", size]:
+        everything(int(size))
+    case ["ping"]:
+        ping()
+    case ["metrics", count]:
+        metrics(int(count))
+    case _:
+        sys.exit(__doc__)

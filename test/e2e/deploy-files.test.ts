@@ -1,0 +1,74 @@
+import { copyFileSync, readFileSync, writeFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { expect, test } from 'vitest'
+import { temporaryFolder } from '../support/folder.js'
+import { describeWith, peer } from '../support/peers.js'
+import { type Result, run } from '../support/run.js'
+
+// What of deploy/ cannot run in a test is given to the program that will read it, or to its linter. The proxies'
+// configuration runs for real: fronts.test.ts.
+
+/** Runs a peer, which must have nothing to complain about. */
+async function expectNoComplaint(name: string, args: string[], env = {}): Promise<Result> {
+  const result = await run(peer(name) as string, args, { env })
+  expect(`${result.stdout}${result.stderr}`, `${name} ${args.join(' ')}`).not.toMatch(/error|warn/i)
+  expect(result.status).toBe(0)
+  return result
+}
+
+/** systemd's units with the path of a command that exists. */
+function units(): { service: string; socket: string } {
+  const folder = temporaryFolder()
+  const service = join(folder, 'htgate.service')
+  const socket = join(folder, 'htgate.socket')
+  const text = readFileSync('deploy/systemd/htgate.service', 'utf8')
+  writeFileSync(service, text.replace('/usr/local/bin/htgate', resolve('bin/htgate.js')))
+  copyFileSync('deploy/systemd/htgate.socket', socket)
+  return { service, socket }
+}
+
+describeWith(['systemd-analyze'], 'systemd', () => {
+  test('knows everything in the units', async () => {
+    const { service, socket } = units()
+    await expectNoComplaint('systemd-analyze', ['verify', '--man=no', service, socket])
+  })
+
+  test('finds the service’s exposure to be at most 1.5 of 10', async () => {
+    const { service } = units()
+    await expectNoComplaint('systemd-analyze', ['security', '--offline=true', '--threshold=15', service])
+  })
+})
+
+describeWith(['hadolint'], 'Docker', () => {
+  test('the Dockerfile passes its linter', async () => {
+    const { stdout } = await expectNoComplaint('hadolint', ['--no-color', 'deploy/docker/Dockerfile'])
+    expect(stdout.toString()).toBe('')
+  })
+})
+
+describeWith(['docker-compose'], 'Docker Compose', () => {
+  test('reads compose.yaml; MLflow is not published', async () => {
+    const args = ['--file', 'deploy/docker/compose.yaml', '--project-directory', '.', 'config']
+    const { stdout } = await expectNoComplaint('docker-compose', args)
+    expect(stdout.toString()).toContain('--allowed-hosts=localhost:8080')
+    expect(stdout.toString().match(/published: .*/g)).toEqual(['published: 8080'])
+  })
+})
+
+describeWith(['kubernetes-validate'], 'Kubernetes', () => {
+  test('the objects are as its schema has them', async () => {
+    const args = ['--strict', 'deploy/kubernetes/mlflow.yaml']
+    const { stdout, stderr } = await expectNoComplaint('kubernetes-validate', args)
+    expect(`${stdout}${stderr}`.match(/passed for resource \S+/g)).toEqual([
+      'passed for resource deployment/mlflow',
+      'passed for resource service/mlflow',
+      'passed for resource persistentvolumeclaim/mlflow',
+    ])
+  })
+})
+
+describeWith(['shellcheck'], 'the shell scripts', () => {
+  test('pass their linter', async () => {
+    await expectNoComplaint('shellcheck', ['.ci/run', 'scripts/install-peers.sh', 'scripts/test-package.sh'])
+  })
+})

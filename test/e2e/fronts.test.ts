@@ -1,0 +1,218 @@
+import { createHash, randomBytes } from 'node:crypto'
+import { once } from 'node:events'
+import { chmodSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import type { ClientRequest, IncomingMessage, OutgoingHttpHeaders } from 'node:http'
+import { request } from 'node:https'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import { setTimeout as delay } from 'node:timers/promises'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import { type Certificate, makeCertificate } from '../support/certificate.js'
+import { type Echo, type Seen, startEcho } from '../support/echo.js'
+import { startHtgate } from '../support/htgate.js'
+import { describeWith } from '../support/peers.js'
+import { basic } from '../support/requests.js'
+import { htpasswd } from '../support/run.js'
+import type { Server } from '../support/servers.js'
+import { type Front, fronts, frontsAlone } from './fronts.js'
+
+// The configuration in deploy/, run by the real proxies in front of a server that tells what reaches it. Two of each
+// ask one htgate, all at once; nginx and Apache by themselves keep the same promises.
+
+const NAME = 'mlflow.example.com'
+const right = basic('alice', 'pässwörd')
+const wrong = basic('alice', 'wrong')
+
+let folder: string
+let passwords: string
+let certificate: Certificate
+let echo: Echo
+let htgate: Server
+
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'htgate-fronts-'))
+  chmodSync(folder, 0o755)
+  passwords = join(folder, 'htpasswd')
+  certificate = makeCertificate(folder, NAME)
+  // Cost 5: nginx and Apache hash on every request.
+  await htpasswd(['-cbB', passwords, 'alice', 'pässwörd'])
+  await htpasswd(['-bB', passwords, 'bob', 'secret'])
+  echo = await startEcho()
+  // All these clients have one address, and some guess wrong often: nobody is turned away for it.
+  const lenient = ['--login-failures', '0']
+  htgate = await startHtgate(['--file', passwords, '--forward-auth', '--trust-proxy', 'loopback', ...lenient])
+})
+
+afterAll(async () => {
+  await htgate?.stop()
+  await echo?.stop()
+  rmSync(folder, { recursive: true, force: true })
+})
+
+let started = 0
+
+/** The front with surroundings of its own; undefined until its tests run. */
+function running(front: Front): () => Server {
+  let server: Server
+  beforeAll(async () => {
+    const own = join(folder, `front-${++started}`)
+    mkdirSync(own)
+    server = await front.start({
+      folder: own,
+      upstream: echo.port,
+      htgate: htgate.port,
+      passwords,
+      certificate,
+    })
+  })
+  afterAll(() => server?.stop())
+  return () => server
+}
+
+interface Options {
+  readonly method?: string
+  readonly authorization?: string
+  readonly headers?: OutgoingHttpHeaders
+}
+
+/** Begins a request, as a client on the far side of the proxy does; its body and end are the caller's. */
+function begin(server: Server, path: string, { method = 'GET', authorization, headers }: Options) {
+  return request({
+    host: '127.0.0.1',
+    port: server.port,
+    servername: NAME,
+    ca: certificate.ca,
+    agent: false,
+    method,
+    path,
+    headers: { host: NAME, ...(authorization ? { authorization } : {}), ...headers },
+  })
+}
+
+async function answered(sent: ClientRequest): Promise<IncomingMessage> {
+  const [response] = (await once(sent, 'response')) as [IncomingMessage]
+  return response
+}
+
+async function get(server: Server, path: string, options: Options = {}) {
+  const response = await answered(begin(server, path, options).end())
+  return { status: response.statusCode, headers: response.headers, body: await text(response) }
+}
+
+async function text(response: IncomingMessage): Promise<string> {
+  let all = ''
+  for await (const chunk of response.setEncoding('utf8')) all += chunk
+  return all
+}
+
+/** What every proxy in front of MLflow must do, whoever checks the password. */
+function keepsThePromises(server: () => Server): void {
+  test('the right password opens; the upstream learns the name, and nothing else about the login', async () => {
+    const { status, body } = await get(server(), '/a%20b/%C3%A9?q=%2F', {
+      authorization: right,
+      headers: { 'x-forwarded-user': 'root', 'x-remote-user': 'root', 'remote-user': 'root' },
+    })
+    expect(status).toBe(200)
+    const { url, headers } = JSON.parse(body) as Seen
+    expect(url).toBe('/a%20b/%C3%A9?q=%2F')
+    expect(headers).toMatchObject({ host: NAME, 'x-forwarded-user': 'alice', 'x-forwarded-proto': 'https' })
+    expect(headers).not.toHaveProperty('authorization')
+    expect(JSON.stringify(headers)).not.toContain('root')
+  })
+
+  test.each([
+    ['without a password', undefined],
+    ['with a wrong password', wrong],
+    ['with an unknown user', basic('mallory', 'pässwörd')],
+    ['with nonsense', 'Basic %%%'],
+  ])('%s: 401, and nothing reaches the upstream', async (name, authorization) => {
+    const path = `/refused-${name.replaceAll(' ', '-')}`
+    const { status, headers } = await get(server(), path, authorization ? { authorization } : {})
+    expect(status).toBe(401)
+    expect(headers['www-authenticate']).toMatch(/^Basic realm="MLflow Login"/i)
+    expect(echo.targets).not.toContain(path)
+  })
+
+  test('a large body arrives whole, whether its length is known or not', async () => {
+    const bytes = randomBytes(32 << 20)
+    const sha256 = createHash('sha256').update(bytes).digest('hex')
+    for (const headers of [{ 'content-length': bytes.length }, { 'transfer-encoding': 'chunked' }]) {
+      const sent = begin(server(), '/upload', { method: 'PUT', authorization: right, headers })
+      const response = answered(sent)
+      await pipeline(Readable.from([bytes]), sent)
+      expect(JSON.parse(await text(await response))).toMatchObject({
+        method: 'PUT',
+        bytes: bytes.length,
+        sha256,
+      })
+    }
+  })
+
+  test('the start of a body is passed on before its end', async () => {
+    const path = `/begun-${server().port}`
+    const sent = begin(server(), path, {
+      method: 'PUT',
+      authorization: right,
+      headers: { 'transfer-encoding': 'chunked' },
+    })
+    sent.on('error', () => {})
+    sent.write(Buffer.alloc(64 << 10)) // Apache looks at the first 16 KiB before it passes anything on.
+    await vi.waitFor(() => expect(echo.begun).toContain(path), { timeout: 10_000 })
+    sent.destroy()
+  })
+
+  test('an event is passed on while the stream goes on', async () => {
+    const sent = begin(server(), '/events', { authorization: right }).end()
+    const response = await answered(sent)
+    const [first] = await once(response, 'data')
+    expect(String(first)).toBe('data: first\n\n')
+    sent.on('error', () => {}).destroy()
+  })
+
+  test('a WebSocket opens with the right password only', async () => {
+    const headers = {
+      connection: 'Upgrade',
+      upgrade: 'websocket',
+      'sec-websocket-key': 'c2l4dGVlbiBieXRlcyEhIQ==',
+      'sec-websocket-version': '13',
+    }
+    const refused = await answered(begin(server(), '/socket', { authorization: wrong, headers }).end())
+    expect(refused.resume().statusCode).toBe(401)
+
+    const sent = begin(server(), '/socket', { authorization: right, headers }).end()
+    const [response, socket] = await once(sent, 'upgrade')
+    expect(response.statusCode).toBe(101)
+    socket.write('hello')
+    const [echoed] = await once(socket, 'data')
+    expect(String(echoed)).toBe('hello')
+    socket.on('error', () => {}).destroy()
+  })
+}
+
+for (const front of frontsAlone) {
+  describeWith([front.program, 'openssl'], front.name, () => {
+    keepsThePromises(running(front))
+  })
+}
+
+const programs = new Set(fronts.map((front) => front.program))
+describeWith([...programs, 'openssl'], 'two of each proxy ask one htgate', () => {
+  const all = fronts.flatMap((front) =>
+    [1, 2].map((n) => ({ name: `${front.name} (${n})`, server: running(front) })),
+  )
+
+  describe.each(all)('$name', ({ server }) => keepsThePromises(server))
+
+  test('a user who is deleted is out everywhere a second later', async () => {
+    const authorization = basic('bob', 'secret')
+    const statuses = () =>
+      Promise.all(all.map(async ({ server }) => (await get(server(), '/', { authorization })).status))
+    expect(await statuses()).toEqual(all.map(() => 200))
+
+    await htpasswd(['-D', passwords, 'bob'])
+    await delay(1000) // The time that is promised, not one to wait for.
+    expect(await statuses()).toEqual(all.map(() => 401))
+  })
+})
