@@ -19,7 +19,12 @@ export type ErrorCode =
   /** The authenticator was closed. */
   | 'ERR_CLOSED'
 
-/** The only class of error that the library throws on purpose. */
+/**
+ * The only class of error that the library throws on purpose.
+ *
+ * @example
+ * await openPasswordFile('none').catch((error) => error.code) // → 'ERR_FILE_MISSING'
+ */
 export class HtgateError extends Error {
   override readonly name = 'HtgateError'
   constructor(

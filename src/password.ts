@@ -31,7 +31,12 @@ export interface Description {
   readonly rounds?: number
 }
 
-/** Every scheme that is read here, strongest first. */
+/**
+ * Every scheme that is read here, strongest first.
+ *
+ * @example
+ * schemes[0] // → { scheme: 'bcrypt', strength: 'strong' }
+ */
 export const schemes: readonly Omit<Description, 'cost' | 'rounds'>[] = all.map(({ name, strength }) => ({
   scheme: name,
   strength,
@@ -58,7 +63,7 @@ const HASH_SCHEMES: readonly string[] = [
  * It hashes in this thread: a server has `createAuthenticator`.
  *
  * @example
- * await verify('secret', '{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ=') // true
+ * await verify('secret', '{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ=') // → true
  */
 export async function verify(password: string, encoded: string): Promise<boolean> {
   const bytes = Buffer.from(requireText('password', password))
@@ -73,8 +78,8 @@ export async function verify(password: string, encoded: string): Promise<boolean
  * It hashes in this thread, and bcrypt keeps it busy for about 50 ms at the default cost.
  *
  * @example
- * await hash('secret') // '$2y$10$…'
- * await hash('secret', { scheme: 'sha512-crypt', rounds: 100_000 }) // '$6$rounds=100000$…'
+ * await hash('secret') // → '$2y$10$…'
+ * await hash('secret', { scheme: 'sha512-crypt', rounds: 100_000 }) // → '$6$rounds=100000$…'
  *
  * @throws HtgateError ERR_OPTION; ERR_PASSWORD for one with a NUL, of more than 4096 bytes, or of more than the scheme
  * looks at: 72 bytes for bcrypt, 8 for DES
@@ -101,8 +106,8 @@ export async function hash(password: string, options: HashOptions = {}): Promise
  * What kind of hash `encoded` is; undefined for what no scheme can read, bare plaintext included.
  *
  * @example
- * describe('$2y$10$wJ9xUIE6SDZuTBO6gSu2/OCWmDoQHD1OpZpYpEtxYpVGFSQk2l4pa')
- * // { scheme: 'bcrypt', strength: 'strong', cost: 10 }
+ * const encoded = '$2y$10$7EqJtq98hPqEX7fNZaFWoOhi5Q9gZ0kFY1oAaVgqGpX1yQeZkq8dW'
+ * describe(encoded) // → { scheme: 'bcrypt', strength: 'strong', cost: 10 }
  */
 export function describe(encoded: string): Description | undefined {
   const stored = bytesAsText(requireText('encoded', encoded))

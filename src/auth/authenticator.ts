@@ -76,6 +76,13 @@ export interface Authenticator {
 /**
  * Answers who sent a request, by a password file that it watches: a change counts within a second.
  * Resolves when the file has been read, or found unreadable: `onEvent` is told which.
+ *
+ * @example
+ * const authenticator = await createAuthenticator({ file: '.htpasswd', realm: 'The lab' })
+ * await authenticator.authenticate('Basic YW5uOnNlY3JldA==') // → { ok: true, user: 'ann' }
+ * await authenticator.authenticate('Basic YW5uOndyb25n') // → { ok: false, reason: 'denied', user: 'ann' }
+ * await authenticator.close()
+ *
  * @throws HtgateError ERR_OPTION
  */
 export async function createAuthenticator(options: AuthenticatorOptions): Promise<Authenticator> {

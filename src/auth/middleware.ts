@@ -12,8 +12,10 @@ export type Middleware = (request: AuthenticatedRequest, response: ServerRespons
  * Express.
  *
  * @example
- * const authenticator = await createAuthenticator({ file: '.htpasswd' })
- * app.use(middleware(authenticator))
+ * const guard = middleware(await createAuthenticator({ file: '.htpasswd' }))
+ * const server = http.createServer((request, response) => {
+ *   guard(request, response, () => response.end(`hello ${request.user}`))
+ * })
  */
 export function middleware(authenticator: Authenticator): Middleware {
   return (request, response, next) => {

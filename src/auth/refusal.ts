@@ -15,7 +15,9 @@ const RETRY_AFTER_S = '1'
  * try again after the one and give up, or forget the password, after the other.
  *
  * @example
- * const { status, headers, body } = refusal(verdict, authenticator.realm)
+ * const authenticator = await createAuthenticator({ file: '.htpasswd' })
+ * const verdict = await authenticator.authenticate('Basic YW5uOndyb25n')
+ * if (!verdict.ok) refusal(verdict, authenticator.realm).status // → 401
  */
 export function refusal({ reason }: Extract<Verdict, { ok: false }>, realm: string): Refusal {
   const plain = { 'content-type': 'text/plain; charset=utf-8', 'cache-control': 'no-store' }

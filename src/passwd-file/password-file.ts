@@ -49,9 +49,10 @@ export interface PasswordFile {
  *
  * @example
  * const file = await openPasswordFile('.htpasswd', { create: true })
- * await file.set('ann', 'secret')
- * file.delete('bob')
+ * await file.set('bob', 'correct horse')
+ * file.delete('carl') // → false
  * await file.save()
+ * file.list().map(({ user, scheme }) => `${user}: ${scheme}`) // → [ 'ann: sha1', 'bob: bcrypt' ]
  *
  * @throws HtgateError ERR_FILE_…
  */

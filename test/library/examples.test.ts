@@ -1,0 +1,62 @@
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import * as library from '../../src/index.js'
+import { statusFor } from '../support/requests.js'
+import { run } from '../support/run.js'
+import { freePort, startServer } from '../support/servers.js'
+import { checking, docstringExamples, markdownExamples, projectFolder } from './examples.js'
+
+// What the documentation says is true: each example runs, in a project that has the package installed.
+
+/** Runs a script to its end; answers how many values it checked. */
+async function runs(script: string): Promise<number> {
+  const folder = projectFolder()
+  writeFileSync(join(folder, 'example.mjs'), script)
+  const { status, stdout, stderr } = await run(process.execPath, ['example.mjs'], { cwd: folder })
+  expect(stderr.toString()).toBe('')
+  expect(status).toBe(0)
+  return stdout.toString().split('checked').length - 1
+}
+
+const promises = (code: string) => code.split('// →').length - 1
+
+describe('docstrings', () => {
+  const sources = readdirSync('src', { recursive: true, encoding: 'utf8' }).filter((file) =>
+    file.endsWith('.ts'),
+  )
+  const examples = sources.flatMap((file) => docstringExamples(readFileSync(join('src', file), 'utf8')))
+
+  test('there are examples', () => {
+    expect(examples.length).toBeGreaterThan(8)
+  })
+
+  test.each(examples.map((code) => ({ title: code.split('\n')[0], code })))('$title', async ({ code }) => {
+    const imports = `import http from 'node:http'\nimport { ${Object.keys(library).join(', ')} } from 'htgate'\n`
+    expect(await runs(imports + checking(code))).toBe(promises(code))
+  })
+})
+
+describe('docs/library.md', () => {
+  const examples = markdownExamples(readFileSync('docs/library.md', 'utf8'))
+  const isServer = ({ code }: { code: string }) => code.includes('process.env.PORT')
+
+  test.each(examples.filter((example) => !isServer(example)))('$heading', async ({ code }) => {
+    expect(await runs(checking(code))).toBe(promises(code))
+  })
+
+  test.each(examples.filter(isServer))('$heading: a server that asks', async ({ code }) => {
+    const folder = projectFolder()
+    writeFileSync(join(folder, 'server.mjs'), code)
+    const port = await freePort()
+    const server = await startServer(process.execPath, ['server.mjs'], {
+      port,
+      cwd: folder,
+      env: { PORT: String(port) },
+    })
+    onTestFinished(() => server.stop())
+    expect(await statusFor(server.url, 'ann', 'secret')).toBe(200)
+    expect(await statusFor(server.url, 'ann', 'wrong')).toBe(401)
+    expect(await statusFor(server.url, 'eve', 'secret')).toBe(401)
+  })
+})

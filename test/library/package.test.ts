@@ -1,0 +1,78 @@
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { expect, test } from 'vitest'
+import * as library from '../../src/index.js'
+import { describeIf } from '../support/peers.js'
+import { run } from '../support/run.js'
+import { projectFolder } from './examples.js'
+
+// The package as it is installed: what `exports` leads to, built.
+
+const names = JSON.stringify(Object.keys(library).sort())
+
+async function output(file: string, script: string): Promise<string> {
+  const folder = projectFolder()
+  writeFileSync(join(folder, file), script)
+  const { stdout, stderr } = await run(process.execPath, [file], { cwd: folder })
+  expect(stderr.toString()).toBe('')
+  return stdout.toString().trim()
+}
+
+test('`import` finds all that the library offers', async () => {
+  const script = `import * as htgate from 'htgate'; console.log(JSON.stringify(Object.keys(htgate).sort()))`
+  expect(await output('main.mjs', script)).toBe(names)
+})
+
+const canRequire = 'require_module' in process.features
+describeIf(canRequire ? [] : ['require() of ES modules in this Node'], '`require`', () => {
+  test('finds it too', async () => {
+    const script = `console.log(JSON.stringify(Object.keys(require('htgate')).sort()))`
+    expect(await output('main.cjs', script)).toBe(names)
+  })
+})
+
+test('nothing else of the package can be reached', async () => {
+  const script = `import('htgate/dist/auth/watcher.js').catch(({ code }) => console.log(code))`
+  expect(await output('main.mjs', script)).toBe('ERR_PACKAGE_PATH_NOT_EXPORTED')
+})
+
+test('its types fit a strict project', async () => {
+  const folder = projectFolder()
+  writeFileSync(
+    join(folder, 'main.mts'),
+    `
+    import { createServer } from 'node:http'
+    import { createAuthenticator, HtgateError, hash, middleware, openPasswordFile, type Verdict } from 'htgate'
+    const authenticator = await createAuthenticator({ file: '.htpasswd', realm: undefined })
+    const verdict: Verdict = await authenticator.authenticate(undefined)
+    const name: string = verdict.ok ? verdict.user : verdict.reason
+    const guard = middleware(authenticator)
+    createServer((request, response) => guard(request, response, () => response.end(name)))
+    const file = await openPasswordFile('.htpasswd')
+    const cost: number | undefined = file.get('ann')?.cost
+    // @ts-expect-error bare plaintext is no hash
+    await hash('secret', { scheme: 'plain', cost })
+    const isMissing = (error: unknown) => error instanceof HtgateError && error.code === 'ERR_FILE_MISSING'
+    console.log(isMissing)
+    `,
+  )
+  const tsc = fileURLToPath(new URL('../../node_modules/typescript/bin/tsc', import.meta.url))
+  const types = fileURLToPath(new URL('../../node_modules/@types', import.meta.url))
+  const options = [
+    '--noEmit',
+    '--strict',
+    '--exactOptionalPropertyTypes',
+    '--module',
+    'nodenext',
+    '--target',
+    'es2023',
+  ]
+  const { status, stdout } = await run(
+    process.execPath,
+    [tsc, ...options, '--types', 'node', '--typeRoots', types, 'main.mts'],
+    { cwd: folder },
+  )
+  expect(stdout.toString()).toBe('')
+  expect(status).toBe(0)
+})
