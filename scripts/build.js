@@ -1,17 +1,23 @@
 // Builds dist/: the library as ES modules with their types (tsc), and htpasswd as one CommonJS file with a few that it
 // loads only when they are needed (esbuild). One file starts faster than many, and CommonJS faster than ES modules.
 import { execFileSync } from 'node:child_process'
-import { rmSync } from 'node:fs'
+import { rmSync, writeFileSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
+import { licences, packagesOf } from './licences.js'
+
+/** Its licence is in its source alone. */
+const NOT_CARRIED = ['unix-crypt-td-js']
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
 process.chdir(root)
 rmSync('dist', { recursive: true, force: true })
 execFileSync(process.execPath, ['node_modules/typescript/bin/tsc'], { stdio: 'inherit' })
 
+const carried = new Set()
 await bundle('src/htpasswd/main.ts', 'htpasswd')
+writeFileSync('dist/THIRD-PARTY-LICENSES', licences(carried))
 await import('./manual.js')
 
 /** Bundles `entry` to dist/NAME.cjs; what it imports by `import()` becomes a file of its own beside it. */
@@ -22,6 +28,7 @@ async function bundle(entry, name) {
     setup({ onResolve }) {
       onResolve({ filter: /.*/ }, ({ kind, path, resolveDir }) => {
         if (kind !== 'dynamic-import') return undefined
+        if (NOT_CARRIED.includes(path)) return { external: true }
         const source = path.startsWith('.') ? join(resolveDir, path.replace(/\.js$/, '.ts')) : path
         const chunk = `lazy/${basename(path, '.js')}.cjs`
         lazy.set(chunk, source)
@@ -29,7 +36,7 @@ async function bundle(entry, name) {
       })
     },
   }
-  await build({
+  const { metafile } = await build({
     entryPoints: { [name]: entry },
     outdir: 'dist',
     outExtension: { '.js': '.cjs' },
@@ -44,7 +51,9 @@ async function bundle(entry, name) {
     // Commander needs it for executable subcommands, of which there are none; loading it takes 2 ms.
     alias: { 'node:child_process': join(root, 'scripts/empty.cjs') },
     legalComments: 'none',
+    metafile: true,
     plugins: [stayLazy],
   })
+  for (const folder of packagesOf(metafile)) carried.add(folder)
   for (const [chunk, source] of lazy) await bundle(source, chunk.replace(/\.cjs$/, ''))
 }
