@@ -36,9 +36,12 @@ export const ssha: Scheme = {
   },
 }
 
+/** Base 64, padded or not; a single character at the end stands for nothing. */
+const SSHA = /^\{SSHA\}((?:[+/0-9A-Za-z]{4})*(?:[+/0-9A-Za-z]{2,3}={0,2})?)$/
+
 /** The digest's 20 bytes, and the salt after them. */
 function decode(encoded: string): Buffer | undefined {
-  const [, text] = /^\{SSHA\}([+/0-9A-Za-z]+={0,2})$/.exec(encoded) ?? []
+  const [, text] = SSHA.exec(encoded) ?? []
   if (text === undefined) return undefined
   const bytes = Buffer.from(text, 'base64')
   return bytes.length >= 20 ? bytes : undefined
