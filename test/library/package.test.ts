@@ -3,7 +3,6 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
 import * as library from '../../src/index.js'
-import { describeIf } from '../support/peers.js'
 import { run } from '../support/run.js'
 import { projectFolder } from './examples.js'
 
@@ -24,13 +23,13 @@ test('`import` finds all that the library offers', async () => {
   expect(await output('main.mjs', script)).toBe(names)
 })
 
-const canRequire = 'require_module' in process.features
-describeIf(canRequire ? [] : ['require() of ES modules in this Node'], '`require`', () => {
-  test('finds it too', async () => {
+test.skipIf(!('require_module' in process.features))(
+  '`require` finds it too, where Node can: from 20.19 and 22.12 on',
+  async () => {
     const script = `console.log(JSON.stringify(Object.keys(require('htgate')).sort()))`
     expect(await output('main.cjs', script)).toBe(names)
-  })
-})
+  },
+)
 
 test('nothing else of the package can be reached', async () => {
   const script = `import('htgate/dist/auth/watcher.js').catch(({ code }) => console.log(code))`
