@@ -40,9 +40,7 @@ beforeAll(async () => {
   await htpasswd(['-cbB', passwords, 'alice', 'pässwörd'])
   await htpasswd(['-bB', passwords, 'bob', 'secret'])
   echo = await startEcho()
-  // All these clients have one address, and some guess wrong often: nobody is turned away for it.
-  const lenient = ['--login-failures', '0']
-  htgate = await startHtgate(['--file', passwords, '--forward-auth', '--trust-proxy', 'loopback', ...lenient])
+  htgate = await startHtgate(['--file', passwords, '--forward-auth', '--trust-proxy', 'loopback'])
 })
 
 afterAll(async () => {
@@ -51,24 +49,26 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true })
 })
 
+/** A proxy that runs, and the address that its clients have: who guesses wrong is slowed down by address. */
+interface Running {
+  readonly server: Server
+  readonly client: string
+}
+
 let started = 0
 
 /** The front with surroundings of its own; undefined until its tests run. */
-function running(front: Front): () => Server {
+function running(front: Front): () => Running {
   let server: Server
+  const client = `127.0.0.${10 + ++started}`
   beforeAll(async () => {
-    const own = join(folder, `front-${++started}`)
+    const own = join(folder, client)
     mkdirSync(own)
-    server = await front.start({
-      folder: own,
-      upstream: echo.port,
-      htgate: htgate.port,
-      passwords,
-      certificate,
-    })
+    const ports = { upstream: echo.port, htgate: htgate.port }
+    server = await front.start({ folder: own, ...ports, passwords, certificate })
   })
   afterAll(() => server?.stop())
-  return () => server
+  return () => ({ server, client })
 }
 
 interface Options {
@@ -78,9 +78,11 @@ interface Options {
 }
 
 /** Begins a request, as a client on the far side of the proxy does; its body and end are the caller's. */
-function begin(server: Server, path: string, { method = 'GET', authorization, headers }: Options) {
+function begin({ server, client }: Running, path: string, options: Options): ClientRequest {
+  const { method = 'GET', authorization, headers } = options
   return request({
     host: '127.0.0.1',
+    localAddress: client,
     port: server.port,
     servername: NAME,
     ca: certificate.ca,
@@ -96,8 +98,8 @@ async function answered(sent: ClientRequest): Promise<IncomingMessage> {
   return response
 }
 
-async function get(server: Server, path: string, options: Options = {}) {
-  const response = await answered(begin(server, path, options).end())
+async function get(front: Running, path: string, options: Options = {}) {
+  const response = await answered(begin(front, path, options).end())
   return { status: response.statusCode, headers: response.headers, body: await text(response) }
 }
 
@@ -108,16 +110,27 @@ async function text(response: IncomingMessage): Promise<string> {
 }
 
 /** What every proxy in front of MLflow must do, whoever checks the password. */
-function keepsThePromises(server: () => Server): void {
+function keepsThePromises(front: () => Running): void {
   test('the right password opens; the upstream learns the name, and nothing else about the login', async () => {
-    const { status, body } = await get(server(), '/a%20b/%C3%A9?q=%2F', {
+    const { status, body } = await get(front(), '/a%20b/%C3%A9?q=%2F', {
       authorization: right,
-      headers: { 'x-forwarded-user': 'root', 'x-remote-user': 'root', 'remote-user': 'root' },
+      headers: {
+        'x-forwarded-user': 'root',
+        'x-remote-user': 'root',
+        'remote-user': 'root',
+        'x-forwarded-for': '8.8.8.8',
+      },
     })
     expect(status).toBe(200)
     const { url, headers } = JSON.parse(body) as Seen
     expect(url).toBe('/a%20b/%C3%A9?q=%2F')
-    expect(headers).toMatchObject({ host: NAME, 'x-forwarded-user': 'alice', 'x-forwarded-proto': 'https' })
+    expect(headers).toMatchObject({
+      host: NAME,
+      'x-forwarded-user': 'alice',
+      'x-forwarded-proto': 'https',
+      // The last one counts; what stands before it is the client's own word.
+      'x-forwarded-for': expect.stringMatching(`(^|[ ,])${front().client}$`),
+    })
     expect(headers).not.toHaveProperty('authorization')
     expect(JSON.stringify(headers)).not.toContain('root')
   })
@@ -129,7 +142,7 @@ function keepsThePromises(server: () => Server): void {
     ['with nonsense', 'Basic %%%'],
   ])('%s: 401, and nothing reaches the upstream', async (name, authorization) => {
     const path = `/refused-${name.replaceAll(' ', '-')}`
-    const { status, headers } = await get(server(), path, authorization ? { authorization } : {})
+    const { status, headers } = await get(front(), path, authorization ? { authorization } : {})
     expect(status).toBe(401)
     expect(headers['www-authenticate']).toMatch(/^Basic realm="MLflow Login"/i)
     expect(echo.targets).not.toContain(path)
@@ -139,7 +152,7 @@ function keepsThePromises(server: () => Server): void {
     const bytes = randomBytes(32 << 20)
     const sha256 = createHash('sha256').update(bytes).digest('hex')
     for (const headers of [{ 'content-length': bytes.length }, { 'transfer-encoding': 'chunked' }]) {
-      const sent = begin(server(), '/upload', { method: 'PUT', authorization: right, headers })
+      const sent = begin(front(), '/upload', { method: 'PUT', authorization: right, headers })
       const response = answered(sent)
       await pipeline(Readable.from([bytes]), sent)
       expect(JSON.parse(await text(await response))).toMatchObject({
@@ -151,8 +164,8 @@ function keepsThePromises(server: () => Server): void {
   })
 
   test('the start of a body is passed on before its end', async () => {
-    const path = `/begun-${server().port}`
-    const sent = begin(server(), path, {
+    const path = `/begun-${front().client}`
+    const sent = begin(front(), path, {
       method: 'PUT',
       authorization: right,
       headers: { 'transfer-encoding': 'chunked' },
@@ -164,7 +177,7 @@ function keepsThePromises(server: () => Server): void {
   })
 
   test('an event is passed on while the stream goes on', async () => {
-    const sent = begin(server(), '/events', { authorization: right }).end()
+    const sent = begin(front(), '/events', { authorization: right }).end()
     const response = await answered(sent)
     const [first] = await once(response, 'data')
     expect(String(first)).toBe('data: first\n\n')
@@ -178,10 +191,10 @@ function keepsThePromises(server: () => Server): void {
       'sec-websocket-key': 'c2l4dGVlbiBieXRlcyEhIQ==',
       'sec-websocket-version': '13',
     }
-    const refused = await answered(begin(server(), '/socket', { authorization: wrong, headers }).end())
+    const refused = await answered(begin(front(), '/socket', { authorization: wrong, headers }).end())
     expect(refused.resume().statusCode).toBe(401)
 
-    const sent = begin(server(), '/socket', { authorization: right, headers }).end()
+    const sent = begin(front(), '/socket', { authorization: right, headers }).end()
     const [response, socket] = await once(sent, 'upgrade')
     expect(response.statusCode).toBe(101)
     socket.write('hello')
@@ -200,19 +213,28 @@ for (const front of frontsAlone) {
 const programs = new Set(fronts.map((front) => front.program))
 describeWith([...programs, 'openssl'], 'two of each proxy ask one htgate', () => {
   const all = fronts.flatMap((front) =>
-    [1, 2].map((n) => ({ name: `${front.name} (${n})`, server: running(front) })),
+    [1, 2].map((n) => ({ name: `${front.name} (${n})`, front: running(front) })),
   )
 
-  describe.each(all)('$name', ({ server }) => keepsThePromises(server))
+  describe.each(all)('$name', ({ front }) => keepsThePromises(front))
 
   test('a user who is deleted is out everywhere a second later', async () => {
     const authorization = basic('bob', 'secret')
     const statuses = () =>
-      Promise.all(all.map(async ({ server }) => (await get(server(), '/', { authorization })).status))
+      Promise.all(all.map(async ({ front }) => (await get(front(), '/', { authorization })).status))
     expect(await statuses()).toEqual(all.map(() => 200))
 
     await htpasswd(['-D', passwords, 'bob'])
     await delay(1000) // The time that is promised, not one to wait for.
     expect(await statuses()).toEqual(all.map(() => 401))
+  })
+
+  test('while htgate is down nobody gets in', async () => {
+    await htgate.stop()
+    for (const { front } of all) {
+      const { status } = await get(front(), '/htgate-is-down', { authorization: right })
+      expect(status).toBeGreaterThanOrEqual(500)
+    }
+    expect(echo.targets).not.toContain('/htgate-is-down')
   })
 })
