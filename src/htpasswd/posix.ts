@@ -20,17 +20,16 @@ export function split(
   longWithArgument: readonly string[] = [],
 ): Split {
   const options: string[] = []
-  const isLong = (arg: string) => arg.startsWith('--')
-  const done = (operands: string[], wrong?: Split['wrong']): Split => {
-    const long = options.some(isLong)
-    return wrong ? { options, operands, long, wrong } : { options, operands, long }
-  }
+  let long = false
+  const done = (operands: string[], wrong?: Split['wrong']): Split =>
+    wrong ? { options, operands, long, wrong } : { options, operands, long }
 
   for (let index = 0; index < args.length; index++) {
     const arg = args[index] as string
     if (arg === '--') return done(args.slice(index + 1))
     if (!arg.startsWith('-')) return done(args.slice(index))
-    if (isLong(arg)) {
+    if (arg.startsWith('--')) {
+      long = true
       options.push(arg)
       if (longWithArgument.includes(arg) && index + 1 < args.length) options.push(args[++index] as string)
       continue

@@ -33,12 +33,10 @@ function isExecutable(path: string): boolean {
 
 /** A `describe` that needs the peers; left out, naming those that are missing. */
 export function describeWith(peers: readonly string[], title: string, tests: () => void): void {
-  describeIf(
-    peers.filter((name) => peer(name) === undefined),
-    title,
-    tests,
-  )
+  describeIf(lackingPeers(...peers), title, tests)
 }
+
+export const lackingPeers = (...names: string[]) => names.filter((name) => peer(name) === undefined)
 
 /** A `describe` for which `missing` lists what it lacks here: a program, being root, a file system. */
 export function describeIf(missing: readonly string[], title: string, tests: () => void): void {

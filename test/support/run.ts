@@ -1,4 +1,6 @@
+import { isUtf8 } from 'node:buffer'
 import { spawn } from 'node:child_process'
+import { basename, dirname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { peer } from './peers.js'
 
@@ -20,11 +22,13 @@ export interface Result {
   readonly stderr: Buffer
 }
 
-/** Runs a command to its end, without a controlling terminal. */
-export function run(command: string, args: readonly string[], options: RunOptions = {}): Promise<Result> {
+type Args = readonly (string | Buffer)[]
+
+/** Runs a command to its end, without a controlling terminal. Arguments may be in any encoding. */
+export function run(command: string, args: Args, options: RunOptions = {}): Promise<Result> {
   const { input = '', env, uid, ...rest } = options
   return new Promise((resolve, reject) => {
-    const child = spawn(command, args, {
+    const child = spawn(...withTextOnly(command, args), {
       ...rest,
       ...(uid === undefined ? {} : { uid, gid: uid }),
       env: { ...process.env, ...env },
@@ -43,15 +47,28 @@ export function run(command: string, args: readonly string[], options: RunOption
   })
 }
 
+/** Node hands over text alone, encoded as UTF-8; a shell can make any other bytes of it. */
+function withTextOnly(command: string, args: Args): [command: string, args: string[]] {
+  if (args.every((arg) => typeof arg === 'string' || isUtf8(arg))) return [command, args.map(String)]
+  const names = args.map((_, i) => `"\${a${i}%.}"`)
+  const assignments = args.map((arg, i) => `a${i}=$(printf '${octal(Buffer.from(arg))}.')`)
+  // Found by its name, it gets that for its argv[0].
+  const script = `PATH='${dirname(command)}'; ${assignments.join('; ')}; exec ${basename(command)} ${names.join(' ')}`
+  return ['/bin/sh', ['-c', script]]
+}
+
+const octal = (bytes: Buffer) =>
+  Array.from(bytes, (byte) => `\\${byte.toString(8).padStart(3, '0')}`).join('')
+
 /** The launcher of our command. */
 export const OUR_HTPASSWD = fileURLToPath(new URL('../../bin/htpasswd.js', import.meta.url))
 
 /** Our command, as it was built last. */
-export const htpasswd = (args: readonly string[], options?: RunOptions): Promise<Result> =>
+export const htpasswd = (args: Args, options?: RunOptions): Promise<Result> =>
   run(process.execPath, [OUR_HTPASSWD, ...args], options)
 
 /** Apache's, which puts its own argv[0] into its messages. */
-export const apacheHtpasswd = (args: readonly string[], options?: RunOptions): Promise<Result> =>
+export const apacheHtpasswd = (args: Args, options?: RunOptions): Promise<Result> =>
   run(peer('htpasswd') as string, args, { ...options, argv0: 'htpasswd' })
 
 /** Runs our command and kills it (SIGKILL) after `milliseconds`, if it has not ended by then. */

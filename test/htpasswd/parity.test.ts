@@ -1,0 +1,143 @@
+import {
+  chmodSync,
+  lchownSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { lacksOrdinaryUser, ordinaryUser } from '../support/ordinary-user.js'
+import { describeIf, lackingPeers } from '../support/peers.js'
+import { randomFrom } from '../support/random.js'
+import { apacheHtpasswd, htpasswd } from '../support/run.js'
+import { type Item, randomSession, type Session } from './random-session.js'
+
+// Random command lines are given to Apache's htpasswd and to ours, in twin folders. Everything that can be seen of
+// them has to be the same, but for the salts: what one has hashed, the other has to verify.
+//
+//   HTGATE_SEED=7 HTGATE_PARITY_RUNS=100 npx vitest run test/htpasswd/parity.test.ts
+
+const seed = process.env.HTGATE_SEED ?? String(Math.floor(Math.random() * 2 ** 32))
+const runs = Number(process.env.HTGATE_PARITY_RUNS ?? (process.env.HTGATE_FULL ? 2000 : 300))
+
+describeIf([...lackingPeers('htpasswd'), ...lacksOrdinaryUser], `parity, seed ${seed}`, () => {
+  test(
+    `${runs} command lines`,
+    async () => {
+      const everySecond = async (first: number) => {
+        for (let number = first; number < runs; number += 2) await compare(number)
+      }
+      await Promise.all([everySecond(0), everySecond(1)])
+    },
+    30 * 60_000,
+  )
+})
+
+async function compare(number: number): Promise<void> {
+  const session = randomSession(randomFrom(`${seed}/${number}`))
+  const folder = mkdtempSync(join(tmpdir(), 'htgate-parity-'))
+  chmodSync(folder, 0o755)
+  try {
+    const apache = await play(apacheHtpasswd, session, join(folder, 'apache'))
+    const ours = await play(htpasswd, session, join(folder, 'ours'))
+
+    const about = `seed ${seed}, number ${number}: htpasswd ${shown(session.args)} <<< ${shown([session.input])}`
+    expect.soft(ours.seen, about).toEqual(apache.seen)
+    for (const hash of ours.hashes) await verify(apacheHtpasswd, hash, session.password, folder, about)
+    for (const hash of apache.hashes) await verify(htpasswd, hash, session.password, folder, about)
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
+}
+
+interface Played {
+  /** All that there is to see, with `<hash>` in the place of salted hashes that were not there before. */
+  readonly seen: { status: number | null; stdout: string; stderr: string; tree: Record<string, string> }
+  readonly hashes: ReadonlySet<string>
+}
+
+async function play(command: typeof htpasswd, session: Session, folder: string): Promise<Played> {
+  mkdirSync(folder)
+  for (const item of session.folder) lay(item, folder)
+  const own = ordinaryUser?.uid
+  if (own) for (const path of ['.', ...readdirSync(folder)]) lchownSync(join(folder, path), own, own)
+
+  const { args, input } = session
+  const result = await command(args, { input, cwd: folder, env: { LC_ALL: 'C' }, ...ordinaryUser })
+
+  const before = Buffer.concat(
+    session.folder.map((item) => ('content' in item ? item.content : Buffer.alloc(0))),
+  )
+  const hashes = new Set<string>()
+  const masked = (bytes: Buffer) =>
+    bytes.toString('latin1').replace(SALTED, (hash, setting = '') => {
+      if (before.includes(hash, 'latin1')) return hash
+      hashes.add(hash)
+      return `<${setting}hash>`
+    })
+  const { status, stdout, stderr } = result
+  const tree = Object.fromEntries(treeOf(folder).map(([path, bytes]) => [path, masked(bytes)]))
+  const isNew = (path: string) => !session.folder.some((item) => item.path === path)
+  for (const [path, seen] of Object.entries(tree)) {
+    // What a -c that fails leaves is a deviation.
+    if (status !== 0 && seen.endsWith(' 0 ') && isNew(path)) delete tree[path]
+  }
+  return { seen: { status, stdout: masked(stdout), stderr: masked(stderr), tree }, hashes }
+}
+
+/** Each scheme's setting, but for the salt, is kept. DES crypt has no mark. */
+const SALTED =
+  /(\$apr1\$|\$2y\$\d\d\$|\$[56]\$(?:rounds=\d+\$)?)[./0-9A-Za-z$]{31,103}|(?<=:)[./0-9A-Za-z]{13}(?=\n)/g
+
+function lay(item: Item, folder: string): void {
+  const path = join(folder, item.path)
+  if ('linkTo' in item) symlinkSync(item.linkTo, path)
+  else if ('content' in item) writeFileSync(path, item.content)
+  else mkdirSync(path)
+  if ('mode' in item) chmodSync(path, item.mode)
+}
+
+/** Each path, with the mode and the content, or the target, of what is there. */
+function treeOf(folder: string): [path: string, Buffer][] {
+  return readdirSync(folder, { recursive: true, encoding: 'utf8' })
+    .sort()
+    .map((path) => {
+      const found = lstatSync(join(folder, path))
+      const about = `${(found.mode & 0o7777).toString(8)} ${found.isFile() ? found.size : ''} `
+      if (found.isSymbolicLink()) return [path, Buffer.from(readlinkSync(join(folder, path)))]
+      const content = found.isFile() ? readFileSync(join(folder, path)) : Buffer.alloc(0)
+      return [path, Buffer.concat([Buffer.from(about), content])]
+    })
+}
+
+async function verify(
+  command: typeof htpasswd,
+  hash: string,
+  password: Buffer,
+  folder: string,
+  about: string,
+) {
+  const file = join(folder, 'hash')
+  writeFileSync(file, `alice:${hash}\n`)
+  const { status, stderr } = await (password.length > 255
+    ? command(['-v', file, 'alice'], { input: password })
+    : command(['-vb', file, 'alice', password]))
+  expect
+    .soft(`${status} ${stderr}`, `${about}\n${hash}`)
+    .toMatch(/^0 (Enter password: )?Password for user alice correct.\n$/)
+}
+
+/** As one would type it in bash. */
+function shown(args: readonly Buffer[]): string {
+  return args.map((arg) => `$'${arg.toString('latin1').replace(/[^ -&(-[\]-~]/g, escaped)}'`).join(' ')
+}
+
+const escaped = (character: string) => `\\x${character.charCodeAt(0).toString(16).padStart(2, '0')}`
