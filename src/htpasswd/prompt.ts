@@ -1,7 +1,13 @@
-import { closeSync, openSync } from 'node:fs'
-import { ReadStream, WriteStream } from 'node:tty'
+import { openSync, writeSync } from 'node:fs'
+import { PassThrough, Writable } from 'node:stream'
+import { ReadStream } from 'node:tty'
+import { onExit } from 'signal-exit'
 import { Exit, ExitStatus } from './exit-status.js'
 import type { Ask } from './password.js'
+
+const CTRL_D = 4
+const NEWLINE = 10
+const RETURN = 13
 
 /** A way to ask at the terminal of this process, whatever standard input and output are; undefined without one. */
 export function openTerminal(): Ask | undefined {
@@ -11,36 +17,79 @@ export function openTerminal(): Ask | undefined {
   } catch {
     return undefined
   }
-  const input = new ReadStream(fd)
-  const output = new WriteStream(fd)
+  const terminal = new ReadStream(fd)
+  // From here to the end, and not for each prompt: what is typed ahead must not be seen either.
+  terminal.setRawMode(true)
+  const restore = () => {
+    terminal.setRawMode(false)
+  }
+  const forget = onExit(restore)
+
+  const hungUp = new AbortController()
+  for (const event of ['end', 'error']) terminal.on(event, () => hungUp.abort())
+  const nextLine = lines(terminal)
+  const show = (text: string) => {
+    if (!hungUp.signal.aborted) writeSync(fd, text)
+  }
 
   const ask = async (prompt: string): Promise<Buffer> => {
+    show(prompt)
     const { password } = await import('@inquirer/prompts')
-    // The library puts a prefix, a space and the message on the line; together they make up the prompt.
-    const [, prefix = '', message = ''] = /^(\S+) (.*?) ?$/.exec(prompt) ?? []
-    const plain = (text: string) => text
-    const style = { message: plain, help: plain, answer: plain, error: plain, maskedText: '' }
+    // The library would draw the prompt anew at each key, and otherwise on a narrow terminal than on a wide one. A
+    // script that waits for Apache's prompt wants it once, and as it is.
+    const output = new Writable({ write: (_chunk, _encoding, done) => done() })
     try {
       const answer = await password(
-        { message, toggleMask: false, theme: { prefix: { idle: prefix, done: prefix }, style } },
-        { input, output, clearPromptOnDone: false },
+        { message: prompt, toggleMask: false },
+        { input: nextLine(), output, signal: hungUp.signal },
       )
       return Buffer.from(answer)
     } catch (error) {
-      if (error instanceof Error && error.name === 'ExitPromptError') throw new Exit(ExitStatus.interrupted)
+      const { name } = error as Error
+      if (name === 'ExitPromptError' || name === 'AbortPromptError') throw new Exit(ExitStatus.interrupted)
       throw error
+    } finally {
+      show('\n')
     }
   }
 
   const close = () => {
-    input.setRawMode(false)
-    input.destroy()
-    output.destroy()
-    try {
-      closeSync(fd)
-    } catch {
-      // The streams closed it.
-    }
+    restore()
+    forget()
+    terminal.destroy()
   }
   return Object.assign(ask, { close })
+}
+
+/** Deals out what is typed, a line to each stream that is asked for; what is typed ahead waits for the next one. */
+function lines(terminal: ReadStream): () => PassThrough {
+  let typed = Buffer.alloc(0)
+  let line: PassThrough | undefined
+  let previous: number | undefined
+
+  const deal = () => {
+    for (const [index, byte] of typed.entries()) {
+      if (line === undefined) {
+        typed = typed.subarray(index)
+        return
+      }
+      // Ctrl-D ends the input where the line is empty or has been handed over by another one: for a password, the line.
+      const isEnd = byte === CTRL_D && (previous === undefined || previous === CTRL_D)
+      previous = byte
+      if (isEnd) line.write('\r')
+      else if (byte !== CTRL_D) line.write(Buffer.of(byte))
+      if (isEnd || byte === NEWLINE || byte === RETURN) line = previous = undefined
+    }
+    typed = Buffer.alloc(0)
+  }
+  terminal.on('data', (chunk: Buffer) => {
+    typed = Buffer.concat([typed, chunk])
+    deal()
+  })
+  return () => {
+    const asked = new PassThrough()
+    line = asked
+    deal()
+    return asked
+  }
 }

@@ -7,8 +7,8 @@ export interface Session {
   readonly args: readonly Buffer[]
   readonly input: Buffer
   readonly folder: readonly Item[]
-  /** What the command takes as the password, if it comes to that. */
-  readonly password: Buffer
+  /** One of these is what the command takes as the password, if it comes to that. */
+  readonly passwords: readonly Buffer[]
 }
 
 export type Item =
@@ -35,7 +35,7 @@ export function randomSession(random: Random): Session {
     args: [...options, ...operands],
     input,
     folder: randomFolder(random, letters),
-    password: fromArguments ? password : upTo(input, fromInput ? /\r?\n$/ : /\n/),
+    passwords: [operands.at(-1) as Buffer, upTo(input, fromInput ? /\r?\n$/ : /\n/)],
   }
 }
 

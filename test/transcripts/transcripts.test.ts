@@ -1,18 +1,11 @@
-import {
-  chmodSync,
-  chownSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs'
+import { chownSync, mkdirSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import { pathWithHtpasswd } from '../support/command-path.js'
 import { temporaryFolder } from '../support/folder.js'
 import { lacksOrdinaryUser, ordinaryUser } from '../support/ordinary-user.js'
-import { describeIf, describeWith, peer } from '../support/peers.js'
-import { OUR_HTPASSWD, run } from '../support/run.js'
+import { describeIf, describeWith } from '../support/peers.js'
+import { run } from '../support/run.js'
 import { matches, type Player, type Step, stepsOf } from './session.js'
 
 const sessions = readdirSync(import.meta.dirname, { recursive: true, encoding: 'utf8' })
@@ -29,9 +22,7 @@ describeWith(['htpasswd'], 'Apache’s htpasswd', () => {
 
 async function play(session: string, player: Player): Promise<void> {
   const folder = temporaryFolder()
-  const bin = join(folder, 'bin')
-  mkdirSync(bin)
-  install(player, join(bin, 'htpasswd'))
+  const env = { PATH: pathWithHtpasswd(player, folder), LC_ALL: 'C' }
   const cwd = join(folder, 'session')
   mkdirSync(cwd)
   if (ordinaryUser?.uid) chownSync(cwd, ordinaryUser.uid, ordinaryUser.uid)
@@ -39,22 +30,11 @@ async function play(session: string, player: Player): Promise<void> {
   const steps = stepsOf(readFileSync(join(import.meta.dirname, session), 'utf8'), player)
   const played: string[] = []
   for (const step of steps) {
-    const env = { PATH: `${bin}:${process.env.PATH}`, LC_ALL: 'C' }
     const command = `exec 2>&1\numask 022\n${step.command}`
     const { status, stdout } = await run('sh', ['-c', command], { cwd, env, ...ordinaryUser })
     played.push(...asWritten(step, linesOf(stdout.toString(), status)))
   }
   expect(played.join('\n')).toBe(steps.flatMap((step) => asWritten(step, step.expected)).join('\n'))
-}
-
-/** In the folder that comes first in the PATH of a session. */
-function install(player: Player, path: string): void {
-  if (player === 'apache') {
-    symlinkSync(peer('htpasswd') as string, path)
-    return
-  }
-  writeFileSync(path, `#!/bin/sh\nexec '${process.execPath}' '${OUR_HTPASSWD}' "$@"\n`)
-  chmodSync(path, 0o755)
 }
 
 function linesOf(output: string, status: number | null): string[] {
