@@ -8,7 +8,7 @@ import { stderr } from './output.js'
 
 /** Adds the record, or puts it in the place of every record that the user has. */
 export function setRecord({ file, user, mode }: Invocation, record: Buffer): Promise<void> {
-  return edit(file, mode === 'create', (content) => {
+  return updateFile(file, mode === 'create', (content) => {
     const { lines, malformed } = find(content, user)
     for (const _ of lines) stderr(progress.updating)
     if (malformed) throw errors.notAPasswordFile(file)
@@ -20,7 +20,7 @@ export function setRecord({ file, user, mode }: Invocation, record: Buffer): Pro
 
 /** Takes away every record that the user has; a user without any is no error. */
 export function deleteRecord({ file, user }: Invocation): Promise<void> {
-  return edit(file, false, (content) => {
+  return updateFile(file, false, (content) => {
     const { lines, malformed } = find(content, user)
     for (const _ of lines) stderr(progress.deleting)
     if (malformed) throw errors.notAPasswordFile(file)
@@ -34,7 +34,7 @@ export function deleteRecord({ file, user }: Invocation): Promise<void> {
 }
 
 /** An edit of the store's, whose errors are the command's. */
-export async function edit(
+export async function updateFile(
   file: string,
   create: boolean,
   change: Parameters<typeof update>[1],

@@ -1,5 +1,5 @@
 import { type Scheme, type SchemeName, schemeOf, schemes } from '../schemes/index.js'
-import { entries } from './merge.js'
+import { entriesOf } from './entries.js'
 
 // What is wrong with a password file, told from its content alone: nothing is hashed here.
 
@@ -37,7 +37,7 @@ const LEAST_WORK: Partial<Record<SchemeName, number>> = {
 
 /** Lines that are no records come first, as nothing else can be mended before them; then all by their lines. */
 export function audit(bytes: Buffer, minimum?: Minimum): Finding[] {
-  const { entries: records, malformed } = entries(bytes)
+  const { entries, malformed } = entriesOf(bytes)
   const broken: Finding[] = malformed.map(({ number }) => ({
     rule: 'malformed-line',
     line: number,
@@ -46,7 +46,7 @@ export function audit(bytes: Buffer, minimum?: Minimum): Finding[] {
 
   const findings: Finding[] = []
   const firstLine = new Map<string, number>()
-  for (const { number: line, user, encoded } of records) {
+  for (const { number: line, user, encoded } of entries) {
     const first = firstLine.get(user)
     if (first === undefined) firstLine.set(user, line)
     else

@@ -1,7 +1,8 @@
 import { readFile } from 'node:fs/promises'
 import { fileError, HtgateError } from '../errors.js'
 import { type Description, describe, type HashOptions, hash, verify } from '../password.js'
-import { badUser, type Edits, eachLine, edit, encodedOf } from './records.js'
+import { type Edited, type Edits, edit } from './edits.js'
+import { badUser, eachLine, encodedOf } from './records.js'
 import { update } from './store.js'
 
 export interface OpenOptions {
@@ -93,7 +94,7 @@ class EditedFile implements PasswordFile {
   }
 
   list(): UserRecord[] {
-    return recordsIn(Buffer.concat(edit(this.#content, this.#edits)))
+    return recordsIn(contentOf(edit(this.#content, this.#edits)))
   }
 
   async verify(user: string, password: string): Promise<boolean> {
@@ -129,7 +130,7 @@ class EditedFile implements PasswordFile {
     if (edits.size === 0 && !this.#isNew) return
     let content = this.#content
     const makeEdits = (current: Buffer) => {
-      content = Buffer.concat(edit(current, edits))
+      content = contentOf(edit(current, edits))
       return [content]
     }
     try {
@@ -142,6 +143,8 @@ class EditedFile implements PasswordFile {
     for (const [user, record] of edits) if (this.#edits.get(user) === record) this.#edits.delete(user)
   }
 }
+
+const contentOf = ({ pieces }: Edited): Buffer => Buffer.concat(pieces)
 
 /** The records in `content`: all, or the first of one user. */
 function recordsIn(content: Buffer, only?: string): UserRecord[] {

@@ -68,6 +68,11 @@ export function eachLine(
   return { start, number }
 }
 
+/** The user of a record, one character a byte. */
+export function userOf(bytes: Buffer, line: RecordLine): string {
+  return bytes.toString('latin1', line.userStart, line.colon)
+}
+
 export function isRecordOf(bytes: Buffer, line: RecordLine, user: Buffer): boolean {
   return (
     line.colon - line.userStart === user.length &&
@@ -130,30 +135,6 @@ export function replace(bytes: Buffer, lines: readonly Line[], record?: Buffer):
 export function append(bytes: Buffer, record: Buffer): Pieces {
   const ended = bytes.length === 0 || bytes[bytes.length - 1] === NEWLINE
   return ended ? [bytes, record] : [bytes, Buffer.from('\n'), record]
-}
-
-/** For a user, one character a byte, the record that is to be the only one; undefined to have none. */
-export type Edits = ReadonlyMap<string, Buffer | undefined>
-
-/** `bytes` with all of the edits made in one pass. A new user's record goes to the end. */
-export function edit(bytes: Buffer, edits: Edits): Pieces {
-  const pieces: Pieces = []
-  const fresh = new Map(edits)
-  let position = 0
-  eachLine(bytes, (line) => {
-    if ('malformed' in line) return true
-    const user = bytes.toString('latin1', line.userStart, line.colon)
-    if (!edits.has(user)) return true
-    const record = edits.get(user)
-    pieces.push(bytes.subarray(position, line.start), ...(record ? [record] : []))
-    position = line.end
-    fresh.delete(user)
-    return true
-  })
-  const rest = bytes.subarray(position)
-  const added = [...fresh.values()].filter((record) => record !== undefined)
-  const [first, ...others] = added
-  return first ? [...pieces, ...append(rest, first), ...others] : [...pieces, rest]
 }
 
 /**

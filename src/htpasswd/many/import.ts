@@ -1,11 +1,11 @@
 import { isUtf8 } from 'node:buffer'
-import { merge } from '../../passwd-file/merge.js'
+import { edit } from '../../passwd-file/edits.js'
 import { MAX_PASSWORD_BYTES as BCRYPT_BYTES } from '../../schemes/bcrypt.js'
 import { MAX_PASSWORD_BYTES as DES_BYTES } from '../../schemes/des-crypt.js'
 import { schemeOf } from '../../schemes/index.js'
 import { checkAccess } from '../access.js'
 import type { Algorithm } from '../algorithm.js'
-import { edit } from '../edit.js'
+import { updateFile } from '../edit.js'
 import { type ExitStatus, ExitStatus as Status } from '../exit-status.js'
 import { MAX_RECORD } from '../hash.js'
 import type { LongRequest } from '../long-options.js'
@@ -30,8 +30,8 @@ export async function importUsers(request: LongRequest): Promise<ExitStatus> {
   const records = makeRecords(found, encodedOf)
   if (!(records instanceof Map)) throw complaints.badLines(inputName(input), records)
 
-  await edit(file, create, (content) => {
-    const { pieces, absent, malformed } = merge(content, records)
+  await updateFile(file, create, (content) => {
+    const { pieces, absent, malformed } = edit(content, records)
     if (malformed) throw errors.notAPasswordFile(file)
     stderr(summaries.imported(absent.length, records.size - absent.length))
     return pieces

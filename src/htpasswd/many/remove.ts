@@ -1,6 +1,6 @@
-import { merge } from '../../passwd-file/merge.js'
+import { edit } from '../../passwd-file/edits.js'
 import { checkAccess } from '../access.js'
-import { edit } from '../edit.js'
+import { updateFile } from '../edit.js'
 import { type ExitStatus, ExitStatus as Status } from '../exit-status.js'
 import type { LongRequest } from '../long-options.js'
 import { errors } from '../messages.js'
@@ -14,8 +14,8 @@ export async function removeUsers({ file, input, strict }: LongRequest): Promise
   const { found, problems } = users(readInput(input))
   if (problems.length > 0) throw complaints.badLines(inputName(input), problems)
 
-  await edit(file, false, (content) => {
-    const { pieces, absent, malformed } = merge(content, new Map(found.map((user) => [user, undefined])))
+  await updateFile(file, false, (content) => {
+    const { pieces, absent, malformed } = edit(content, new Map(found.map((user) => [user, undefined])))
     if (malformed) throw errors.notAPasswordFile(file)
     if (strict && absent.length > 0) throw complaints.usersMissing(absent)
     stderr(Buffer.concat([notFound(absent), Buffer.from(summaries.removed(found.length - absent.length))]))

@@ -1,6 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { userOf } from '../../passwd-file/merge.js'
-import { eachLine, restOf } from '../../passwd-file/records.js'
+import { eachLine, restOf, userOf } from '../../passwd-file/records.js'
 import { checkAccess } from '../access.js'
 import { type ExitStatus, ExitStatus as Status } from '../exit-status.js'
 import type { LongRequest } from '../long-options.js'

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { isatty } from 'node:tty'
 import { workName } from '../../passwd-file/audit.js'
-import { type Entry, entries } from '../../passwd-file/merge.js'
+import { type Entry, entriesOf } from '../../passwd-file/entries.js'
 import { schemeOf } from '../../schemes/index.js'
 import { checkAccess } from '../access.js'
 import { type ExitStatus, ExitStatus as Status } from '../exit-status.js'
@@ -12,8 +12,8 @@ import { print, stderr } from '../output.js'
 /** Shows each user with scheme and cost: aligned on a terminal, separated by tabs in a pipe, or as JSON. */
 export function listUsers({ file, json }: LongRequest): ExitStatus {
   checkAccess({ file, mode: 'verify' })
-  const { entries: found, malformed } = entries(readFileSync(file))
-  print(json ? asJson(found) : Buffer.from(asText(found), 'latin1'))
+  const { entries, malformed } = entriesOf(readFileSync(file))
+  print(json ? asJson(entries) : Buffer.from(asText(entries), 'latin1'))
   if (malformed.length === 0) return Status.ok
   stderr(errors.notAPasswordFile(file).output)
   return Status.invalidFile
@@ -28,8 +28,8 @@ function describe({ encoded }: Entry): { scheme: string; work: number | undefine
   }
 }
 
-function asText(found: readonly Entry[]): string {
-  const rows = found.map((entry) => {
+function asText(entries: readonly Entry[]): string {
+  const rows = entries.map((entry) => {
     const { scheme, work } = describe(entry)
     return [entry.user, scheme, work === undefined ? '-' : String(work)]
   })
@@ -45,8 +45,8 @@ function asText(found: readonly Entry[]): string {
     .join('')
 }
 
-function asJson(found: readonly Entry[]): string {
-  const rows = found.map((entry) => {
+function asJson(entries: readonly Entry[]): string {
+  const rows = entries.map((entry) => {
     const { scheme, work } = describe(entry)
     const name = schemeOf(entry.encoded)?.name
     return {
