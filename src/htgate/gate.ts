@@ -8,6 +8,7 @@ import type { Log } from './log.js'
 import type { Logins, Outcome } from './logins.js'
 import type { Metrics } from './metrics.js'
 import { type Reply, replies } from './replies.js'
+import { ignoreUpgrade, isWebSocket } from './upgrade.js'
 
 /** Where a request goes once it is known who sent it. */
 export type Inside = (exchange: Exchange) => void
@@ -15,6 +16,8 @@ export type Inside = (exchange: Exchange) => void
 /** What is known of a connection. */
 interface Connection {
   readonly peer: Peer
+  /** What is not over. */
+  readonly exchanges: Set<Exchange>
   /** Whom its last request was let in as. */
   pass: Pass | undefined
 }
@@ -57,6 +60,15 @@ export class Gate {
   }
 
   readonly onUpgrade = (request: IncomingMessage, socket: Duplex, first: Buffer): void => {
+    // Pipelined behind a request that is not answered yet: nobody does that, but to find out what happens.
+    if (this.#connectionOf(request.socket).exchanges.size > 0) {
+      socket.destroy()
+      return
+    }
+    if (!isWebSocket(request)) {
+      ignoreUpgrade(request, socket, first)
+      return
+    }
     socket.on('error', () => socket.destroy())
     if (first.length > 0) socket.unshift(first)
     const response = new ServerResponse(request)
@@ -76,11 +88,13 @@ export class Gate {
     const exchange = new Exchange(request, response, head, peer, clientOf(peer, head, this.trust), tunnel)
     if (this.draining) response.shouldKeepAlive = false
     this.metrics.inProgress++
-    response.on('close', () => this.#over(exchange))
+    connection.exchanges.add(exchange)
+    response.on('close', () => this.#over(exchange, connection))
     this.#admit(exchange, connection)
   }
 
-  #over(exchange: Exchange): void {
+  #over(exchange: Exchange, connection: Connection): void {
+    if (!connection.exchanges.delete(exchange)) return
     const { status = CLIENT_WENT_AWAY, started, bytes } = exchange
     const ms = performance.now() - started
     this.metrics.inProgress--
@@ -91,8 +105,13 @@ export class Gate {
   #connectionOf(socket: Socket): Connection {
     let connection = this.#connections.get(socket)
     if (connection === undefined) {
-      connection = { peer: peerOf(socket, this.trust), pass: undefined }
+      const exchanges = new Set<Exchange>()
+      connection = { peer: peerOf(socket, this.trust), exchanges, pass: undefined }
       this.#connections.set(socket, connection)
+      // Node tells it to the one response whose turn it is, and not to those that are pipelined behind.
+      socket.on('close', () => {
+        for (const { response } of exchanges) response.destroy().emit('close')
+      })
     }
     return connection
   }

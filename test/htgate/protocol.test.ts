@@ -1,0 +1,348 @@
+import { once } from 'node:events'
+import { get, request as send } from 'node:http'
+import { createServer, type Socket } from 'node:net'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import {
+  ALICE,
+  asAlice,
+  raw,
+  request,
+  startGate,
+  startUpstream,
+  statuses,
+  until,
+  valuesOf,
+} from './support.js'
+
+const HEAD = `Host: x\r\nAuthorization: ${ALICE}\r\n`
+
+/** A server that speaks bytes: what HTTP libraries do not let one say. */
+async function startRawUpstream(onRequest: (socket: Socket, text: string, nth: number) => void) {
+  let connections = 0
+  const server = createServer((socket) => {
+    const nth = ++connections
+    socket.on('error', () => {})
+    socket.on('data', (part) => onRequest(socket, part.toString('latin1'), nth))
+  })
+  await once(server.listen(0, '127.0.0.1'), 'listening')
+  onTestFinished(() => void server.close())
+  const { port } = server.address() as { port: number }
+  return { url: `http://127.0.0.1:${port}`, connections: () => connections }
+}
+
+describe('responses', () => {
+  test('HEAD, 204 and 304 have no body, and the connection goes on', async () => {
+    const upstream = await startRawUpstream((socket, text) => {
+      if (text.startsWith('HEAD')) socket.write('HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n')
+      else if (text.includes('/204')) socket.write('HTTP/1.1 204 No Content\r\n\r\n')
+      else if (text.includes('/304')) {
+        socket.write('HTTP/1.1 304 Not Modified\r\nETag: "x"\r\nContent-Length: 1000\r\n\r\n')
+      } else socket.write('HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nlast')
+    })
+    const gate = await startGate({ upstream: upstream.url })
+    const { text } = raw(
+      gate.port,
+      ['HEAD /', 'GET /204', 'GET /304', 'GET /'].map((line) => `${line} HTTP/1.1\r\n${HEAD}\r\n`).join(''),
+    )
+    await until(() => text().endsWith('last'), text)
+    expect(statuses(text())).toEqual([200, 204, 304, 200])
+    expect(text().match(/Content-Length: 1000/g)).toHaveLength(2)
+    expect(text()).toContain('ETag: "x"')
+  })
+
+  test('Content-Length stays, and so does chunked', async () => {
+    const upstream = await startUpstream((request, response) => {
+      if (request.url === '/chunked') response.write('a')
+      response.end('b')
+    })
+    const gate = await startGate({ upstream: upstream.url })
+    expect((await asAlice(`${gate.url}/whole`)).headers['content-length']).toBe('1')
+    const chunked = await asAlice(`${gate.url}/chunked`)
+    expect(chunked.headers['transfer-encoding']).toBe('chunked')
+    expect(chunked.body).toBe('ab')
+  })
+
+  test('trailers', async () => {
+    const upstream = await startUpstream((_, response) => {
+      response.writeHead(200, { Trailer: 'X-Sum' })
+      response.write('body')
+      response.addTrailers({ 'X-Sum': '42' })
+      response.end()
+    })
+    const gate = await startGate({ upstream: upstream.url })
+    const { text } = raw(gate.port, `GET / HTTP/1.1\r\n${HEAD}TE: trailers\r\nConnection: close\r\n\r\n`)
+    await until(() => text().includes('\r\n0\r\n'), text)
+    expect(text()).toMatch(/0\r\nX-Sum: 42\r\n\r\n$/i)
+  })
+
+  test('103 Early Hints come before the response', async () => {
+    const upstream = await startUpstream((_, response) => {
+      response.writeEarlyHints({ link: '</style.css>; rel=preload' })
+      response.end('ok')
+    })
+    const gate = await startGate({ upstream: upstream.url })
+    const { text } = raw(gate.port, `GET / HTTP/1.1\r\n${HEAD}\r\n`)
+    await until(() => text().endsWith('ok'), text)
+    expect(statuses(text())).toEqual([103, 200])
+    expect(text()).toMatch(/103 Early Hints\r\nlink: <\/style.css>; rel=preload/i)
+  })
+
+  test('server-sent events arrive one by one, the head first of all', async () => {
+    let event = (_: string) => {}
+    const upstream = await startUpstream((_, response) => {
+      response.writeHead(200, { 'Content-Type': 'text/event-stream' }).flushHeaders()
+      event = (data) => response.write(`data: ${data}\n\n`)
+    })
+    const gate = await startGate({ upstream: upstream.url })
+    const { text, socket } = raw(gate.port, `GET / HTTP/1.1\r\n${HEAD}\r\n`)
+    await until(() => text().includes('text/event-stream'), text)
+    event('one')
+    await until(() => text().includes('data: one'), text)
+    event('two')
+    await until(() => text().includes('data: two'), text)
+    socket.destroy()
+  })
+
+  test('a client of HTTP/1.0 is not sent chunks', async () => {
+    const upstream = await startUpstream((_, response) => {
+      response.write('a')
+      response.end('b')
+    })
+    const gate = await startGate({ upstream: upstream.url })
+    const { text, closed } = raw(gate.port, `GET / HTTP/1.0\r\n${HEAD}\r\n`)
+    await closed
+    expect(text()).toMatch(/\r\n\r\nab$/)
+    expect(text()).not.toMatch(/transfer-encoding/i)
+  })
+})
+
+describe('Expect: 100-continue', () => {
+  const put = (url: string, authorization: string) =>
+    send(url, { method: 'PUT', headers: { authorization, expect: '100-continue', 'content-length': 5 } })
+
+  test('asks for the body when the user is known', async () => {
+    const upstream = await startUpstream()
+    const gate = await startGate({ upstream: upstream.url })
+    const outgoing = put(gate.url, ALICE)
+    outgoing.flushHeaders()
+    await once(outgoing, 'continue')
+    outgoing.end('hello')
+    const [response] = await once(outgoing, 'response')
+    expect(response.statusCode).toBe(200)
+    expect(upstream.seen[0]?.body).toBe('hello')
+    expect(valuesOf(upstream.seen[0], 'expect')).toEqual([])
+  })
+
+  test('and not when it is not', async () => {
+    const upstream = await startUpstream()
+    const gate = await startGate({ upstream: upstream.url })
+    const outgoing = put(gate.url, 'Basic eDp5')
+    let asked = false
+    outgoing.on('continue', () => (asked = true)).on('error', () => {})
+    outgoing.flushHeaders()
+    const [response] = await once(outgoing, 'response')
+    expect(response.statusCode).toBe(401)
+    expect(asked).toBe(false)
+    expect(upstream.heads()).toBe(0)
+  })
+
+  test('another expectation is refused', async () => {
+    const upstream = await startUpstream()
+    const gate = await startGate({ upstream: upstream.url })
+    const { status } = await asAlice(gate.url, { headers: { expect: 'tea' } })
+    expect(status).toBe(417)
+  })
+})
+
+describe('upgrades', () => {
+  const UPGRADE = 'Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: x\r\n'
+
+  /** Answers with what it receives, in capitals. */
+  async function startShouter() {
+    const upstream = await startUpstream()
+    upstream.server.on('upgrade', (request, socket) => {
+      if (request.url === '/no') return socket.end('HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\n\r\nno')
+      socket.write(
+        'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nX-User: ',
+      )
+      socket.write(`${request.headers['x-forwarded-user']}\r\n\r\n`)
+      socket.on('data', (part: Buffer) => socket.write(part.toString().toUpperCase()))
+      socket.on('end', () => socket.end())
+    })
+    return upstream
+  }
+
+  test('a WebSocket goes through, both ways, until one side ends it', async () => {
+    const upstream = await startShouter()
+    const gate = await startGate({ upstream: upstream.url })
+    const { socket, text, closed } = raw(gate.port, `GET /ws HTTP/1.1\r\n${HEAD}${UPGRADE}\r\nfirst `)
+    await until(() => text().endsWith('FIRST '), text)
+    expect(text()).toMatch(/^HTTP\/1.1 101 /)
+    expect(text()).toContain('X-User: alice')
+    socket.write('second')
+    await until(() => text().endsWith('SECOND'), text)
+    socket.end()
+    await closed
+    await until(() => gate.log().some(({ status, bytes }) => status === 101 && bytes === 12), gate.output)
+  })
+
+  test('not without a login', async () => {
+    const upstream = await startShouter()
+    const gate = await startGate({ upstream: upstream.url })
+    const { text, closed } = raw(
+      gate.port,
+      `GET /ws HTTP/1.1\r\nHost: x\r\n${UPGRADE}\r\nGET / HTTP/1.1\r\nHost: x\r\n\r\n`,
+    )
+    await closed
+    expect(statuses(text())).toEqual([401])
+    expect(upstream.heads()).toBe(0)
+  })
+
+  test("the upstream's refusal is passed on", async () => {
+    const upstream = await startShouter()
+    const gate = await startGate({ upstream: upstream.url })
+    const { text, closed } = raw(gate.port, `GET /no HTTP/1.1\r\n${HEAD}${UPGRADE}\r\n`)
+    await closed
+    expect(text()).toMatch(/^HTTP\/1.1 403 Forbidden\r\n(.*\r\n)+\r\nno$/)
+  })
+
+  test('an offer of HTTP/2, or of a WebSocket with a body, is answered as if it were none', async () => {
+    const upstream = await startUpstream()
+    const gate = await startGate({ upstream: upstream.url })
+    const { text, socket } = raw(gate.port, '')
+    const say = async (head: string, rest: string) => {
+      const before = statuses(text()).length
+      socket.write(`${head}Host: x\r\nConnection: Upgrade, HTTP2-Settings\r\n${rest}`)
+      await until(() => statuses(text()).length > before, text)
+    }
+    const H2 = 'Upgrade: h2c\r\nHTTP2-Settings: AA\r\n'
+    const login = `Authorization: ${ALICE}\r\n`
+    await say('POST /one HTTP/1.1\r\n', `${login}${H2}Content-Length: 4\r\n\r\nbody`)
+    await say('POST /two HTTP/1.1\r\n', `${login}Upgrade: websocket\r\nContent-Length: 4\r\n\r\nmore`)
+    await say('GET /three HTTP/1.1\r\n', `${H2}\r\n`)
+    expect(statuses(text())).toEqual([200, 200, 401])
+    expect(upstream.seen.map(({ url, body }) => `${url} ${body}`)).toEqual(['/one body', '/two more'])
+    expect(valuesOf(upstream.seen[0], 'http2-settings')).toEqual([])
+  })
+})
+
+describe('who goes away', () => {
+  test('a client that does not wait ends its request at the upstream', async () => {
+    let gone = false
+    const upstream = await startUpstream((_, response) => {
+      response.write('start')
+      response.on('close', () => (gone = true))
+    })
+    const gate = await startGate({ upstream: upstream.url })
+    const outgoing = get(gate.url, { headers: { authorization: ALICE } })
+    outgoing.on('error', () => {})
+    const [response] = await once(outgoing, 'response')
+    response.on('error', () => {})
+    outgoing.destroy()
+    await until(() => gone)
+  })
+
+  test('a client that vanishes in the middle of its body ends it too', async () => {
+    let aborted = false
+    const upstream = await startUpstream((request) => {
+      request.on('data', () => {}).on('error', () => (aborted = true))
+    })
+    const gate = await startGate({ upstream: upstream.url })
+    const { socket } = raw(gate.port, `PUT / HTTP/1.1\r\n${HEAD}Content-Length: 1000\r\n\r\nsome`)
+    await until(() => upstream.heads() === 1)
+    socket.destroy()
+    await until(() => aborted)
+    await until(() => gate.log().some(({ status }) => status === 499), gate.output)
+  })
+
+  test('an upstream that breaks off shows: the client gets no complete response', async () => {
+    const upstream = await startRawUpstream((socket) => {
+      socket.write('HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf')
+      setTimeout(() => socket.destroy(), 50)
+    })
+    const gate = await startGate({ upstream: upstream.url })
+    await expect(asAlice(gate.url)).rejects.toThrow()
+    await until(() => gate.log().some(({ level }) => level === 'error'), gate.output)
+  })
+
+  test('an upstream that answers before it has read all of the body is heard', async () => {
+    const upstream = await startRawUpstream((socket) => {
+      socket.end('HTTP/1.1 413 Payload Too Large\r\nConnection: close\r\nContent-Length: 3\r\n\r\nbig')
+    })
+    const gate = await startGate({ upstream: upstream.url })
+    const { text } = raw(gate.port, `PUT / HTTP/1.1\r\n${HEAD}Content-Length: 1000000\r\n\r\nsome`)
+    await until(() => text().endsWith('big'), text)
+    expect(statuses(text())).toEqual([413])
+  })
+
+  test('a connection that the upstream has closed meanwhile costs a GET nothing', async () => {
+    const upstream = await startRawUpstream((socket, _, nth) => {
+      // The first connection serves one request, and breaks at the second.
+      if (nth === 1 && socket.bytesWritten > 0) return socket.resetAndDestroy()
+      socket.write('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok')
+    })
+    const gate = await startGate({ upstream: upstream.url })
+    expect((await asAlice(gate.url)).status).toBe(200)
+    expect((await asAlice(gate.url)).status).toBe(200)
+    expect(upstream.connections()).toBe(2)
+  })
+
+  test('a POST is not sent twice', async () => {
+    let requests = 0
+    const upstream = await startRawUpstream((socket) => {
+      requests++
+      socket.destroy()
+    })
+    const gate = await startGate({ upstream: upstream.url })
+    const { status } = await asAlice(gate.url, { method: 'POST', body: 'x' })
+    expect(status).toBe(502)
+    expect(requests).toBe(1)
+  })
+})
+
+test('a restart of the upstream: 502 while it is gone, and then as before', async () => {
+  const upstream = await startUpstream()
+  const gate = await startGate({ upstream: upstream.url })
+  expect((await asAlice(gate.url)).status).toBe(200)
+  upstream.server.closeAllConnections()
+  await new Promise((resolve) => upstream.server.close(resolve))
+  expect((await asAlice(gate.url)).status).toBe(502)
+  await once(upstream.server.listen(upstream.port, '127.0.0.1'), 'listening')
+  expect((await asAlice(gate.url)).status).toBe(200)
+})
+
+test('OPTIONS needs a login like everything else', async () => {
+  const upstream = await startUpstream()
+  const gate = await startGate({ upstream: upstream.url })
+  expect((await request(gate.url, { method: 'OPTIONS' })).status).toBe(401)
+  expect((await asAlice(gate.url, { method: 'OPTIONS' })).status).toBe(200)
+  expect(upstream.heads()).toBe(1)
+})
+
+test('pipelined requests are answered in their order, each by its own credentials', async () => {
+  const upstream = await startUpstream((request, response) => {
+    setTimeout(() => response.end(request.url), request.url === '/slow' ? 100 : 0)
+  })
+  const gate = await startGate({ upstream: upstream.url })
+  const { text } = raw(
+    gate.port,
+    `GET /slow HTTP/1.1\r\n${HEAD}\r\nGET /none HTTP/1.1\r\nHost: x\r\n\r\nGET /fast HTTP/1.1\r\n${HEAD}\r\n`,
+  )
+  await until(() => text().endsWith('/fast'), text)
+  expect(statuses(text())).toEqual([200, 401, 200])
+  expect(text().indexOf('/slow')).toBeLessThan(text().indexOf('UNAUTHENTICATED'))
+})
+
+test('a client that vanishes ends what it has pipelined, too', async () => {
+  let open = 0
+  const upstream = await startUpstream((_, response) => {
+    open++
+    response.on('close', () => open--)
+  })
+  const gate = await startGate({ upstream: upstream.url })
+  const { socket } = raw(gate.port, `GET /1 HTTP/1.1\r\n${HEAD}\r\nGET /2 HTTP/1.1\r\n${HEAD}\r\n`)
+  await until(() => open === 2)
+  socket.destroy()
+  await until(() => open === 0)
+  await until(() => gate.log().filter(({ status }) => status === 499).length === 2, gate.output)
+})

@@ -1,0 +1,222 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { writeFileSync } from 'node:fs'
+import { createServer, type IncomingMessage, type ServerResponse, request as send } from 'node:http'
+import { type AddressInfo, connect, type Socket } from 'node:net'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import bcrypt from 'bcryptjs'
+import { onTestFinished } from 'vitest'
+import { temporaryFolder } from '../support/folder.js'
+import { basic } from '../support/requests.js'
+
+const BIN = fileURLToPath(new URL('../../bin/htgate.js', import.meta.url))
+
+/** The one user that most tests need, with a cheap hash. */
+export const ALICE = basic('alice', 'secret')
+const ALICE_RECORD = `alice:${bcrypt.hashSync('secret', 4)}\n`
+
+/** A password file; by default Alice's alone. */
+export function passwordFile(content = ALICE_RECORD): string {
+  const path = join(temporaryFolder(), '.htpasswd')
+  writeFileSync(path, content)
+  return path
+}
+
+export const record = (user: string, password: string, cost = 4): string =>
+  `${user}:${bcrypt.hashSync(password, cost)}\n`
+
+export interface Gate {
+  readonly port: number
+  readonly url: string
+  readonly process: ChildProcess
+  /** All that it wrote to standard error. */
+  said(): string
+  /** The lines of its log. */
+  log(): Record<string, unknown>[]
+  /** What it wrote to standard output, as it is. */
+  output(): string
+  /** Its exit status, when it has ended. */
+  readonly ended: Promise<number | null>
+}
+
+export interface GateOptions {
+  readonly upstream?: string
+  readonly file?: string
+  readonly args?: readonly string[]
+  readonly env?: Record<string, string>
+  readonly listen?: string
+}
+
+/** Starts `htgate` on a free port and waits until it listens; it ends with the test. */
+export async function startGate({
+  upstream,
+  file = passwordFile(),
+  args = [],
+  env = {},
+  listen = '127.0.0.1:0',
+}: GateOptions): Promise<Gate> {
+  const target = upstream === undefined ? ['--forward-auth'] : ['--upstream', upstream]
+  const gate = runGate(['--file', file, ...target, '--listen', listen, ...args], env)
+  await until(() => /listening on .*\n$/m.test(gate.said()) || gate.process.exitCode !== null, gate.said)
+  const [, port] = /listening on \S+?:(\d+) /.exec(gate.said()) ?? []
+  return { ...gate, port: Number(port), url: `http://127.0.0.1:${port}` }
+}
+
+/** Runs `htgate` with these arguments; it ends with the test. */
+export function runGate(
+  args: readonly string[],
+  env: Record<string, string> = {},
+): Omit<Gate, 'port' | 'url'> {
+  const child = spawn(process.execPath, [BIN, ...args], {
+    env: { ...process.env, ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  let said = ''
+  let output = ''
+  child.stderr.on('data', (chunk: Buffer) => (said += chunk))
+  child.stdout.on('data', (chunk: Buffer) => (output += chunk))
+  const ended = once(child, 'close').then(([status]) => status as number | null)
+  onTestFinished(async () => {
+    child.kill('SIGKILL')
+    await ended
+  })
+  const log = () =>
+    output
+      .split('\n')
+      .filter((line) => line.startsWith('{'))
+      .map((line) => JSON.parse(line) as Record<string, unknown>)
+  return { process: child, said: () => said, output: () => output, log, ended }
+}
+
+/** Waits until `condition` holds; after ten seconds it fails with what `state` says. */
+export async function until(condition: () => boolean, state: () => unknown = () => ''): Promise<void> {
+  const deadline = Date.now() + 10_000
+  while (!condition()) {
+    if (Date.now() > deadline) throw new Error(`waited in vain for ${condition}: ${String(state())}`)
+    await new Promise((resolve) => setTimeout(resolve, 10))
+  }
+}
+
+export interface Seen {
+  readonly method: string
+  readonly url: string
+  /** Names in lower case, and values, in their order. */
+  readonly headers: [string, string][]
+  readonly body: string
+}
+
+export interface Upstream {
+  readonly url: string
+  readonly port: number
+  /** The requests that came, each when its body was complete. */
+  readonly seen: Seen[]
+  /** Requests of which at least the head came. */
+  heads(): number
+  readonly server: ReturnType<typeof createServer>
+}
+
+type Handler = (request: IncomingMessage, response: ServerResponse) => void
+
+/** A server with no login of its own, in the place of MLflow. By default it notes what it sees and answers `ok`. */
+export async function startUpstream(handler?: Handler): Promise<Upstream> {
+  const seen: Seen[] = []
+  let heads = 0
+  const server = createServer((request, response) => {
+    heads++
+    if (handler) return handler(request, response)
+    const parts: Buffer[] = []
+    request.on('data', (part: Buffer) => parts.push(part))
+    request.on('end', () => {
+      seen.push({
+        method: request.method as string,
+        url: request.url as string,
+        headers: pairs(request.rawHeaders),
+        body: Buffer.concat(parts).toString(),
+      })
+      response.end('ok')
+    })
+  })
+  await once(server.listen(0, '127.0.0.1'), 'listening')
+  onTestFinished(() => {
+    server.close()
+    server.closeAllConnections()
+  })
+  const { port } = server.address() as AddressInfo
+  return { url: `http://127.0.0.1:${port}`, port, seen, heads: () => heads, server }
+}
+
+function pairs(raw: readonly string[]): [string, string][] {
+  const all: [string, string][] = []
+  for (let i = 0; i < raw.length; i += 2) all.push([(raw[i] as string).toLowerCase(), raw[i + 1] as string])
+  return all
+}
+
+/** All values of a header that the upstream saw. */
+export const valuesOf = (seen: Seen | undefined, name: string): string[] =>
+  seen?.headers.filter(([each]) => each === name).map(([, value]) => value) ?? []
+
+export interface Answer {
+  readonly status: number
+  readonly headers: IncomingMessage['headers']
+  readonly rawHeaders: [string, string][]
+  readonly body: string
+}
+
+export interface RequestOptions {
+  readonly method?: string
+  readonly headers?: Record<string, string | string[]>
+  readonly body?: string
+  readonly socketPath?: string
+}
+
+/** A request on a connection of its own. */
+export function request(url: string, { body, ...options }: RequestOptions = {}): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    const outgoing = send(url, { agent: false, ...options }, (response) => {
+      let text = ''
+      response.setEncoding('utf8')
+      response.on('data', (part: string) => (text += part))
+      response.on('error', reject)
+      response.on('end', () =>
+        resolve({
+          status: response.statusCode as number,
+          headers: response.headers,
+          rawHeaders: pairs(response.rawHeaders),
+          body: text,
+        }),
+      )
+    })
+    outgoing.on('error', reject)
+    outgoing.end(body)
+  })
+}
+
+/** The same, as Alice. */
+export const asAlice = (url: string, options: RequestOptions = {}): Promise<Answer> =>
+  request(url, { ...options, headers: { authorization: ALICE, ...options.headers } })
+
+export interface Raw {
+  readonly socket: Socket
+  /** All that came so far. */
+  text(): string
+  /** Resolves when the other side has closed. */
+  readonly closed: Promise<void>
+}
+
+/** A bare connection that sends `text`, byte for byte. */
+export function raw(port: number, text: string): Raw {
+  const socket = connect(port, '127.0.0.1')
+  let received = ''
+  socket.setEncoding('latin1')
+  socket.on('data', (part) => (received += part))
+  socket.on('error', () => {})
+  const closed = new Promise<void>((resolve) => socket.on('close', () => resolve()))
+  onTestFinished(() => void socket.destroy())
+  socket.write(text, 'latin1')
+  return { socket, text: () => received, closed }
+}
+
+/** The statuses of the responses in what a bare connection received. */
+export const statuses = (text: string): number[] =>
+  [...text.matchAll(/HTTP\/1\.1 (\d{3}) /g)].map(([, status]) => Number(status))
