@@ -7,6 +7,8 @@ export type {
   FileUnreadable,
   LinesSkipped,
   RecordsUnusable,
+  Rehashed,
+  RehashFailed,
   WorkerDied,
 } from './auth/events.js'
 export { type AuthenticatedRequest, type Middleware, middleware } from './auth/middleware.js'

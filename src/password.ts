@@ -85,21 +85,31 @@ export async function verify(password: string, encoded: string): Promise<boolean
  * looks at: 72 bytes for bcrypt, 8 for DES
  */
 export async function hash(password: string, options: HashOptions = {}): Promise<string> {
-  const { scheme = 'bcrypt', cost, rounds } = options
-  if (!HASH_SCHEMES.includes(scheme)) {
-    throw new HtgateError('ERR_OPTION', `option scheme has to be one of ${HASH_SCHEMES.join(', ')}`)
-  }
-  requireWork('cost', cost, scheme === 'bcrypt', MIN_COST, MAX_COST)
-  requireWork('rounds', rounds, scheme.endsWith('-crypt') && scheme !== 'des-crypt', MIN_ROUNDS, MAX_ROUNDS)
-
+  const { scheme, work } = algorithmOf(options)
   const bytes = Buffer.from(requireText('password', password))
   const most = { bcrypt: BCRYPT_BYTES, 'des-crypt': DES_BYTES }[scheme as string] ?? MAX_PASSWORD_BYTES
   if (bytes.includes(0)) throw new HtgateError('ERR_PASSWORD', 'a password cannot contain a NUL')
   if (bytes.length > most) {
     throw new HtgateError('ERR_PASSWORD', `${scheme} takes ${most} bytes of a password, not ${bytes.length}`)
   }
-  const work = { ...(scheme === 'bcrypt' && { cost: cost ?? DEFAULT_COST }), ...(rounds && { rounds }) }
-  return (await schemeNamed(scheme).hash?.(bytes, work)) as string
+  const settings = work === undefined ? {} : { cost: work, rounds: work }
+  return (await schemeNamed(scheme).hash?.(bytes, settings)) as string
+}
+
+/** A scheme, and its cost or rounds where it has them and they are not its own default. */
+export interface Algorithm {
+  readonly scheme: HashScheme
+  readonly work: number | undefined
+}
+
+/** @throws HtgateError ERR_OPTION */
+export function algorithmOf({ scheme = 'bcrypt', cost, rounds }: HashOptions): Algorithm {
+  if (!HASH_SCHEMES.includes(scheme)) {
+    throw new HtgateError('ERR_OPTION', `option scheme has to be one of ${HASH_SCHEMES.join(', ')}`)
+  }
+  requireWork('cost', cost, scheme === 'bcrypt', MIN_COST, MAX_COST)
+  requireWork('rounds', rounds, scheme.endsWith('-crypt') && scheme !== 'des-crypt', MIN_ROUNDS, MAX_ROUNDS)
+  return { scheme, work: scheme === 'bcrypt' ? (cost ?? DEFAULT_COST) : rounds }
 }
 
 /**

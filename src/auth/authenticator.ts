@@ -1,8 +1,9 @@
 import { fileError, HtgateError } from '../errors.js'
 import { type Credentials, parseCredentials } from './credentials.js'
-import { type AuthEvent, eventsOf, unreadable, workerDied } from './events.js'
+import { type AuthEvent, eventsOf, rehashed, rehashFailed, unreadable, workerDied } from './events.js'
 import { type Failure, HashWorkers } from './hash-workers.js'
 import { type AuthenticatorOptions, type Settings, settingsOf } from './options.js'
+import { wantsRehash } from './rehash.js'
 import { isUsable, UsersTable } from './users-table.js'
 import { VerifiedCache, type VerifiedKey } from './verified-cache.js'
 import { Watcher } from './watcher.js'
@@ -41,6 +42,8 @@ export interface Counters {
   readonly unavailable: number
   /** Passwords hashed; fewer than misses where several requests shared one. */
   readonly hashes: number
+  /** Records replaced by stronger ones. */
+  readonly rehashes: number
   /** Readings of the file that succeeded, the first included. */
   readonly reloads: number
   /** Users in the file. */
@@ -107,9 +110,12 @@ class FileAuthenticator implements Authenticator {
   readonly #watcher: Watcher
   readonly #cache: VerifiedCache
   readonly #workers: HashWorkers
+  readonly #wanted: Settings['rehash']
   /** Undefined while the file cannot be read: nobody gets in then. */
   #users: UsersTable | undefined
   #closed = false
+  /** Users whose records are being replaced. */
+  readonly #rehashing = new Set<string>()
   /** What is being hashed, for others that ask the same meanwhile. */
   readonly #underWay = new Map<VerifiedKey, Promise<boolean | Failure>>()
   readonly #counts = {
@@ -121,13 +127,15 @@ class FileAuthenticator implements Authenticator {
     busy: 0,
     unavailable: 0,
     hashes: 0,
+    rehashes: 0,
     reloads: 0,
   }
 
-  constructor({ file, realm, workers, queue, cacheSize, cacheTtl, onEvent }: Settings) {
+  constructor({ file, realm, workers, queue, cacheSize, cacheTtl, onEvent, rehash }: Settings) {
     this.realm = realm
     this.#file = file
     this.#onEvent = onEvent
+    this.#wanted = rehash
     this.#cache = new VerifiedCache(cacheSize, cacheTtl)
     this.#workers = new HashWorkers({ workers, queue, onDied: (error) => this.#tell(workerDied(error)) })
     this.#watcher = new Watcher(file, {
@@ -222,7 +230,27 @@ class FileAuthenticator implements Authenticator {
       return 'key' in known ? this.#decide(known, client) : known
     }
     this.#cache.add(key)
+    this.#strengthen(claim, client)
     return { ok: true, user: name }
+  }
+
+  /** Replaces a record that is weaker than asked for, after the user was let in by it, and remembers the new one. */
+  async #strengthen({ credentials, name, encoded }: Claim, client: string): Promise<void> {
+    const wanted = this.#wanted
+    if (wanted === undefined || encoded === undefined || this.#rehashing.has(name)) return
+    const password = Uint8Array.from(credentials.password)
+    if (!wantsRehash(password, encoded, wanted)) return
+    this.#rehashing.add(name)
+    const user = Uint8Array.from(credentials.user)
+    const question = { task: 'rehash', file: this.#file, user, password, encoded, wanted } as const
+    const answer = await this.#workers.ask(question, { client, user: name })
+    this.#rehashing.delete(name)
+    if (typeof answer !== 'object') return // Busy, or closed: another login will do.
+    if (answer.error) this.#tell(rehashFailed(name, fileError(this.#file, 'update', answer.error)))
+    if (answer.fresh === undefined) return
+    this.#counts.rehashes++
+    this.#cache.add(this.#cache.keyOf(credentials, answer.fresh))
+    this.#tell(rehashed(this.#file, name, wanted.scheme))
   }
 
   /** Whether the password is the user's. Who asks the same at the same time shares the hash. */
@@ -241,9 +269,10 @@ class FileAuthenticator implements Authenticator {
     const stored = isOwn ? encoded : this.#users?.decoyFor(credentials.user)
     if (stored === undefined) return false // Nobody has a hash: there is nothing to hide.
     const password = Uint8Array.from(credentials.password)
-    const answer = await this.#workers.verify({ password, encoded: stored }, { client, user: name })
-    if (typeof answer === 'string') return answer
+    const question = { task: 'verify', password, encoded: stored } as const
+    const answer = await this.#workers.ask(question, { client, user: name })
+    if (answer === 'busy' || answer === 'unavailable') return answer
     this.#counts.hashes++
-    return answer && isOwn
+    return answer === true && isOwn
   }
 }

@@ -4,7 +4,14 @@ import type { Lines, UsersTable } from './users-table.js'
 /**
  * What an operator may want to know. `message` is fit for a log: one line, and no secret in it.
  */
-export type AuthEvent = FileLoaded | FileUnreadable | LinesSkipped | RecordsUnusable | WorkerDied
+export type AuthEvent =
+  | FileLoaded
+  | FileUnreadable
+  | LinesSkipped
+  | RecordsUnusable
+  | Rehashed
+  | RehashFailed
+  | WorkerDied
 
 interface Told<Type extends string, Level extends 'info' | 'warn' | 'error'> {
   readonly type: Type
@@ -38,6 +45,17 @@ export interface RecordsUnusable extends Told<'records-unusable', 'warn'> {
   readonly lines: readonly number[]
 }
 
+/** A record was replaced by a stronger one, at a login. */
+export interface Rehashed extends Told<'rehashed', 'info'> {
+  readonly user: string
+}
+
+/** The stronger record could not be written; the user is let in all the same. */
+export interface RehashFailed extends Told<'rehash-failed', 'warn'> {
+  readonly user: string
+  readonly error: Error
+}
+
 /** A thread that hashes ended by itself. The next password starts another. */
 export interface WorkerDied extends Told<'worker-died', 'error'> {
   readonly error: Error
@@ -69,6 +87,21 @@ export const unreadable = (error: Error): AuthEvent => ({
   type: 'unreadable',
   level: 'error',
   message: `${error.message}; nobody can log in`,
+  error,
+})
+
+export const rehashed = (file: string, user: string, scheme: SchemeName): AuthEvent => ({
+  type: 'rehashed',
+  level: 'info',
+  message: `${file}: the record of ${JSON.stringify(user)} is ${scheme} now`,
+  user,
+})
+
+export const rehashFailed = (user: string, error: Error): AuthEvent => ({
+  type: 'rehash-failed',
+  level: 'warn',
+  message: `no stronger record for ${JSON.stringify(user)}: ${error.message}`,
+  user,
   error,
 })
 

@@ -1,18 +1,33 @@
 import { setPriority } from 'node:os'
 import { parentPort } from 'node:worker_threads'
 import { schemeOf } from '../schemes/index.js'
+import { type Rehash, rehash } from './rehash.js'
 
-// The thread that hashes. It knows nothing but the question whether a password fits a stored hash.
+// The thread that hashes. It knows nothing but its questions: whether a password fits a stored hash, and what a
+// stronger hash of it is, which it puts in the place of the old one.
 
-export interface Question {
-  readonly password: Uint8Array
-  readonly encoded: string
-}
+export type Question =
+  | { readonly task: 'verify'; readonly password: Uint8Array; readonly encoded: string }
+  | ({ readonly task: 'rehash' } & Rehash)
+
+/** To `verify`, whether it fits; to `rehash`, the new hash if there is one, or what went wrong. */
+export type Answer = boolean | { readonly fresh?: string | undefined; readonly error?: Error }
 
 // Linux has a priority for each thread, other systems only for the process. Hashing takes all the time that it gets;
 // the thread that answers requests comes first.
 if (process.platform === 'linux') setPriority(10)
 
-parentPort?.on('message', async ({ password, encoded }: Question) => {
-  parentPort?.postMessage((await schemeOf(encoded)?.verify(password, encoded)) ?? false)
+parentPort?.on('message', async (question: Question) => {
+  parentPort?.postMessage(await answer(question))
 })
+
+async function answer(question: Question): Promise<Answer> {
+  if (question.task === 'verify') {
+    return (await schemeOf(question.encoded)?.verify(question.password, question.encoded)) ?? false
+  }
+  try {
+    return { fresh: await rehash(question) }
+  } catch (error) {
+    return { error: error as Error }
+  }
+}

@@ -1,6 +1,6 @@
 import { createRequire } from 'node:module'
 import { Worker } from 'node:worker_threads'
-import type { Question } from './hash-worker.js'
+import type { Answer, Question } from './hash-worker.js'
 import { Turns } from './turns.js'
 
 // A thread needs a built file, wherever this module runs from: the package knows where that is.
@@ -17,7 +17,7 @@ export interface Asker {
 
 interface Job {
   readonly question: Question
-  readonly settle: (answer: boolean | Failure) => void
+  readonly settle: (answer: Answer | Failure) => void
 }
 
 export interface HashWorkersOptions {
@@ -47,8 +47,8 @@ export class HashWorkers {
     return this.#waiting.length
   }
 
-  /** Whether the password fits the stored hash. Never rejects. */
-  verify(question: Question, { client, user }: Asker): Promise<boolean | Failure> {
+  /** The answer of a thread, when it is the asker's turn. Never rejects. */
+  ask(question: Question, { client, user }: Asker): Promise<Answer | Failure> {
     return new Promise((settle) => {
       const job = { question, settle }
       const thread = this.#freeThread()
@@ -100,7 +100,7 @@ class Thread {
     let failure: Error | undefined
     // Only a question that waits for its answer keeps the process alive.
     this.#worker.unref()
-    this.#worker.on('message', (answer: boolean) => {
+    this.#worker.on('message', (answer: Answer) => {
       this.#worker.unref()
       this.#settle(answer)
       onFree()
@@ -124,7 +124,7 @@ class Thread {
     await this.#worker.terminate()
   }
 
-  #settle(answer: boolean | Failure): void {
+  #settle(answer: Answer | Failure): void {
     this.#job?.settle(answer)
     this.#job = undefined
   }

@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os'
 import { HtgateError } from '../errors.js'
+import { type Algorithm, algorithmOf, type HashOptions } from '../password.js'
 import type { AuthEvent } from './events.js'
 
 export interface AuthenticatorOptions {
@@ -15,11 +16,18 @@ export interface AuthenticatorOptions {
   cacheSize?: number | undefined
   /** How long a password is remembered, in milliseconds. Default 3,600,000, an hour. */
   cacheTtl?: number | undefined
+  /**
+   * What records are to be at least: at a login with a weaker one the password is hashed anew so, and the record
+   * replaced in the file, which this process must be allowed to write. Default: all stay as they are.
+   */
+  rehash?: HashOptions | undefined
   /** Told of what an operator may want to know, each time in a turn of the event loop's own. Default: nobody is. */
   onEvent?: ((event: AuthEvent) => void) | undefined
 }
 
-export type Settings = { [K in keyof AuthenticatorOptions]-?: NonNullable<AuthenticatorOptions[K]> }
+export type Settings = {
+  [K in Exclude<keyof AuthenticatorOptions, 'rehash'>]-?: NonNullable<AuthenticatorOptions[K]>
+} & { readonly rehash: Algorithm | undefined }
 
 const QUEUE_PER_WORKER = 32
 
@@ -34,6 +42,7 @@ export function settingsOf(options: AuthenticatorOptions): Settings {
     cacheSize: options.cacheSize ?? 10_000,
     cacheTtl: options.cacheTtl ?? 3_600_000,
     onEvent: options.onEvent ?? (() => {}),
+    rehash: options.rehash && algorithmOf(options.rehash),
   }
   if (typeof settings.file !== 'string' || settings.file === '') throw wrong('file', 'has to be a path')
   if (typeof settings.realm !== 'string' || !/^[ -~]*$/.test(settings.realm)) {

@@ -1,6 +1,6 @@
 import { Command, CommanderError, Option } from 'commander'
-import type { Minimum } from '../passwd-file/audit.js'
-import { type SchemeName, schemes } from '../schemes/index.js'
+import { type Minimum, parseMinimum } from '../passwd-file/audit.js'
+import { schemes } from '../schemes/index.js'
 import { type Algorithm, algorithmOptions, checkRounds } from './algorithm.js'
 import { checkCost } from './hash.js'
 import { TASK_OPTIONS, TASKS } from './manual.js'
@@ -92,7 +92,7 @@ export function parseLong(args: string[]): LongRequest | TextRequest {
     strict: given.strict === true,
     json: given.json === true,
     sarif: given.sarif === true,
-    minimum: typeof given.minimum === 'string' ? parseMinimum(given.minimum) : undefined,
+    minimum: typeof given.minimum === 'string' ? minimumOf(given.minimum) : undefined,
   }
 }
 
@@ -135,14 +135,11 @@ function filesOf(task: Task, operands: string[]): [file: string, input: string] 
   return second === undefined ? [first, '-'] : [second, first]
 }
 
-function parseMinimum(text: string): Minimum {
-  const [name, work, ...more] = text.split(':')
-  const scheme = schemes.find((scheme) => scheme.name === name)
-  if (!scheme || more.length > 0 || (work !== undefined && !/^[1-9]\d*$/.test(work))) {
-    throw complaints.minimum(
-      text,
-      schemes.map(({ name }) => name as SchemeName),
-    )
-  }
-  return { scheme: scheme.name, work: work === undefined ? undefined : Number(work) }
+function minimumOf(text: string): Minimum {
+  const minimum = parseMinimum(text)
+  if (minimum) return minimum
+  throw complaints.minimum(
+    text,
+    schemes.map(({ name }) => name),
+  )
 }

@@ -28,6 +28,13 @@ export interface Minimum {
   readonly work: number | undefined
 }
 
+/** Reads `bcrypt:12`, or a scheme alone; undefined for anything else. */
+export function parseMinimum(text: string): Minimum | undefined {
+  const [, name, work] = /^([a-z0-9-]+)(?::([1-9]\d{0,8}))?$/.exec(text) ?? []
+  const scheme = schemes.find((scheme) => scheme.name === name)
+  return scheme && { scheme: scheme.name, work: work === undefined ? undefined : Number(work) }
+}
+
 /** bcrypt below 10 and SHA-crypt below crypt(3)'s own default are within reach of a rented GPU. */
 const LEAST_WORK: Partial<Record<SchemeName, number>> = {
   bcrypt: 10,

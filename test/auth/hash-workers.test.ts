@@ -5,7 +5,11 @@ import { htpasswd, run } from '../support/run.js'
 
 const SHA = '{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ=' // of `secret`
 const asker = { client: '', user: 'ann' }
-const question = (password: string): Question => ({ password: Buffer.from(password), encoded: SHA })
+const question = (password: string): Question => ({
+  task: 'verify',
+  password: Buffer.from(password),
+  encoded: SHA,
+})
 
 /** There is no such question: the thread dies over it. */
 const DEADLY = null as unknown as Question
@@ -20,27 +24,27 @@ function workersOf(workers: number, queue: number) {
 describe('threads that hash', () => {
   test('tell whether a password fits', async () => {
     const { subject } = workersOf(1, 1)
-    expect(await subject.verify(question('secret'), asker)).toBe(true)
-    expect(await subject.verify(question('wrong'), asker)).toBe(false)
+    expect(await subject.ask(question('secret'), asker)).toBe(true)
+    expect(await subject.ask(question('wrong'), asker)).toBe(false)
   })
 
   test('answer each question as it was asked, in whatever order they are done', async () => {
     const { subject } = workersOf(3, 100)
     const answers = await Promise.all(
-      Array.from({ length: 60 }, (_, i) => subject.verify(question(i % 3 ? 'wrong' : 'secret'), asker)),
+      Array.from({ length: 60 }, (_, i) => subject.ask(question(i % 3 ? 'wrong' : 'secret'), asker)),
     )
     expect(answers).toEqual(answers.map((_, i) => i % 3 === 0))
   })
 
   test('a hash of an unknown kind fits nothing', async () => {
     const { subject } = workersOf(1, 1)
-    expect(await subject.verify({ password: Buffer.from('x'), encoded: 'x' }, asker)).toBe(false)
+    expect(await subject.ask({ task: 'verify', password: Buffer.from('x'), encoded: 'x' }, asker)).toBe(false)
   })
 
   test('one that dies is replaced; only its own question stays without an answer', async () => {
     const { subject, died } = workersOf(1, 9)
     const answers = [DEADLY, question('secret'), DEADLY, question('wrong')].map((each) =>
-      subject.verify(each, asker),
+      subject.ask(each, asker),
     )
     expect(await Promise.all(answers)).toEqual(['unavailable', true, 'unavailable', false])
     expect(died).toHaveLength(2)
@@ -49,17 +53,17 @@ describe('threads that hash', () => {
 
   test('one that dies while others wait for nothing is replaced with the next question', async () => {
     const { subject, died } = workersOf(1, 9)
-    expect(await subject.verify(DEADLY, asker)).toBe('unavailable')
+    expect(await subject.ask(DEADLY, asker)).toBe('unavailable')
     await vi.waitFor(() => expect(died).toHaveLength(1), 5_000)
-    expect(await subject.verify(question('secret'), asker)).toBe(true)
+    expect(await subject.ask(question('secret'), asker)).toBe(true)
   })
 
   test('after closing there are no answers', async () => {
     const { subject } = workersOf(1, 9)
-    const waiting = [subject.verify(question('secret'), asker), subject.verify(question('x'), asker)]
+    const waiting = [subject.ask(question('secret'), asker), subject.ask(question('x'), asker)]
     await subject.close()
     expect(await Promise.all(waiting)).toEqual(['unavailable', 'unavailable'])
-    expect(await subject.verify(question('secret'), asker)).toBe('unavailable')
+    expect(await subject.ask(question('secret'), asker)).toBe('unavailable')
   })
 })
 

@@ -1,0 +1,86 @@
+import { readFileSync, writeFileSync } from 'node:fs'
+import { describe, expect, test, vi } from 'vitest'
+import { describe as described, hash } from '../../src/index.js'
+import { authenticatorFor } from '../support/authenticator.js'
+import { basic } from '../support/requests.js'
+
+const SECRET = '{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ=' // of `secret`
+const rehash = { scheme: 'bcrypt', cost: 5 } as const
+
+/** The user's stored hash by now. */
+function encodedOf(file: string, user: string): string {
+  const line = readFileSync(file, 'utf8')
+    .split('\n')
+    .find((line) => line.startsWith(`${user}:`))
+  return line?.split(':')[1] ?? ''
+}
+
+describe('a record that is weaker than asked for', () => {
+  test('is replaced at the next login, and every other byte of the file stays', async () => {
+    const subject = await authenticatorFor(['# staff', `bob:${SECRET}`, `ann:${SECRET}:Ann Other`, 'x'], {
+      rehash,
+    })
+    expect(await subject.authenticate(basic('ann', 'secret'))).toEqual({ ok: true, user: 'ann' })
+    await vi.waitFor(() => expect(subject.counters().rehashes).toBe(1), 10_000)
+
+    const fresh = encodedOf(subject.file, 'ann')
+    expect(described(fresh)).toMatchObject({ scheme: 'bcrypt', cost: 5 })
+    expect(readFileSync(subject.file, 'utf8')).toBe(`# staff\nbob:${SECRET}\nann:${fresh}:Ann Other\nx\n`)
+    expect(subject.events).toContainEqual(expect.objectContaining({ type: 'rehashed', user: 'ann' }))
+  })
+
+  test('still opens to its password, at no further hash', async () => {
+    const subject = await authenticatorFor([`ann:${SECRET}`], { rehash })
+    await subject.authenticate(basic('ann', 'secret'))
+    await vi.waitFor(() => expect(subject.counters()).toMatchObject({ rehashes: 1, reloads: 2 }), 10_000)
+    expect(subject.remembered(basic('ann', 'secret'))).toEqual({ ok: true, user: 'ann' })
+    expect(await subject.authenticate(basic('ann', 'wrong'))).toMatchObject({ ok: false, reason: 'denied' })
+  })
+
+  test('stays as it is after a wrong password', async () => {
+    const subject = await authenticatorFor([`ann:${SECRET}`], { rehash })
+    expect(await subject.authenticate(basic('ann', 'wrong'))).toMatchObject({ ok: false })
+    expect(encodedOf(subject.file, 'ann')).toBe(SECRET)
+    expect(subject.counters().rehashes).toBe(0)
+  })
+
+  test('stays as it is where nobody asked', async () => {
+    const subject = await authenticatorFor([`ann:${SECRET}`])
+    expect(await subject.authenticate(basic('ann', 'secret'))).toMatchObject({ ok: true })
+    expect(encodedOf(subject.file, 'ann')).toBe(SECRET)
+  })
+
+  test('stays as it is where bcrypt would cut the password', async () => {
+    const password = 'x'.repeat(73)
+    const subject = await authenticatorFor([`ann:${await hash(password, { scheme: 'sha1' })}`], { rehash })
+    expect(await subject.authenticate(basic('ann', password))).toMatchObject({ ok: true })
+    expect(encodedOf(subject.file, 'ann')).toMatch(/^{SHA}/)
+  })
+
+  test('lets the user in even where the file cannot be written, and says so', async () => {
+    const subject = await authenticatorFor([`ann:${SECRET}`], { rehash })
+    writeFileSync(`${subject.file}.lock`, 'in the way of the lock')
+    expect(await subject.authenticate(basic('ann', 'secret'))).toMatchObject({ ok: true })
+    await vi.waitFor(
+      () =>
+        expect(subject.events).toContainEqual(
+          expect.objectContaining({ type: 'rehash-failed', level: 'warn' }),
+        ),
+      10_000,
+    )
+    expect(encodedOf(subject.file, 'ann')).toBe(SECRET)
+  })
+})
+
+test('a record that is strong enough is left alone', async () => {
+  const strong = await hash('secret', { cost: 6 })
+  const subject = await authenticatorFor([`ann:${strong}`], { rehash })
+  expect(await subject.authenticate(basic('ann', 'secret'))).toMatchObject({ ok: true })
+  expect(encodedOf(subject.file, 'ann')).toBe(strong)
+})
+
+test('what is asked for has to be possible', async () => {
+  await expect(authenticatorFor([], { rehash: { scheme: 'bcrypt', cost: 30 } })).rejects.toMatchObject({
+    code: 'ERR_OPTION',
+  })
+})
