@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os'
 import { HtgateError } from '../errors.js'
 import { type Algorithm, algorithmOf, type HashOptions } from '../password.js'
+import { schemeNamed } from '../schemes/index.js'
 import type { AuthEvent } from './events.js'
 
 export interface AuthenticatorOptions {
@@ -52,6 +53,9 @@ export function settingsOf(options: AuthenticatorOptions): Settings {
   requireInteger('queue', settings.queue, 0, 1_000_000)
   requireInteger('cacheSize', settings.cacheSize, 0, 10_000_000)
   requireInteger('cacheTtl', settings.cacheTtl, 0, Number.MAX_SAFE_INTEGER)
+  if (settings.rehash && schemeNamed(settings.rehash.scheme).strength !== 'strong') {
+    throw wrong('rehash', 'has to name a scheme that withstands guessing, such as bcrypt')
+  }
   if (typeof settings.onEvent !== 'function') throw wrong('onEvent', 'has to be a function')
   return settings
 }

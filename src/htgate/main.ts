@@ -103,6 +103,7 @@ async function openAuthenticator(settings: Settings, events: EventEmitter<{ auth
     queue: settings.hashQueue,
     cacheSize: settings.cacheSize,
     cacheTtl: settings.cacheTtl,
+    rehash: settings.rehash,
     onEvent: (event) => events.emit('auth', event),
   })
   await new Promise(setImmediate) // Events come in turns of their own.

@@ -1,5 +1,8 @@
 import { availableParallelism } from 'node:os'
 import { Command, CommanderError, Option } from 'commander'
+import { parseMinimum, workName } from '../passwd-file/audit.js'
+import { algorithmOf, type HashOptions, type HashScheme } from '../password.js'
+import { schemeNamed } from '../schemes/index.js'
 import { VERSION } from '../version.js'
 import { type Address, parseAddress } from './address.js'
 import { TrustedProxies } from './client.js'
@@ -39,6 +42,7 @@ export interface Settings {
   readonly hashQueue: number | undefined
   readonly cacheSize: number
   readonly cacheTtl: number
+  readonly rehash: HashOptions | undefined
   readonly admin: Address | undefined
   readonly log: LogFormat
   readonly drainTimeout: number
@@ -143,6 +147,10 @@ export function commandLine(env: NodeJS.ProcessEnv): Command {
     ),
     new Option('--cache-size <number>', 'verified passwords that are remembered').default('10000'),
     new Option('--cache-ttl <seconds>', 'how long they are').default('3600'),
+    new Option(
+      '--rehash <scheme:n>',
+      'at a login with a weaker record, replace it in the file by one of this scheme and cost, bcrypt:12 for one; htgate must be allowed to write the file',
+    ),
     new Option('--drain-timeout <seconds>', 'how long SIGTERM waits for what has begun').default('30'),
   ]
   const command = new Command('htgate')
@@ -222,9 +230,25 @@ function settings(given: Record<string, unknown>): Settings {
     hashQueue: text('hashQueue') === undefined ? undefined : count('--hash-queue', text('hashQueue')),
     cacheSize: count('--cache-size', text('cacheSize')),
     cacheTtl: seconds('--cache-ttl', text('cacheTtl')),
+    rehash: text('rehash') === undefined ? undefined : hashOptions(text('rehash') as string),
     admin: text('admin') === undefined ? undefined : address('--admin', text('admin') as string),
     log: given.log as LogFormat,
     drainTimeout: seconds('--drain-timeout', text('drainTimeout')),
+  }
+}
+
+function hashOptions(text: string): HashOptions {
+  const { scheme, work } = parseMinimum(text) ?? {}
+  const options = scheme && { scheme: scheme as HashScheme, [workName(scheme)]: work }
+  if (options && isHashable(options)) return options
+  throw errors.badOption('--rehash', text, 'bcrypt:4 to bcrypt:17, or sha512-crypt:1000 and more')
+}
+
+function isHashable(options: HashOptions): boolean {
+  try {
+    return schemeNamed(algorithmOf(options).scheme).strength === 'strong'
+  } catch {
+    return false
   }
 }
 

@@ -79,8 +79,9 @@ test('a record that is strong enough is left alone', async () => {
   expect(encodedOf(subject.file, 'ann')).toBe(strong)
 })
 
-test('what is asked for has to be possible', async () => {
-  await expect(authenticatorFor([], { rehash: { scheme: 'bcrypt', cost: 30 } })).rejects.toMatchObject({
-    code: 'ERR_OPTION',
-  })
-})
+test.each([{ scheme: 'bcrypt', cost: 30 }, { scheme: 'sha1' }] as const)(
+  'what is asked for has to be possible, and worth it: %o',
+  async (rehash) => {
+    await expect(authenticatorFor([], { rehash })).rejects.toMatchObject({ code: 'ERR_OPTION' })
+  },
+)
