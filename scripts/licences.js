@@ -1,9 +1,11 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 
-/** The folders of packages among the inputs of a bundle: `node_modules/NAME` or `node_modules/@SCOPE/NAME`. */
-export function packagesOf({ inputs }) {
-  const folders = Object.keys(inputs).map((path) => /^.*node_modules\/(?:@[^/]+\/)?[^/]+/.exec(path)?.[0])
+/** The folders of packages of which a bundle has code: `node_modules/NAME` or `node_modules/@SCOPE/NAME`. */
+export function packagesOf({ outputs }) {
+  const inputs = Object.values(outputs).flatMap((output) => Object.entries(output.inputs))
+  const carried = inputs.filter(([, { bytesInOutput }]) => bytesInOutput > 0)
+  const folders = carried.map(([path]) => /^.*node_modules\/(?:@[^/]+\/)?[^/]+/.exec(path)?.[0])
   return new Set(folders.filter(Boolean))
 }
 

@@ -34,7 +34,7 @@ export function openTerminal(): Ask | undefined {
 
   const ask = async (prompt: string): Promise<Buffer> => {
     show(prompt)
-    const { password } = await import('@inquirer/prompts')
+    const { password } = await import('./inquirer.js')
     // The library would draw the prompt anew at each key, and otherwise on a narrow terminal than on a wide one. A
     // script that waits for Apache's prompt wants it once, and as it is.
     const output = new Writable({ write: (_chunk, _encoding, done) => done() })
