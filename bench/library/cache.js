@@ -1,0 +1,78 @@
+// What a remembered password costs, and what that is against hashing anew, as a proxy without a memory has to.
+import { createHash } from 'node:crypto'
+import { writeFileSync } from 'node:fs'
+import { createAuthenticator, hash } from '../../dist/index.js'
+import { inTemporaryFolder, median, printTable } from '../support/measure.js'
+
+const BATCHES = 300
+const BATCH = 1_000
+const WITHOUT_MS = 5_000
+
+const basic = (user, password) => `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`
+const sha1 = (text) => `{SHA}${createHash('sha1').update(text).digest('base64')}`
+
+await inTemporaryFolder(async () => {
+  const rows = [['users in the file', 'a hit, median µs', 'goal']]
+  const encoded = sha1('correct horse')
+  for (const users of [1, 1_000, 1_000_000]) {
+    writeFileSync('users', Array.from({ length: users }, (_, i) => `user${i}:${encoded}\n`).join(''))
+    // As many of them as come in at once, spread over the file.
+    const active = Math.min(users, 1_000)
+    const headers = Array.from({ length: active }, (_, i) =>
+      basic(`user${Math.floor((i * users) / active)}`, 'correct horse'),
+    )
+    rows.push([users.toLocaleString('en'), (await hit(headers)).toFixed(2), '5'])
+  }
+  printTable(rows)
+
+  console.log()
+  writeFileSync('users', `ann:${await hash('correct horse', { cost: 10 })}\n`)
+  const header = basic('ann', 'correct horse')
+  const remembered = 1e6 / (await hit([header]))
+  const each = await withoutCache(header, 1)
+  const parallel = await withoutCache(header, undefined)
+  printTable([
+    ['bcrypt, cost 10', 'verifications/s', 'ratio', 'goal'],
+    ['remembered', Math.round(remembered).toLocaleString('en'), '', ''],
+    ['hashed each time, one after the other', each.toFixed(1), ratio(remembered / each), '10,000'],
+    ['hashed each time, all processors', parallel.toFixed(1), ratio(remembered / parallel), '10,000'],
+  ])
+})
+
+function ratio(number) {
+  return Math.round(number).toLocaleString('en')
+}
+
+/** The time of one hit, in µs. */
+async function hit(headers) {
+  const authenticator = await createAuthenticator({ file: 'users' })
+  for (const header of headers) await authenticator.authenticate(header)
+  const times = []
+  for (let batch = 0; batch < BATCHES; batch++) {
+    const start = performance.now()
+    for (let i = 0; i < BATCH; i++) {
+      if (!authenticator.authenticate(headers[i % headers.length]).ok) throw new Error('not remembered')
+    }
+    times.push(((performance.now() - start) * 1e3) / BATCH)
+  }
+  await authenticator.close()
+  return median(times)
+}
+
+/** Verifications a second when nothing is remembered; different passwords, so that none shares another's hash. */
+async function withoutCache(right, workers) {
+  const authenticator = await createAuthenticator({ file: 'users', cacheSize: 0, workers })
+  await authenticator.authenticate(right)
+  const start = performance.now()
+  const end = start + WITHOUT_MS
+  let count = 0
+  const ask = async (name) => {
+    for (let i = 0; performance.now() < end; i++, count++) {
+      await authenticator.authenticate(basic('ann', `${name} ${i}`))
+    }
+  }
+  await Promise.all(workers === 1 ? [ask('a')] : ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h'].map(ask))
+  const rate = (count * 1e3) / (performance.now() - start)
+  await authenticator.close()
+  return rate
+}

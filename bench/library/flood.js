@@ -1,0 +1,64 @@
+// 256 clients that try wrong passwords without a pause, against bcrypt; and others who have the right ones.
+import { writeFileSync } from 'node:fs'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { createAuthenticator, hash } from '../../dist/index.js'
+import { inTemporaryFolder, printTable } from '../support/measure.js'
+
+const SECONDS = 10
+const CLIENTS = 256
+
+const basic = (user, password) => `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`
+
+await inTemporaryFolder(async () => {
+  const encoded = await hash('secret', { cost: 12 })
+  const newcomers = Array.from({ length: 8 }, (_, i) => `new${i}`)
+  writeFileSync('users', ['ann', 'bob', ...newcomers].map((user) => `${user}:${encoded}\n`).join(''))
+  const authenticator = await createAuthenticator({ file: 'users' })
+  await authenticator.authenticate(basic('ann', 'secret'))
+
+  const end = performance.now() + SECONDS * 1e3
+  const isOver = () => performance.now() > end
+  let longestQueue = 0
+  const flood = Array.from({ length: CLIENTS }, async (_, client) => {
+    for (let i = 0; !isOver(); i++) {
+      const verdict = await authenticator.authenticate(basic('bob', `guess ${client} ${i}`), '10.0.0.1')
+      longestQueue = Math.max(longestQueue, authenticator.counters().queued)
+      // Whoever is told to come again does, at once by the measure of the network.
+      if (verdict.reason === 'busy') await sleep(1)
+    }
+  })
+
+  const answers = []
+  const remembered = async () => {
+    while (!isOver()) {
+      const start = performance.now()
+      if (!(await authenticator.authenticate(basic('ann', 'secret'))).ok) throw new Error('not let in')
+      answers.push(performance.now() - start)
+      await sleep(1)
+    }
+  }
+  const waits = []
+  const comeIn = async () => {
+    for (const user of newcomers) {
+      const start = performance.now()
+      while (!(await authenticator.authenticate(basic(user, 'secret'), '10.0.0.1')).ok) await sleep(10)
+      waits.push(performance.now() - start)
+    }
+  }
+  await Promise.all([...flood, remembered(), comeIn()])
+  const { hashes, busy, denied } = authenticator.counters()
+  await authenticator.close()
+
+  answers.sort((a, b) => a - b)
+  const at = (share) => answers[Math.floor((answers.length - 1) * share)].toFixed(3)
+  printTable([
+    [`${CLIENTS} clients guess for ${SECONDS} s, bcrypt cost 12`, 'seen', 'goal'],
+    ['guesses hashed and denied', denied, ''],
+    ['guesses told to come again', busy, ''],
+    ['hashes a second', (hashes / SECONDS).toFixed(1), ''],
+    ['longest queue', longestQueue, 'bounded'],
+    ['a remembered user’s answer, median ms', at(0.5), '1'],
+    ['at most, in 99 of 100, ms', at(0.99), '1'],
+    ['a new user’s first answer from the same address, at most ms', Math.max(...waits).toFixed(0), '5000'],
+  ])
+})
