@@ -8,8 +8,8 @@ here=$(cd "$(dirname "$0")" && pwd)
 peers=${HTGATE_PEERS:-/opt/htgate-peers}
 requirements=$here/peers-requirements.txt
 
-packages="apache2-bin apache2-utils caddy chromium curl docker-compose expect fonts-dejavu-core nginx openssl postgresql procps
-  python3-venv systemd util-linux wrk"
+packages="apache2-bin apache2-utils caddy chromium curl docker-compose expect fish fonts-dejavu-core git man-db nginx openssl postgresql procps
+  python3-venv systemd util-linux wrk zsh"
 
 missing=
 for package in $packages; do
