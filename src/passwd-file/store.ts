@@ -1,4 +1,4 @@
-import { readFileSync, statSync, unlinkSync } from 'node:fs'
+import { readFileSync, type Stats, statSync, unlinkSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { attempt, isErrno } from './errno.js'
@@ -73,4 +73,12 @@ async function lockFor(target: string): Promise<FileLock> {
   }
 }
 
-const statOf = (path: string) => statSync(path, { throwIfNoEntry: false })
+/** Undefined where there is nothing. */
+function statOf(path: string): Stats | undefined {
+  try {
+    return statSync(path, { throwIfNoEntry: false })
+  } catch (error) {
+    if (isErrno(error, 'ENAMETOOLONG')) return undefined
+    throw error
+  }
+}

@@ -64,9 +64,10 @@ export async function replaceFile(
   attempt(() => unlinkSync(copy))
 }
 
-// The library's types do not know that nothing at all may be given to write, nor that the owner may be left alone.
+/** The library's type does not know that nothing at all may be given to write. */
 const NO_DATA = null as unknown as Buffer
-const NOT_NOW = false as unknown as { uid: number; gid: number }
+/** To chown(2), these leave the owner as it is; the library would make it that of the file that was there. */
+const AS_IT_IS = { uid: -1, gid: -1 }
 
 /** Where the complete content lies while the file itself is written in place. */
 export const copyOf = (path: string): string => `${path}.htpasswd-copy`
@@ -85,7 +86,7 @@ async function stage(path: string, pieces: Pieces, kept: Kept | undefined): Prom
       if (kept) canReplace = giveTo(fd, kept) && kept.nlink === 1
       writeAll(fd, pieces, 0)
     })
-  writeFileAtomic.sync(path, NO_DATA, { mode, chown: NOT_NOW, tmpfileCreated })
+  writeFileAtomic.sync(path, NO_DATA, { mode, chown: AS_IT_IS, tmpfileCreated })
   return canReplace
 }
 
