@@ -2,6 +2,7 @@ import { fstatSync, readFileSync, readSync } from 'node:fs'
 import { errors, prompts } from './messages.js'
 import type { Invocation } from './options.js'
 import { pause, stderr } from './output.js'
+import type { Ask } from './prompt.js'
 
 /** The longest password that Apache's htpasswd reads from standard input, its newline included, in bytes. */
 const MAX_INPUT = 255
@@ -40,11 +41,6 @@ async function fromPrompts(verify: boolean): Promise<Buffer> {
   } finally {
     ask.close()
   }
-}
-
-export interface Ask {
-  (prompt: string): Promise<Buffer>
-  close(): void
 }
 
 /** As getpass(3): at the terminal if there is one, else on standard error and from standard input, line by line. */

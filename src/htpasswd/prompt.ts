@@ -3,7 +3,12 @@ import { PassThrough, Writable } from 'node:stream'
 import { ReadStream } from 'node:tty'
 import { onExit } from 'signal-exit'
 import { Exit, ExitStatus } from './exit-status.js'
-import type { Ask } from './password.js'
+
+/** Shows a prompt and answers what is typed, once for each call, until it is closed. */
+export interface Ask {
+  (prompt: string): Promise<Buffer>
+  close(): void
+}
 
 const CTRL_D = 4
 const NEWLINE = 10

@@ -13,7 +13,7 @@ import { errors, warnings } from '../messages.js'
 import { stderr } from '../output.js'
 import { onAllCores } from './all-cores.js'
 import { type Credential, credentials, inputName, type Problem, passwordProblem, readInput } from './lines.js'
-import { complaints, reasons, summaries } from './messages.js'
+import { complaints, type Problem, reasons, summaries } from './messages.js'
 
 /** Adds or updates the users of the input, all of them at once or none. */
 export async function importUsers(request: LongRequest): Promise<ExitStatus> {

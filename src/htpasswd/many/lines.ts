@@ -1,19 +1,13 @@
 import { readFileSync } from 'node:fs'
 import { badUser } from '../../passwd-file/records.js'
 import { reason } from '../edit.js'
-import { complaints, reasons } from './messages.js'
+import { complaints, type Problem, reasons } from './messages.js'
 
 /** A line of input: a user, one character a byte, and what follows the first colon. */
 export interface Credential {
   readonly number: number
   readonly user: string
   readonly secret: Buffer
-}
-
-/** What is wrong with a line. */
-export interface Problem {
-  readonly number: number
-  readonly reason: string
 }
 
 const MAX_STRING = 255

@@ -1,7 +1,12 @@
 import { Exit, ExitStatus } from '../exit-status.js'
-import type { Problem } from './lines.js'
 
 // What is said about many users at once, and about whole files. Names have one character a byte until they are printed.
+
+/** What is wrong with a line. */
+export interface Problem {
+  readonly number: number
+  readonly reason: string
+}
 
 /** A name as its bytes were. */
 const bytes = (latin1: string): Buffer => Buffer.from(latin1, 'latin1')

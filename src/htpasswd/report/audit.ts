@@ -1,21 +1,11 @@
 import { readFileSync, statSync } from 'node:fs'
-import { audit, type Finding, type Rule } from '../../passwd-file/audit.js'
+import { audit, type Finding } from '../../passwd-file/audit.js'
 import { checkAccess } from '../access.js'
 import { type ExitStatus, ExitStatus as Status } from '../exit-status.js'
 import type { LongRequest } from '../long-options.js'
 import { print, stderr } from '../output.js'
-import { mend } from './mend.js'
+import { mend, type Report } from './mend.js'
 import { sarif } from './sarif.js'
-
-/** A finding as it is reported: about a line, or (line 0) about the file itself. */
-export interface Report {
-  readonly rule: Rule | 'file-mode'
-  readonly line: number
-  readonly user: string | undefined
-  readonly message: string
-  /** A command for a shell. */
-  readonly mend: string
-}
 
 /** Reports what is wrong with the file. Status 1 if anything is. */
 export function auditFile(request: LongRequest): ExitStatus {

@@ -1,5 +1,15 @@
 import type { Minimum, Rule } from '../../passwd-file/audit.js'
 
+/** A finding as it is reported: about a line, or (line 0) about the file itself. */
+export interface Report {
+  readonly rule: Rule | 'file-mode'
+  readonly line: number
+  readonly user: string | undefined
+  readonly message: string
+  /** A command for a shell. */
+  readonly mend: string
+}
+
 /** The options that hash well enough for `minimum`. */
 export function hashOptions(minimum: Minimum | undefined): string {
   switch (minimum?.scheme) {

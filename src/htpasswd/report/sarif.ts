@@ -1,5 +1,5 @@
 import { VERSION } from '../../version.js'
-import type { Report } from './audit.js'
+import type { Report } from './mend.js'
 
 const RULES: Record<Report['rule'], { readonly level: 'error' | 'warning'; readonly text: string }> = {
   'weak-scheme': { level: 'error', text: 'The scheme no longer withstands guessing.' },
