@@ -12,7 +12,7 @@ import type { LongRequest } from '../long-options.js'
 import { errors, warnings } from '../messages.js'
 import { stderr } from '../output.js'
 import { onAllCores } from './all-cores.js'
-import { type Credential, credentials, inputName, type Problem, passwordProblem, readInput } from './lines.js'
+import { type Credential, credentials, inputName, passwordProblem, readInput } from './lines.js'
 import { complaints, type Problem, reasons, summaries } from './messages.js'
 
 /** Adds or updates the users of the input, all of them at once or none. */
