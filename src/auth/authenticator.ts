@@ -246,7 +246,10 @@ class FileAuthenticator implements Authenticator {
     const answer = await this.#workers.ask(question, { client, user: name })
     this.#rehashing.delete(name)
     if (typeof answer !== 'object') return // Busy, or closed: another login will do.
-    if (answer.error) this.#tell(rehashFailed(name, fileError(this.#file, 'update', answer.error)))
+    if ('failure' in answer) {
+      const { code, message } = answer.failure
+      return this.#tell(rehashFailed(name, new HtgateError(code, message)))
+    }
     if (answer.fresh === undefined) return
     this.#counts.rehashes++
     this.#cache.add(this.#cache.keyOf(credentials, answer.fresh))

@@ -1,5 +1,6 @@
 import { setPriority } from 'node:os'
 import { parentPort } from 'node:worker_threads'
+import { fileError, type HtgateError } from '../errors.js'
 import { schemeOf } from '../schemes/index.js'
 import { type Rehash, rehash } from './rehash.js'
 
@@ -11,7 +12,10 @@ export type Question =
   | ({ readonly task: 'rehash' } & Rehash)
 
 /** To `verify`, whether it fits; to `rehash`, the new hash if there is one, or what went wrong. */
-export type Answer = boolean | { readonly fresh?: string | undefined; readonly error?: Error }
+export type Answer = boolean | { readonly fresh: string | undefined } | { readonly failure: FileFailure }
+
+/** An error that is sent between threads loses its code. */
+type FileFailure = Readonly<Pick<HtgateError, 'code' | 'message'>>
 
 // Linux has a priority for each thread, other systems only for the process. Hashing takes all the time that it gets;
 // the thread that answers requests comes first.
@@ -28,6 +32,7 @@ async function answer(question: Question): Promise<Answer> {
   try {
     return { fresh: await rehash(question) }
   } catch (error) {
-    return { error: error as Error }
+    const { code, message } = fileError(question.file, 'update', error as Error)
+    return { failure: { code, message } }
   }
 }

@@ -120,7 +120,11 @@ class Thread {
     this.#worker.postMessage(job.question)
   }
 
+  /** Ends it; but not while it edits the file, or the lock would stay as long as this process. */
   async terminate(): Promise<void> {
+    if (this.#job?.question.task === 'rehash') {
+      await new Promise((resolve) => this.#worker.once('message', resolve).once('exit', resolve))
+    }
     await this.#worker.terminate()
   }
 

@@ -1,4 +1,5 @@
-import { readFileSync, writeFileSync } from 'node:fs'
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { dirname } from 'node:path'
 import { describe, expect, test, vi } from 'vitest'
 import { describe as described, hash } from '../../src/index.js'
 import { authenticatorFor } from '../support/authenticator.js'
@@ -70,6 +71,14 @@ describe('a record that is weaker than asked for', () => {
     )
     expect(encodedOf(subject.file, 'ann')).toBe(SECRET)
   })
+})
+
+test('closing waits for a record that is being replaced, and leaves no lock', async () => {
+  const subject = await authenticatorFor([`ann:${SECRET}`], { rehash: { scheme: 'bcrypt', cost: 9 } })
+  await subject.authenticate(basic('ann', 'secret'))
+  await subject.close()
+  expect(described(encodedOf(subject.file, 'ann'))).toMatchObject({ scheme: 'bcrypt', cost: 9 })
+  expect(readdirSync(dirname(subject.file))).toEqual(['.htpasswd'])
 })
 
 test('a record that is strong enough is left alone', async () => {
