@@ -1,4 +1,4 @@
-import { accessSync, constants } from 'node:fs'
+import { accessSync, constants, readdirSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import { describe } from 'vitest'
 
@@ -13,9 +13,19 @@ const folders = [
   '/usr/local/sbin',
   '/usr/sbin',
   '/sbin',
+  // Debian keeps PostgreSQL's servers apart by version.
+  ...foldersIn('/usr/lib/postgresql').map((version) => join(version, 'bin')),
   // Where scripts/install-peers.sh puts what comes from PyPI.
   join(process.env.HTGATE_PEERS ?? '/opt/htgate-peers', 'bin'),
 ].filter((folder) => folder.startsWith('/') && !folder.includes('node_modules'))
+
+function foldersIn(folder: string): string[] {
+  try {
+    return readdirSync(folder).map((name) => join(folder, name))
+  } catch {
+    return []
+  }
+}
 
 /** The path of the program `name`; undefined where it is not installed. */
 export function peer(name: string): string | undefined {

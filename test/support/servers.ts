@@ -21,6 +21,8 @@ export interface ServerOptions {
   readonly cwd?: string
   /** Added to this process's own. */
   readonly env?: Record<string, string>
+  /** The user that it runs as, and its group. */
+  readonly uid?: number
   /** How long it may take until it accepts connections, in milliseconds. Default 30,000. */
   readonly patience?: number
 }
@@ -37,10 +39,11 @@ process.on('exit', () => {
 export async function startServer(
   command: string,
   args: readonly string[],
-  { port, cwd, env, patience = 30_000 }: ServerOptions,
+  { port, cwd, env, uid, patience = 30_000 }: ServerOptions,
 ): Promise<Server> {
   const child = spawn(command, args, {
     cwd,
+    ...(uid === undefined ? {} : { uid, gid: uid }),
     env: { ...process.env, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
     // A process group of its own, so that its workers end with it.
