@@ -72,11 +72,16 @@ describe('what a dead owner leaves holds nobody up', () => {
   })
 
   test.runIf(process.platform === 'linux')('a zombie, whose parent does not care', async () => {
-    const parent = spawn('sh', ['-c', 'true & echo $!; exec sleep 60'])
+    // It ends when its parent is no shell any more, which would care.
+    const parent = spawn('sh', ['-c', 'exec 3<&0; (read line <&3) & echo $!; exec sleep 60'])
     onTestFinished(() => {
       parent.kill('SIGKILL')
     })
     const pid = String(await new Promise((resolve) => parent.stdout.once('data', resolve))).trim()
+    await vi.waitUntil(() => readFileSync(`/proc/${parent.pid}/comm`, 'utf8') === 'sleep\n', {
+      timeout: 10_000,
+    })
+    parent.stdin.write('\n')
     const fields = () => (readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1] as string).split(' ')
     await vi.waitUntil(() => fields()[0] === 'Z', { timeout: 10_000 })
     leave(entryOf(pid, fields()[19]))
