@@ -1,20 +1,29 @@
 const ENDING = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
 
+const cleanUps = new Set<() => void>()
+
 /**
  * Has `cleanUp` called before one of these signals ends the process. Where somebody else listens to the signal, it
  * does not end the process, and is none of our business.
  * @returns a function that ends this, after the signals that have come in already
  */
 export function beforeSignalsEnd(cleanUp: () => void): () => void {
-  const obey = (signal: NodeJS.Signals) => {
-    if (process.listenerCount(signal) > 1) return
-    cleanUp()
-    stop()
-    process.kill(process.pid, signal)
-  }
-  const stop = () => {
-    for (const signal of ENDING) process.off(signal, obey)
-  }
-  for (const signal of ENDING) process.on(signal, obey)
-  return () => setImmediate(stop)
+  if (cleanUps.size === 0) for (const signal of ENDING) process.on(signal, obey)
+  cleanUps.add(cleanUp)
+  return () =>
+    setImmediate(() => {
+      cleanUps.delete(cleanUp)
+      if (cleanUps.size === 0) stopListening()
+    })
+}
+
+function obey(signal: NodeJS.Signals): void {
+  if (process.listenerCount(signal) > 1) return
+  for (const cleanUp of cleanUps) cleanUp()
+  stopListening()
+  process.kill(process.pid, signal)
+}
+
+function stopListening(): void {
+  for (const signal of ENDING) process.off(signal, obey)
 }
