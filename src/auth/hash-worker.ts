@@ -1,6 +1,7 @@
-import { setPriority } from 'node:os'
+import { getPriority, setPriority } from 'node:os'
 import { parentPort } from 'node:worker_threads'
 import { fileError, type HtgateError } from '../errors.js'
+import { attempt } from '../passwd-file/errno.js'
 import { schemeOf } from '../schemes/index.js'
 import { type Rehash, rehash } from './rehash.js'
 
@@ -17,9 +18,11 @@ export type Answer = boolean | { readonly fresh: string | undefined } | { readon
 /** An error that is sent between threads loses its code. */
 type FileFailure = Readonly<Pick<HtgateError, 'code' | 'message'>>
 
-// Linux has a priority for each thread, other systems only for the process. Hashing takes all the time that it gets;
-// the thread that answers requests comes first.
-if (process.platform === 'linux') setPriority(10)
+/** The thread that answers requests comes first; beside a busy process this leaves a quarter of a processor. */
+const NICENESS = 5
+
+// Linux has a priority for each thread, other systems only for the process. Nobody but root may raise it.
+if (process.platform === 'linux' && getPriority() < NICENESS) attempt(() => setPriority(NICENESS))
 
 parentPort?.on('message', async (question: Question) => {
   parentPort?.postMessage(await answer(question))

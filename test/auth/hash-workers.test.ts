@@ -1,7 +1,11 @@
+import { join } from 'node:path'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import type { Question } from '../../src/auth/hash-worker.js'
 import { HashWorkers } from '../../src/auth/hash-workers.js'
-import { htpasswd, run } from '../support/run.js'
+import { temporaryFolder } from '../support/folder.js'
+import { lacksOrdinaryUser, ordinaryUser } from '../support/ordinary-user.js'
+import { describeIf, peer } from '../support/peers.js'
+import { htpasswd, type Result, run } from '../support/run.js'
 
 const SHA = '{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ=' // of `secret`
 const asker = { client: '', user: 'ann' }
@@ -67,26 +71,44 @@ describe('threads that hash', () => {
   })
 })
 
-describe('a process', () => {
-  const record = async () => (await htpasswd(['-nbB', 'ann', 'secret'])).stdout.toString().trim()
-  const script = (record: string, end: string) => `
-    import { writeFileSync, rmSync } from 'node:fs'
+/** A script that logs in twice, and then does `end`. */
+async function login(end: string): Promise<string[]> {
+  const file = join(temporaryFolder(), '.htpasswd')
+  expect((await htpasswd(['-cbB', file, 'ann', 'secret'])).status).toBe(0)
+  const script = `
     import { createAuthenticator } from 'htgate'
-    const file = '.htpasswd-' + process.pid
-    writeFileSync(file, ${JSON.stringify(record)})
-    process.on('exit', () => rmSync(file))
-    const authenticator = await createAuthenticator({ file })
+    const authenticator = await createAuthenticator({ file: ${JSON.stringify(file)} })
     const header = 'Basic ' + Buffer.from('ann:secret').toString('base64')
     console.log((await authenticator.authenticate(header)).ok, (await authenticator.authenticate(header)).ok)
     ${end}`
+  return ['--input-type=module', '--eval', script]
+}
 
-  test.each([
-    ['that closes its authenticator', 'await authenticator.close()'],
-    ['that forgets to', ''],
-  ])('%s ends by itself', async (_, end) => {
-    const child = await run(process.execPath, ['--input-type=module', '--eval', script(await record(), end)])
-    expect(child).toMatchObject({ status: 0, signal: null })
-    expect(child.stderr.toString()).toBe('')
-    expect(child.stdout.toString()).toBe('true true\n')
+const loggedIn = (child: Result) => ({
+  stderr: child.stderr.toString(),
+  stdout: child.stdout.toString(),
+  status: child.status,
+})
+const EXPECTED = { stderr: '', stdout: 'true true\n', status: 0 }
+
+describe('a process', () => {
+  test('that closes its authenticator ends by itself', async () => {
+    const script = await login('await authenticator.close()')
+    expect(loggedIn(await run(process.execPath, script))).toEqual(EXPECTED)
+  })
+
+  test('that forgets to ends by itself too', async () => {
+    expect(loggedIn(await run(process.execPath, await login('')))).toEqual(EXPECTED)
   })
 })
+
+describeIf(
+  [...lacksOrdinaryUser, ...(peer('nice') ? [] : ['nice'])],
+  'a process with less priority than its threads would have',
+  () => {
+    test('is not allowed to raise theirs, and hashes all the same', async () => {
+      const args = ['-n', '15', process.execPath, ...(await login(''))]
+      expect(loggedIn(await run('nice', args, ordinaryUser))).toEqual(EXPECTED)
+    })
+  },
+)
