@@ -3,6 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { Authenticator, Authorization, Verdict } from '../auth/authenticator.js'
 import { parseCredentials } from '../auth/credentials.js'
 import { Failures } from './failures.js'
+import { Line } from './line.js'
 import type { Log } from './log.js'
 import { notices } from './messages.js'
 
@@ -38,6 +39,7 @@ export class Logins {
   readonly #limit: number
   readonly #byUser = new Failures(WINDOW)
   readonly #byClient = new Failures(WINDOW)
+  readonly #line: Line
   readonly #log: Log
   /** Failures that were not yet told of. */
   #untold = 0
@@ -48,9 +50,11 @@ export class Logins {
   /** Told of each failed login. */
   onFailure: (failure: Failure) => void = () => {}
 
-  constructor(authenticator: Authenticator, limit: number, log: Log) {
+  /** @param threads how many passwords can be hashed at a time */
+  constructor(authenticator: Authenticator, limit: number, threads: number, log: Log) {
     this.#authenticator = authenticator
     this.#limit = limit
+    this.#line = new Line(threads)
     this.#log = log
   }
 
@@ -77,17 +81,17 @@ export class Logins {
   async #attempt(authorization: Authorization, client: string): Promise<Outcome> {
     const user = claimedUser(authorization)
     const key = `${client} ${user}`
-    if (this.#limit > 0 && this.#byUser.count(key) >= this.#limit) {
-      return this.#hold(client, {
-        ok: false,
-        reason: 'limited',
-        user,
-        retryAfter: Math.ceil(this.#byUser.remaining(key) / 1000),
-      })
+    if (this.#isLimited(key)) return this.#hold(client, this.#limited(key, user))
+    if (!(await this.#line.enter(client))) return this.#hold(client, { ok: false, reason: 'busy', user })
+    let verdict: Verdict
+    try {
+      if (this.#isLimited(key)) return this.#hold(client, this.#limited(key, user))
+      // Counted beforehand, or guesses that come at the same time would all be let through.
+      this.#byUser.add(key)
+      verdict = await this.#authenticator.authenticate(authorization, client)
+    } finally {
+      this.#line.leave(client)
     }
-    // Counted beforehand, or guesses that come at the same time would all be let through.
-    this.#byUser.add(key)
-    const verdict = await this.#authenticator.authenticate(authorization, client)
     if (verdict.ok) this.#byUser.forget(key)
     else if (verdict.reason !== 'denied') this.#byUser.remove(key)
     if (verdict.ok || verdict.reason !== 'denied') return verdict
@@ -95,6 +99,19 @@ export class Logins {
     this.onFailure({ client, user })
     this.#tell(key, client, user)
     return this.#hold(client, verdict)
+  }
+
+  #isLimited(key: string): boolean {
+    return this.#limit > 0 && this.#byUser.count(key) >= this.#limit
+  }
+
+  #limited(key: string, user: string): Outcome {
+    return {
+      ok: false,
+      reason: 'limited',
+      user,
+      retryAfter: Math.ceil(this.#byUser.remaining(key) / 1000),
+    }
   }
 
   #tell(key: string, client: string, user: string): void {

@@ -50,7 +50,7 @@ async function run(settings: Settings): Promise<void> {
   const authenticator = await openAuthenticator(settings, events)
   try {
     const { inside, close } = openInside(settings, log)
-    const logins = new Logins(authenticator, settings.loginFailures, log)
+    const logins = new Logins(authenticator, settings.loginFailures, settings.hashThreads, log)
     logins.onFailure = (failure) => orders.tell({ is: 'failure', failure })
     orders.onCount = (failure) => logins.count(failure)
     const metrics = new Metrics()

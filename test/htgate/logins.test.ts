@@ -1,0 +1,139 @@
+import { describe, expect, test } from 'vitest'
+import { basic } from '../support/requests.js'
+import {
+  asAlice,
+  type Gate,
+  passwordFile,
+  record,
+  request,
+  startGate,
+  startUpstream,
+  until,
+} from './support.js'
+
+const as = (gate: Gate, user: string, password: string, headers: Record<string, string> = {}) =>
+  request(gate.url, { headers: { authorization: basic(user, password), ...headers } })
+
+/** A client of its own, behind a trusted proxy. */
+const from = (address: string) => ({ 'x-forwarded-for': address })
+
+const TRUST = ['--trust-proxy', 'loopback']
+
+describe('failed logins', () => {
+  test('are slowed, and then answered 429 with Retry-After', async () => {
+    const upstream = await startUpstream()
+    const gate = await startGate({ upstream: upstream.url, args: ['--login-failures', '5'] })
+    const statuses: number[] = []
+    const times: number[] = []
+    for (let i = 0; i < 6; i++) {
+      const started = performance.now()
+      statuses.push((await as(gate, 'alice', `guess ${i}`)).status)
+      times.push(performance.now() - started)
+    }
+    expect(statuses).toEqual([401, 401, 401, 401, 401, 429])
+    expect(times[4]).toBeGreaterThan(400)
+
+    const { status, headers, body } = await as(gate, 'alice', 'secret')
+    expect(status).toBe(429)
+    expect(Number(headers['retry-after'])).toBeGreaterThan(200)
+    expect(JSON.parse(body)).toMatchObject({ error_code: 'REQUEST_LIMIT_EXCEEDED' })
+    await until(() =>
+      gate.log().some(({ message, user }) => /5 failed logins/.test(String(message)) && user === 'alice'),
+    )
+    expect(gate.output()).not.toContain('guess')
+  })
+
+  test('lock out nobody at another address, no other user, and nobody who is in', async () => {
+    const upstream = await startUpstream()
+    const file = passwordFile(record('alice', 'secret') + record('bob', 'secret'))
+    const gate = await startGate({ upstream: upstream.url, file, args: ['--login-failures', '3', ...TRUST] })
+    expect((await as(gate, 'alice', 'secret', from('192.0.2.1'))).status).toBe(200)
+    for (let i = 0; i < 4; i++) await as(gate, 'alice', `guess ${i}`, from('192.0.2.1'))
+    expect((await as(gate, 'alice', 'guess', from('192.0.2.1'))).status).toBe(429)
+
+    expect((await as(gate, 'alice', 'secret', from('192.0.2.1'))).status).toBe(200)
+    expect((await as(gate, 'alice', 'secret', from('192.0.2.2'))).status).toBe(200)
+    expect((await as(gate, 'bob', 'secret', from('192.0.2.1'))).status).toBe(200)
+  })
+
+  test('count for all addresses of an IPv6 network', async () => {
+    const upstream = await startUpstream()
+    const gate = await startGate({ upstream: upstream.url, args: ['--login-failures', '2', ...TRUST] })
+    await as(gate, 'alice', 'one', from('2001:db8::1'))
+    await as(gate, 'alice', 'two', from('2001:db8:0:0:ffff::2'))
+    expect((await as(gate, 'alice', 'three', from('2001:db8::3'))).status).toBe(429)
+    expect((await as(gate, 'alice', 'secret', from('2001:db8:0:1::1'))).status).toBe(200)
+  })
+
+  test('of which many come at the same time do not slip through', async () => {
+    const upstream = await startUpstream()
+    const gate = await startGate({ upstream: upstream.url, args: ['--login-failures', '5'] })
+    const answers = await Promise.all(Array.from({ length: 20 }, (_, i) => as(gate, 'alice', `guess ${i}`)))
+    expect(answers.filter(({ status }) => status === 401)).toHaveLength(5)
+    expect(answers.filter(({ status }) => status === 429)).toHaveLength(15)
+  })
+
+  test('that are all the same count once', async () => {
+    const upstream = await startUpstream()
+    const gate = await startGate({ upstream: upstream.url, args: ['--login-failures', '5'] })
+    const answers = await Promise.all(Array.from({ length: 20 }, () => as(gate, 'alice', 'old password')))
+    expect(answers.map(({ status }) => status)).toEqual(Array(20).fill(401))
+    expect((await as(gate, 'alice', 'secret')).status).toBe(200)
+  })
+
+  test('are forgotten with the right password', async () => {
+    const upstream = await startUpstream()
+    const gate = await startGate({
+      upstream: upstream.url,
+      args: ['--login-failures', '3', '--cache-size', '0'],
+    })
+    for (let i = 0; i < 3; i++) {
+      await as(gate, 'alice', 'typo')
+      await as(gate, 'alice', 'tpyo')
+      expect((await as(gate, 'alice', 'secret')).status).toBe(200)
+    }
+  })
+})
+
+describe.each([
+  ['one user', () => 'alice'],
+  ['users that nobody knows', (i: number) => `user ${i}`],
+])('a flood of wrong passwords for %s, from 64 connections', (_, name) => {
+  test('holds up neither who is in nor who comes new', { timeout: 60_000 }, async () => {
+    const upstream = await startUpstream()
+    const file = passwordFile(record('alice', 'secret', 12) + record('bob', 'secret', 12))
+    const gate = await startGate({ upstream: upstream.url, file })
+    expect((await asAlice(gate.url)).status).toBe(200)
+
+    let over = false
+    let guesses = 0
+    const flood = Array.from({ length: 64 }, async () => {
+      while (!over) await as(gate, name(guesses), `guess ${guesses++}`).catch(() => {})
+    })
+    await until(() => guesses >= 64)
+
+    const started = performance.now()
+    const newcomer = as(gate, 'bob', 'secret').then(({ status }) => ({
+      status,
+      ms: performance.now() - started,
+    }))
+    const times: number[] = []
+    const failed: number[] = []
+    while (performance.now() - started < 6000) {
+      const before = performance.now()
+      const { status } = await asAlice(gate.url)
+      times.push(performance.now() - before)
+      await new Promise((resolve) => setTimeout(resolve, 10))
+      if (status !== 200) failed.push(status)
+    }
+    expect(await newcomer).toMatchObject({ status: 200 })
+    expect((await newcomer).ms).toBeLessThan(5000)
+    expect(failed).toEqual([])
+    times.sort((a, b) => a - b)
+    expect(times[Math.floor(times.length * 0.99)]).toBeLessThan(50)
+
+    over = true
+    gate.process.kill('SIGKILL')
+    await Promise.all(flood)
+  })
+})
