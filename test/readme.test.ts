@@ -15,7 +15,7 @@ describeIf(lacksOrdinaryUser, 'the README’s sessions', () => {
 
 describe('the README', () => {
   test('names every option of htgate', () => {
-    const flags = commandLine({}).options.map(({ long }) => long as string)
+    const flags = commandLine().options.map(({ long }) => long as string)
     expect(flags.filter((flag) => !README.includes(flag))).toEqual([])
   })
 

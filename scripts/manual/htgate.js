@@ -1,6 +1,6 @@
 import { commandLine } from '../../dist/htgate/options.js'
 
-const command = commandLine({})
+const command = commandLine()
 
 /** The options of --help, as the manual pages and completions want them. */
 export const OPTIONS = command.options.map(({ flags, description, defaultValue }) => {

@@ -17,9 +17,8 @@ export async function drain(
 ): Promise<void> {
   gate.draining = true
   const closed = Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))))
-  const poll = setInterval(() => {
-    for (const server of servers) server.closeIdleConnections()
-  }, POLL)
+  gate.closeIdle()
+  const poll = setInterval(() => gate.closeIdle(), POLL)
   const deadline = setTimeout(() => {
     log.event('warn', notices.brokenOff(timeout / 1000))
     for (const server of servers) server.closeAllConnections()

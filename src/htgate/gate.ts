@@ -38,7 +38,7 @@ export class Gate {
   /** From now on every response closes its connection. */
   draining = false
   readonly tunnels = new Set<Duplex>()
-  readonly #connections = new WeakMap<Socket, Connection>()
+  readonly #connections = new Map<Socket, Connection>()
   #epoch = 0
 
   constructor(
@@ -53,6 +53,15 @@ export class Gate {
   /** To be called when the password file has changed: everybody is looked at again. */
   changed(): void {
     this.#epoch++
+  }
+
+  /** Closes the connections on which nothing is under way. */
+  closeIdle(): void {
+    for (const [socket, { exchanges }] of this.#connections) if (exchanges.size === 0) socket.destroySoon()
+  }
+
+  readonly onConnection = (socket: Socket): void => {
+    this.#connectionOf(socket)
   }
 
   readonly onRequest = (request: IncomingMessage, response: ServerResponse): void => {
@@ -110,6 +119,7 @@ export class Gate {
       this.#connections.set(socket, connection)
       // Node tells it to the one response whose turn it is, and not to those that are pipelined behind.
       socket.on('close', () => {
+        this.#connections.delete(socket)
         for (const { response } of exchanges) response.destroy().emit('close')
       })
     }

@@ -72,7 +72,7 @@ Examples:
  * @throws Exit for one that makes no sense
  */
 export function parse(args: readonly string[], env: NodeJS.ProcessEnv): Settings | Text {
-  const command = commandLine(env)
+  const command = commandLine()
   let text = ''
   command.configureOutput({
     writeOut: (part) => {
@@ -87,11 +87,34 @@ export function parse(args: readonly string[], env: NodeJS.ProcessEnv): Settings
     if (error.exitCode === 0) return { text }
     throw errors.option(error.message.replace(/^error: /, ''))
   }
+  readEnvironment(command, env)
   return settings(command.opts())
 }
 
+/** What the command line leaves open. An empty variable is none. */
+function readEnvironment(command: Command, env: NodeJS.ProcessEnv): void {
+  for (const option of command.options) {
+    const name = option.attributeName()
+    const variable = `HTGATE_${option.long?.slice(2).replaceAll('-', '_').toUpperCase()}`
+    const text = env[variable]
+    if (!text || name === 'version' || command.getOptionValueSource(name) === 'cli') continue
+    command.setOptionValueWithSource(name, valueFrom(option, variable, text), 'env')
+  }
+}
+
+function valueFrom(option: Option, variable: string, text: string): unknown {
+  if (option.isBoolean()) {
+    if (!/^(?:1|true|yes|0|false|no)$/i.test(text)) throw errors.badOption(variable, text, 'true or false')
+    return /^[1ty]/i.test(text)
+  }
+  if (option.argChoices && !option.argChoices.includes(text)) {
+    throw errors.badOption(variable, text, `one of ${option.argChoices.join(', ')}`)
+  }
+  return option.parseArg ? option.parseArg(text, undefined) : text
+}
+
 /** All options, with the texts of --help and of the manual page. */
-export function commandLine(env: NodeJS.ProcessEnv): Command {
+export function commandLine(): Command {
   const several = (value: string, all: string[] | undefined) => [
     ...(all ?? []),
     ...value.split(/[\s,]+/).filter(Boolean),
@@ -161,27 +184,7 @@ export function commandLine(env: NodeJS.ProcessEnv): Command {
     .helpOption('--help', 'print this text')
     .addHelpText('after', EXAMPLES)
     .exitOverride()
-  for (const option of options) {
-    const name = option.attributeName()
-    const variable = `HTGATE_${option.long?.slice(2).replaceAll('-', '_').toUpperCase()}`
-    command.addOption(option)
-    const value = env[variable]
-    if (value === undefined || value === '') continue
-    if (option.isBoolean()) {
-      if (!/^(?:1|true|yes|0|false|no)$/i.test(value))
-        throw errors.badOption(variable, value, 'true or false')
-      command.setOptionValueWithSource(name, /^[1ty]/i.test(value), 'env')
-    } else {
-      if (option.argChoices && !option.argChoices.includes(value)) {
-        throw errors.badOption(variable, value, `one of ${option.argChoices.join(', ')}`)
-      }
-      command.setOptionValueWithSource(
-        name,
-        option.parseArg ? option.parseArg(value, undefined as never) : value,
-        'env',
-      )
-    }
-  }
+  for (const option of options) command.addOption(option)
   return command
 }
 

@@ -14,6 +14,7 @@ const LIMITS = {
   /** Longer than a load balancer keeps its own connections, or it sends a request into a closing one. */
   keepAliveTimeout: 65_000,
   maxHeaderSize: 32 * 1024,
+  handshakeTimeout: 15_000,
   noDelay: true,
   keepAlive: true,
   keepAliveInitialDelay: 60_000,
@@ -22,6 +23,7 @@ const LIMITS = {
 /** A server for one address; TLS if there is a certificate. */
 export function createGateServer(gate: Gate, tls: SecureContextOptions | undefined): Server {
   const server = tls ? createTlsServer({ ...LIMITS, ...tls, minVersion: 'TLSv1.2' }) : createServer(LIMITS)
+  server.on(tls ? 'secureConnection' : 'connection', gate.onConnection)
   server.on('request', gate.onRequest)
   server.on('checkContinue', gate.onRequest)
   server.on('checkExpectation', gate.onRequest)

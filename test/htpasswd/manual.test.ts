@@ -8,7 +8,7 @@ import { describeWith, peer } from '../support/peers.js'
 import { htpasswd, run } from '../support/run.js'
 
 const OPTIONS = [...SHORT_OPTIONS, ...TASKS, ...TASK_OPTIONS]
-const HTGATE_OPTIONS = commandLine({}).options.map(({ long }) => long as string)
+const HTGATE_OPTIONS = commandLine().options.map(({ long }) => long as string)
 
 /** The completions for a shell, in a file. */
 async function completions(shell: string): Promise<string> {

@@ -1,0 +1,358 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import { createServer as createTlsServer, request as sendTls } from 'node:https'
+import { type AddressInfo, connect as connectPlain } from 'node:net'
+import { join } from 'node:path'
+import { connect, type TLSSocket } from 'node:tls'
+import { fileURLToPath } from 'node:url'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import { temporaryFolder } from '../support/folder.js'
+import { describeWith } from '../support/peers.js'
+import { basic } from '../support/requests.js'
+import { run } from '../support/run.js'
+import {
+  ALICE,
+  asAlice,
+  passwordFile,
+  raw,
+  record,
+  request,
+  runGate,
+  startGate,
+  startUpstream,
+  statuses,
+  until,
+  valuesOf,
+} from './support.js'
+
+/** A certificate for localhost and 127.0.0.1, and its key. */
+async function certificate(folder: string, name: string) {
+  const [cert, key] = [join(folder, `${name}.pem`), join(folder, `${name}-key.pem`)]
+  const subject = ['-subj', `/CN=${name}`, '-addext', 'subjectAltName=DNS:localhost,IP:127.0.0.1']
+  const how = [
+    'req',
+    '-x509',
+    '-newkey',
+    'ec',
+    '-pkeyopt',
+    'ec_paramgen_curve:prime256v1',
+    '-nodes',
+    '-days',
+    '2',
+  ]
+  const { status, stderr } = await run('openssl', [...how, ...subject, '-out', cert, '-keyout', key])
+  expect(status, String(stderr)).toBe(0)
+  return { cert, key }
+}
+
+describe('at the start', () => {
+  test('it says what it guards, for whom, and which records are weak', async () => {
+    const file = passwordFile(`${record('alice', 'secret')}bob:{SHA}2jmj7l5rSw0yVb/vlWAYkK/YBwk=\n`)
+    const gate = await startGate({ upstream: 'http://127.0.0.1:5000', file })
+    expect(gate.said()).toMatch(/^htgate: guarding http:\/\/127\.0\.0\.1:5000 for 2 users of /)
+    expect(gate.said()).toMatch(/weak records: 1 sha1/)
+    expect(gate.said()).toMatch(/listening on 127\.0\.0\.1:\d+ \(HTTP\)/)
+  })
+
+  const status = async (args: string[]) => {
+    const gate = runGate(args)
+    return { status: await gate.ended, said: gate.said() }
+  }
+  const MUST = ['--file', passwordFileOnce(), '--upstream', 'http://127.0.0.1:5000']
+
+  function passwordFileOnce(): string {
+    return fileURLToPath(new URL('../../package.json', import.meta.url))
+  }
+
+  test('a command line that makes no sense: exit 2', async () => {
+    expect(await status(['--file', 'x'])).toMatchObject({
+      status: 2,
+      said: expect.stringContaining('htgate --help'),
+    })
+  })
+
+  test('a password file that is missing, or a folder: exit 1', async () => {
+    const missing = await status(['--file', '/nowhere/x', '--upstream', 'http://127.0.0.1:5000'])
+    expect(missing).toMatchObject({
+      status: 1,
+      said: expect.stringMatching(/--file: cannot read \/nowhere\/x.*\n.*htpasswd -cB/),
+    })
+    const folder = await status(['--file', temporaryFolder(), '--upstream', 'http://127.0.0.1:5000'])
+    expect(folder).toMatchObject({ status: 1, said: expect.stringContaining('is not a file') })
+  })
+
+  test('a port in use: exit 1', async () => {
+    const upstream = await startUpstream()
+    const { status: code, said } = await status([...MUST, '--listen', `127.0.0.1:${upstream.port}`])
+    expect(code).toBe(1)
+    expect(said).toContain(`cannot listen on 127.0.0.1:${upstream.port}: another program does already`)
+  })
+
+  test('an address that this machine does not have: exit 1', async () => {
+    expect(await status([...MUST, '--listen', '192.0.2.1:0'])).toMatchObject({
+      status: 1,
+      said: expect.stringContaining('this machine has no such address'),
+    })
+  })
+
+  test('a certificate that cannot be read, or is none: exit 1', async () => {
+    const tls = (cert: string) => status([...MUST, '--tls-cert', cert, '--tls-key', cert])
+    expect(await tls('/nowhere')).toMatchObject({
+      status: 1,
+      said: expect.stringContaining('--tls-cert: cannot read /nowhere'),
+    })
+    expect(await tls(passwordFileOnce())).toMatchObject({
+      status: 1,
+      said: expect.stringContaining('is no certificate'),
+    })
+  })
+})
+
+describe('signals', () => {
+  test('SIGTERM: no new connections, what has begun is finished, exit 0', async () => {
+    let finish = () => {}
+    const upstream = await startUpstream((_, response) => {
+      response.write('begun, ')
+      finish = () => response.end('done')
+    })
+    const gate = await startGate({ upstream: upstream.url })
+    const idle = raw(gate.port, '')
+    const { text, closed } = raw(gate.port, `GET / HTTP/1.1\r\nHost: x\r\nAuthorization: ${ALICE}\r\n\r\n`)
+    await until(() => text().includes('begun'))
+    gate.process.kill('SIGTERM')
+    await idle.closed
+    await expect(request(gate.url)).rejects.toThrow(/ECONNREFUSED/)
+    finish()
+    await closed
+    expect(text()).toContain('done')
+    expect(await gate.ended).toBe(0)
+    expect(gate.log().at(-1)).toMatchObject({ status: 200 })
+  })
+
+  test('what does not end within --drain-timeout is broken off', async () => {
+    const upstream = await startUpstream((_, response) => void response.write('for ever'))
+    const gate = await startGate({ upstream: upstream.url, args: ['--drain-timeout', '0.2'] })
+    const { text, closed } = raw(gate.port, `GET / HTTP/1.1\r\nHost: x\r\nAuthorization: ${ALICE}\r\n\r\n`)
+    await until(() => text().includes('for ever'))
+    gate.process.kill('SIGINT')
+    await closed
+    expect(await gate.ended).toBe(0)
+  })
+
+  test('a second signal ends it at once', async () => {
+    const upstream = await startUpstream((_, response) => void response.write('for ever'))
+    const gate = await startGate({ upstream: upstream.url })
+    const { text } = raw(gate.port, `GET / HTTP/1.1\r\nHost: x\r\nAuthorization: ${ALICE}\r\n\r\n`)
+    await until(() => text().includes('for ever'))
+    gate.process.kill('SIGTERM')
+    await until(() => gate.log().some(({ message }) => /SIGTERM/.test(String(message))), gate.output)
+    gate.process.kill('SIGTERM')
+    expect(await gate.ended).toBe(1)
+  })
+
+  test('SIGHUP: the password file is read again', async () => {
+    const upstream = await startUpstream()
+    const file = passwordFile()
+    const gate = await startGate({ upstream: upstream.url, file })
+    expect((await asAlice(gate.url)).status).toBe(200)
+    writeFileSync(file, record('bob', 'secret'))
+    gate.process.kill('SIGHUP')
+    await until(() => gate.log().some(({ message }) => /1 user/.test(String(message))), gate.output)
+    expect((await asAlice(gate.url)).status).toBe(401)
+    expect((await request(gate.url, { headers: { authorization: basic('bob', 'secret') } })).status).toBe(200)
+  })
+})
+
+test('a user who is taken out of the file is out within a second, on a connection that stays open', async () => {
+  const upstream = await startUpstream()
+  const file = passwordFile(record('alice', 'secret') + record('bob', 'secret'))
+  const gate = await startGate({ upstream: upstream.url, file })
+  const line = `GET / HTTP/1.1\r\nHost: x\r\nAuthorization: ${ALICE}\r\n\r\n`
+  const { socket, text } = raw(gate.port, line)
+  await until(() => statuses(text()).length === 1)
+  writeFileSync(`${file}.new`, record('bob', 'secret'))
+  renameSync(`${file}.new`, file)
+  const changed = performance.now()
+  while (statuses(text()).at(-1) === 200 && performance.now() - changed < 3000) {
+    const before = statuses(text()).length
+    socket.write(line)
+    await until(() => statuses(text()).length > before)
+  }
+  expect(statuses(text()).at(-1)).toBe(401)
+  expect(performance.now() - changed).toBeLessThan(1500)
+})
+
+describe('addresses', () => {
+  test('several, a unix socket among them; who comes through it is a proxy, and believed', async () => {
+    const upstream = await startUpstream()
+    const path = join(temporaryFolder(), 'gate.sock')
+    const gate = await startGate({ upstream: upstream.url, args: ['--listen', `unix:${path}`] })
+    await until(() => existsSync(path))
+    expect((await asAlice(gate.url)).status).toBe(200)
+    const headers = { 'x-forwarded-for': '203.0.113.9' }
+    expect((await asAlice('http://x/', { socketPath: path, headers })).status).toBe(200)
+    expect(valuesOf(upstream.seen[1], 'x-real-ip')).toEqual(['203.0.113.9'])
+    gate.process.kill('SIGTERM')
+    await gate.ended
+    expect(existsSync(path)).toBe(false)
+  })
+
+  test('a unix socket that a killed process left behind is no obstacle', async () => {
+    const upstream = await startUpstream()
+    const path = join(temporaryFolder(), 'gate.sock')
+    const first = await startGate({ upstream: upstream.url, args: ['--listen', `unix:${path}`] })
+    await until(() => existsSync(path))
+    const second = runGate(['--file', passwordFile(), '--upstream', upstream.url, '--listen', `unix:${path}`])
+    expect(await second.ended).toBe(1)
+    first.process.kill('SIGKILL')
+    await first.ended
+    await startGate({ upstream: upstream.url, args: ['--listen', `unix:${path}`] })
+    await until(() => existsSync(path))
+    expect((await asAlice('http://x/', { socketPath: path })).status).toBe(200)
+  })
+
+  test('sockets that systemd hands over', async () => {
+    const upstream = await startUpstream()
+    const server = createServer()
+    await once(server.listen(0, '127.0.0.1'), 'listening')
+    const { port } = server.address() as AddressInfo
+    const { fd } = (server as unknown as { _handle: { fd: number } })._handle
+    const bin = fileURLToPath(new URL('../../bin/htgate.js', import.meta.url))
+    const args = [bin, '--file', passwordFile(), '--upstream', upstream.url]
+    // As systemd does: the process that is to use them is named, and it is this one that becomes htgate.
+    const child = spawn(
+      'sh',
+      ['-c', 'LISTEN_PID=$$ LISTEN_FDS=1 exec "$0" "$@"', process.execPath, ...args],
+      {
+        stdio: ['ignore', 'ignore', 'pipe', fd],
+      },
+    )
+    onTestFinished(() => void child.kill('SIGKILL'))
+    let said = ''
+    child.stderr?.on('data', (part) => (said += part))
+    await until(
+      () => said.includes('systemd'),
+      () => said,
+    )
+    server.close()
+    expect((await asAlice(`http://127.0.0.1:${port}`)).status).toBe(200)
+  })
+})
+
+describe('the upstream', () => {
+  test('by a unix socket', async () => {
+    const path = join(temporaryFolder(), 'mlflow.sock')
+    const server = createServer((_, response) => void response.end('by socket'))
+    await once(server.listen(path), 'listening')
+    onTestFinished(() => void server.close())
+    const gate = await startGate({ upstream: `unix:${path}` })
+    expect((await asAlice(gate.url)).body).toBe('by socket')
+  })
+
+  test('with a path before every request’s, and a Host of its own', async () => {
+    const upstream = await startUpstream()
+    const gate = await startGate({
+      upstream: `${upstream.url}/mlflow/`,
+      args: ['--upstream-host', 'localhost'],
+    })
+    await asAlice(`${gate.url}/api?x=1`)
+    expect(upstream.seen[0]?.url).toBe('/mlflow/api?x=1')
+    expect(valuesOf(upstream.seen[0], 'host')).toEqual(['localhost'])
+    expect(valuesOf(upstream.seen[0], 'x-forwarded-host')).toEqual([`127.0.0.1:${gate.port}`])
+  })
+})
+
+describeWith(['openssl'], 'TLS', () => {
+  const tlsRequest = (port: number, ca: string) =>
+    new Promise<number>((resolve, reject) => {
+      const options = {
+        port,
+        host: '127.0.0.1',
+        ca: readFileSync(ca),
+        agent: false,
+        headers: { authorization: ALICE },
+      }
+      sendTls(options, (response) => {
+        response.resume()
+        resolve(response.statusCode as number)
+      })
+        .on('error', reject)
+        .end()
+    })
+
+  test('a certificate of its own, read again on SIGHUP; a bad one leaves the old one in use', async () => {
+    const folder = temporaryFolder()
+    const one = await certificate(folder, 'one')
+    const two = await certificate(folder, 'two')
+    const upstream = await startUpstream()
+    const gate = await startGate({
+      upstream: upstream.url,
+      args: ['--tls-cert', one.cert, '--tls-key', one.key],
+    })
+    expect(gate.said()).toMatch(/\(HTTPS\)/)
+    expect(await tlsRequest(gate.port, one.cert)).toBe(200)
+    expect(valuesOf(upstream.seen[0], 'x-forwarded-proto')).toEqual(['https'])
+
+    const log = (text: RegExp) =>
+      until(() => gate.log().some(({ message }) => text.test(String(message))), gate.output)
+    renameSync(two.cert, one.cert)
+    gate.process.kill('SIGHUP')
+    await log(/does not belong to the certificate.*stays in use/s)
+    renameSync(two.key, one.key)
+    gate.process.kill('SIGHUP')
+    await log(/was read again/)
+    expect(await tlsRequest(gate.port, one.cert)).toBe(200)
+    const socket: TLSSocket = connect({ port: gate.port, host: '127.0.0.1', rejectUnauthorized: false })
+    await once(socket, 'secureConnect')
+    expect(socket.getPeerCertificate().subject.CN).toBe('two')
+    socket.destroy()
+  })
+
+  test('a key that does not belong to the certificate: exit 1', async () => {
+    const folder = temporaryFolder()
+    const one = await certificate(folder, 'one')
+    const two = await certificate(folder, 'two')
+    const gate = runGate([
+      '--file',
+      passwordFile(),
+      '--upstream',
+      'http://127.0.0.1:9',
+      '--tls-cert',
+      one.cert,
+      '--tls-key',
+      two.key,
+    ])
+    expect(await gate.ended).toBe(1)
+    expect(gate.said()).toContain(`${two.key} does not belong to the certificate in ${one.cert}`)
+  })
+
+  test('an https upstream, by its own CA alone, whatever the Host', async () => {
+    const { cert, key } = await certificate(temporaryFolder(), 'upstream')
+    const server = createTlsServer(
+      { cert: readFileSync(cert), key: readFileSync(key) },
+      (_, response) => void response.end('safe'),
+    )
+    await once(server.listen(0, '127.0.0.1'), 'listening')
+    onTestFinished(() => void server.close())
+    const { port } = server.address() as AddressInfo
+    for (const name of ['127.0.0.1', 'localhost']) {
+      const gate = await startGate({ upstream: `https://${name}:${port}`, args: ['--upstream-ca', cert] })
+      expect((await asAlice(gate.url, { headers: { host: 'other.example' } })).body).toBe('safe')
+    }
+    const without = await startGate({ upstream: `https://127.0.0.1:${port}` })
+    expect((await asAlice(without.url)).status).toBe(502)
+    server.closeAllConnections()
+  })
+
+  test('a client that speaks plain HTTP to it, or no TLS at all, harms nobody', async () => {
+    const { cert, key } = await certificate(temporaryFolder(), 'one')
+    const upstream = await startUpstream()
+    const gate = await startGate({ upstream: upstream.url, args: ['--tls-cert', cert, '--tls-key', key] })
+    const plain = connectPlain(gate.port, '127.0.0.1')
+    plain.on('error', () => {}).write('GET / HTTP/1.1\r\nHost: x\r\n\r\n')
+    await once(plain, 'close')
+    expect(await tlsRequest(gate.port, cert)).toBe(200)
+  })
+})
