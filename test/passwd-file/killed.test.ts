@@ -56,15 +56,19 @@ async function interrupted(signal: NodeJS.Signals): Promise<string[]> {
 test(`SIGKILL, ${kills} times: the old file or the new one, and nobody waits`, {
   timeout: 900_000,
 }, async () => {
+  const took: number[] = []
   for (let i = 0; i < kills; i++) {
     const either = await interrupted('SIGKILL')
     const now = content()
     expect(either.includes(now)).toBe(true)
 
-    expect(await setPassword(`next${i}`, 'x')).toBeLessThan(2 * duration + 1_000)
+    took.push(await setPassword(`next${i}`, 'x'))
     expect(content() === `${now}next${i}:x\n`).toBe(true)
     expect(readdirSync(cwd)).toEqual(['users'])
   }
+  // A busy machine holds up one or the other; none waits for the ten seconds that an unknown owner is given.
+  expect(took.sort((a, b) => a - b)[kills >> 1]).toBeLessThan(2 * duration + 500)
+  expect(took.at(-1)).toBeLessThan(9_000)
 })
 
 test(`SIGTERM or SIGINT: nothing is left even so`, { timeout: 900_000 }, async () => {
