@@ -71,6 +71,10 @@ export const errors = {
     failure(ExitStatus.syntax, 'a plaintext password cannot contain a newline; hash it, without -p'),
   nulInPassword: () => failure(ExitStatus.syntax, 'a password cannot contain a NUL byte'),
   passwordNotUtf8: () => failure(ExitStatus.syntax, 'bcrypt needs a password in UTF-8'),
+  typedPasswordNotUtf8: () =>
+    failure(ExitStatus.syntax, 'the password that was typed is not in UTF-8; -i takes one in any encoding'),
+  fileNameNotUtf8: (file: string) =>
+    failure(ExitStatus.file, `cannot open file ${file}: its name is not in UTF-8`),
   cannotPrint: (why: string) => failure(ExitStatus.file, `cannot write to standard output: ${why}`),
   unexpected: (why: string) => failure(ExitStatus.general, why),
 }

@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer'
 import { Command } from 'commander'
 import { badUser } from '../passwd-file/records.js'
 import { type Algorithm, algorithmOptions, checkRounds } from './algorithm.js'
@@ -69,10 +70,13 @@ function operandsOf(mode: Mode, source: Invocation['source'], operands: string[]
   const expected = (mode === 'print' ? 1 : 2) + (source === 'argument' ? 1 : 0)
   if (operands.length !== expected) throw syntax()
 
-  const file = mode === 'print' ? '' : (operands.shift() as string)
-  if (Buffer.byteLength(file) > MAX_PATH) throw errors.fileNameTooLong()
+  const bytes = rawArguments(operands)
+  const name = mode === 'print' ? Buffer.alloc(0) : (bytes.shift() as Buffer)
+  const file = name.toString()
+  if (name.length > MAX_PATH) throw errors.fileNameTooLong()
+  if (!isUtf8(name)) throw errors.fileNameNotUtf8(file)
 
-  const [user, password] = rawArguments(operands) as [Buffer, Buffer?]
+  const [user, password] = bytes as [Buffer, Buffer?]
   if (user.length > MAX_STRING) throw errors.userTooLong()
   if (user.includes(':')) throw errors.badUser("username contains illegal character ':'")
   if (password && password.length > MAX_STRING) throw errors.passwordArgumentTooLong()

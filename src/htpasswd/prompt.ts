@@ -3,6 +3,7 @@ import { PassThrough, Writable } from 'node:stream'
 import { ReadStream } from 'node:tty'
 import { onExit } from 'signal-exit'
 import { Exit, ExitStatus } from './exit-status.js'
+import { errors } from './messages.js'
 
 /** Shows a prompt and answers what is typed, once for each call, until it is closed. */
 export interface Ask {
@@ -48,6 +49,8 @@ export function openTerminal(): Ask | undefined {
         { message: prompt, toggleMask: false },
         { input: nextLine(), output, signal: hungUp.signal },
       )
+      // What stands for bytes that are no text.
+      if (answer.includes('\ufffd')) throw errors.typedPasswordNotUtf8()
       return Buffer.from(answer)
     } catch (error) {
       const { name } = error as Error
