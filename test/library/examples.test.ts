@@ -38,11 +38,26 @@ describe('docstrings', () => {
 })
 
 describe('docs/library.md', () => {
-  const examples = markdownExamples(readFileSync('docs/library.md', 'utf8'))
+  const text = readFileSync('docs/library.md', 'utf8')
+  const examples = markdownExamples(text)
   const isServer = ({ code }: { code: string }) => code.includes('process.env.PORT')
 
   test.each(examples.filter((example) => !isServer(example)))('$heading', async ({ code }) => {
     expect(await runs(checking(code))).toBe(promises(code))
+  })
+
+  test('tells of all that there is: exports, options, reasons, events, codes', () => {
+    const inSource = (file: string, pattern: RegExp) =>
+      [...readFileSync(file, 'utf8').matchAll(pattern)].map(([, name]) => name)
+    const names = [
+      ...Object.keys(library),
+      ...inSource('src/auth/options.ts', /^ {2}(\w+)\??: .*$/gm),
+      ...inSource('src/auth/authenticator.ts', /^ {2}\| '(\S+)'$/gm),
+      ...inSource('src/auth/events.ts', /Told<'(\S+)',/g),
+      ...inSource('src/errors.ts', /\| '(ERR_\w+)'/g),
+    ]
+    expect(names.length).toBeGreaterThan(35)
+    expect(names.filter((name) => !text.includes(`\`${name}`) && !text.includes(`${name}(`))).toEqual([])
   })
 
   test.each(examples.filter(isServer))('$heading: a server that asks', async ({ code }) => {
