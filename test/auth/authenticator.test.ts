@@ -283,3 +283,35 @@ test('no header lets anybody in who has no password', async () => {
     { numRuns: isFull ? 100_000 : 3_000 },
   )
 })
+
+test('no file lets anybody in whom it does not name with a hash of the password', async () => {
+  const subject = await authenticatorFor([], { cacheSize: 0 })
+  // Pieces of records in any order: few of them make a record, fewer one of ann's.
+  const piece = fc.constantFrom(
+    'ann',
+    'bob',
+    ':',
+    ':',
+    '\n',
+    '\n',
+    '\r',
+    '#',
+    ' ',
+    '\0',
+    '\xff',
+    '{SHA}',
+    sha('secret'),
+    sha('x'),
+  )
+  const file = fc.array(piece, { maxLength: 12 }).map((pieces) => pieces.join(''))
+  const record = /(?:^|\n)[ \t-\r]*ann:([^:\r\n]*)/
+  await fc.assert(
+    fc.asyncProperty(fc.oneof(file, fc.string({ unit: 'binary', maxLength: 60 })), async (content) => {
+      writeFileSync(subject.file, content, 'latin1')
+      await subject.reload()
+      const verdict = await subject.authenticate(basic('ann', 'secret'))
+      expect(verdict.ok).toBe(record.exec(content)?.[1] === sha('secret'))
+    }),
+    { numRuns: isFull ? 100_000 : 1_000 },
+  )
+}, 900_000)
