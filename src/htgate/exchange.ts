@@ -4,12 +4,19 @@ import type { Client, Peer } from './client.js'
 import type { RequestHead } from './head.js'
 import { type Reply, send } from './replies.js'
 
+export interface Asked {
+  readonly method: string
+  readonly target: string
+}
+
 /** One request and its response, and what the log says about them. */
 export class Exchange {
   readonly started = performance.now()
   user: string | undefined
   /** Bytes of the body that went to the client. */
   bytes = 0
+  /** The request that a proxy asks about, where this one is only its question. */
+  asked: Asked | undefined
   /** Undefined until there is a response. */
   status: number | undefined
 
@@ -32,10 +39,11 @@ export class Exchange {
     return this.request.url as string
   }
 
-  /** The path alone: a query may hold secrets, and the log must not. */
+  /** For the log: the path alone, since a query may hold secrets. */
   get path(): string {
-    const query = this.target.indexOf('?')
-    return query === -1 ? this.target : this.target.slice(0, query)
+    const target = this.asked?.target ?? this.target
+    const query = target.indexOf('?')
+    return query === -1 ? target : target.slice(0, query)
   }
 
   reply(reply: Reply): void {

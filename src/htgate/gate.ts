@@ -3,6 +3,7 @@ import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { clientOf, type Peer, peerOf, type TrustedProxies } from './client.js'
 import { Exchange } from './exchange.js'
+import { askedAbout } from './forward-auth.js'
 import { originForm, RequestHead } from './head.js'
 import type { Log } from './log.js'
 import type { Logins, Outcome } from './logins.js'
@@ -35,6 +36,8 @@ const PASS_LIFETIME = 1000
 
 /** Stands between the servers and what is inside: asks who it is, turns away or lets pass, and writes the log. */
 export class Gate {
+  /** Whether it is proxies that ask, about requests of theirs. */
+  asks = false
   /** From now on every response closes its connection. */
   draining = false
   readonly tunnels = new Set<Duplex>()
@@ -95,6 +98,7 @@ export class Gate {
     const head = new RequestHead(request.rawHeaders)
     originForm(request, head)
     const exchange = new Exchange(request, response, head, peer, clientOf(peer, head, this.trust), tunnel)
+    if (this.asks && peer.trusted) exchange.asked = askedAbout(request)
     if (this.draining) response.shouldKeepAlive = false
     this.metrics.inProgress++
     connection.exchanges.add(exchange)

@@ -44,18 +44,19 @@ export class Log {
   /** A request that is over. */
   access(exchange: Exchange, status: number, ms: number): void {
     if (this.#format === 'off') return
-    const { user, client, method, path, bytes } = exchange
+    const { user, client, path, bytes } = exchange
+    const method = exchange.asked?.method ?? exchange.method
     const time = now()
     const duration = ms.toFixed(1)
     if (this.#format === 'json') {
       const name = user === undefined ? 'null' : json(user)
       this.#add(
-        `{"time":"${time}","level":"info","user":${name},"client":"${client.address}","method":"${method}","path":${json(path)},"status":${status},"bytes":${bytes},"ms":${duration}}`,
+        `{"time":"${time}","level":"info","user":${name},"client":"${client.address}","method":${json(method)},"path":${json(path)},"status":${status},"bytes":${bytes},"ms":${duration}}`,
       )
     } else {
       const name = user === undefined ? '-' : quoted(user)
       this.#add(
-        `${time} ${client.address} ${name} ${method} ${quoted(path)} ${status} ${bytes} ${duration}ms`,
+        `${time} ${client.address} ${name} ${quoted(method)} ${quoted(path)} ${status} ${bytes} ${duration}ms`,
       )
     }
   }

@@ -56,6 +56,7 @@ async function run(settings: Settings): Promise<void> {
     const metrics = new Metrics()
     orders.metrics = () => metrics.text(authenticator.counters())
     const gate = new Gate(settings.realm, logins, settings.trust, log, metrics, inside)
+    gate.asks = settings.upstream === undefined
     let readable = true
     events.on('auth', ({ type, level, message }) => {
       if (speaks) log.event(level, message)

@@ -1,0 +1,97 @@
+import { readFileSync, writeFileSync } from 'node:fs'
+import { expect, test } from 'vitest'
+import { basic } from '../support/requests.js'
+import { freePort } from '../support/servers.js'
+import {
+  asAlice,
+  type Gate,
+  passwordFile,
+  record,
+  request,
+  runGate,
+  startGate,
+  startUpstream,
+  until,
+} from './support.js'
+
+/** Starts a gate with several processes, and operators' questions answered. */
+async function startCrew(upstream: string, args: string[] = [], file = passwordFile()) {
+  const admin = await freePort()
+  const gate = await startGate({
+    upstream,
+    file,
+    args: ['--workers', '3', '--admin', `127.0.0.1:${admin}`, ...args],
+  })
+  await until(() => gate.said().includes('/metrics on'), gate.said)
+  const ask = (path: string) => request(`http://127.0.0.1:${admin}${path}`)
+  await untilReady(ask)
+  return { gate, ask, file }
+}
+
+async function untilReady(ask: (path: string) => Promise<{ status: number }>): Promise<void> {
+  while ((await ask('/readyz')).status !== 200) await new Promise((resolve) => setTimeout(resolve, 20))
+}
+
+/** The processes that serve. */
+const workersOf = (gate: Gate): number[] => {
+  const { pid } = gate.process
+  return readFileSync(`/proc/${pid}/task/${pid}/children`, 'latin1').trim().split(' ').map(Number)
+}
+
+test('several processes serve, and their metrics are one', async () => {
+  const upstream = await startUpstream()
+  const { gate, ask } = await startCrew(upstream.url)
+  expect(workersOf(gate)).toHaveLength(3)
+  for (let i = 0; i < 9; i++) expect((await asAlice(gate.url)).status).toBe(200)
+  const { body } = await ask('/metrics')
+  expect(body).toContain('htgate_requests_total{status="200"} 9\n')
+  expect(body).toContain('htgate_users 1\n')
+  expect(body.match(/^# TYPE htgate_users gauge$/gm)).toHaveLength(1)
+  gate.process.kill('SIGTERM')
+  expect(await gate.ended).toBe(0)
+})
+
+test('failed logins count, whichever process saw them', async () => {
+  const upstream = await startUpstream()
+  const { gate } = await startCrew(upstream.url, ['--login-failures', '6'])
+  const statuses: number[] = []
+  for (let i = 0; i < 12; i++) {
+    const headers = { authorization: basic('alice', `guess ${i}`) }
+    statuses.push((await request(gate.url, { headers })).status)
+  }
+  // The last failures may be on their way to the others while the next guess comes.
+  expect(statuses.filter((status) => status === 401).length).toBeLessThanOrEqual(8)
+  expect(statuses.slice(-3)).toEqual([429, 429, 429])
+})
+
+test('a changed file counts in all of them', async () => {
+  const upstream = await startUpstream()
+  const { gate, file } = await startCrew(upstream.url)
+  for (let i = 0; i < 6; i++) expect((await asAlice(gate.url)).status).toBe(200)
+  writeFileSync(file, record('bob', 'secret'))
+  const changed = performance.now()
+  let last = changed
+  for (let refused = 0; refused < 6; refused++) {
+    if ((await asAlice(gate.url)).status !== 200) continue
+    last = performance.now()
+    refused = -1
+  }
+  expect(last - changed).toBeLessThan(1500)
+})
+
+test('a process that dies is replaced', async () => {
+  const upstream = await startUpstream()
+  const { gate, ask } = await startCrew(upstream.url)
+  const [victim] = workersOf(gate)
+  process.kill(victim as number, 'SIGKILL')
+  await until(() => gate.said().includes('another takes its place'), gate.said)
+  await until(() => workersOf(gate).length === 3)
+  await untilReady(ask)
+  for (let i = 0; i < 6; i++) expect((await asAlice(gate.url)).status).toBe(200)
+})
+
+test('what is wrong at the start is said once, and the exit status is the same', async () => {
+  const gate = runGate(['--file', '/nowhere/x', '--upstream', 'http://127.0.0.1:9', '--workers', '3'])
+  expect(await gate.ended).toBe(1)
+  expect(gate.said().match(/cannot read/g)).toHaveLength(1)
+})
