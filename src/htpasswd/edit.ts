@@ -1,3 +1,4 @@
+import { reason } from '../passwd-file/errno.js'
 import { append, find, replace } from '../passwd-file/records.js'
 import { update } from '../passwd-file/store.js'
 import { PartlyWrittenError } from '../passwd-file/write.js'
@@ -48,9 +49,4 @@ export async function updateFile(
       ? errors.partlyWritten(file, why)
       : errors.cannotUpdate(file, why)
   }
-}
-
-/** What went wrong, in words: Node's own message is `ENOSPC: no space left on device, write`. */
-export function reason(error: Error): string {
-  return /^[A-Z0-9]+: (.*?), /.exec(error.message)?.[1] ?? error.message
 }

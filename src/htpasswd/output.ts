@@ -1,4 +1,5 @@
 import { writeSync } from 'node:fs'
+import { reason } from '../passwd-file/errno.js'
 import type { Bytes } from './exit-status.js'
 import { errors } from './messages.js'
 
@@ -17,7 +18,7 @@ export function print(text: Bytes): void {
   try {
     writeAll(1, text)
   } catch (error) {
-    throw errors.cannotPrint((error as Error).message)
+    throw errors.cannotPrint(reason(error as Error))
   }
 }
 

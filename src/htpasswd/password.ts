@@ -16,11 +16,11 @@ export async function password({ mode, source, password }: Invocation): Promise<
   return bytes
 }
 
-/** All of standard input, less a newline at its end. */
+/** All of standard input, less a newline at its end. What cannot be read, a folder for one, is too long to Apache's. */
 function fromInput(): Buffer {
   if (inputIsClosed()) throw errors.passwordTooLong()
   const bytes = readInput(MAX_INPUT + 1)
-  if (bytes.length > MAX_INPUT) throw errors.passwordTooLong()
+  if (bytes === undefined || bytes.length > MAX_INPUT) throw errors.passwordTooLong()
   let end = bytes.length
   if (bytes[end - 1] === 0x0a) {
     end--
@@ -59,13 +59,13 @@ function readLine(): Buffer {
   const bytes: Buffer[] = []
   for (;;) {
     const byte = readInput(1)
-    if (byte.length === 0 || byte[0] === 0x0a) return Buffer.concat(bytes)
+    if (byte === undefined || byte.length === 0 || byte[0] === 0x0a) return Buffer.concat(bytes)
     bytes.push(byte)
   }
 }
 
-/** Up to `most` bytes of standard input; fewer only at its end. */
-function readInput(most: number): Buffer {
+/** Up to `most` bytes of standard input, fewer only at its end; undefined if it cannot be read. */
+function readInput(most: number): Buffer | undefined {
   const bytes = Buffer.alloc(most)
   let length = 0
   while (length < most) {
@@ -75,8 +75,8 @@ function readInput(most: number): Buffer {
       length += count
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException
-      if (code === 'EOF' || code === 'EIO') break
-      if (code !== 'EAGAIN') throw error
+      if (code === 'EOF') break
+      if (code !== 'EAGAIN') return undefined
       pause()
     }
   }

@@ -11,3 +11,8 @@ export function attempt(action: () => void): void {
     // As it says.
   }
 }
+
+/** What went wrong, in words: Node's own message is `ENOSPC: no space left on device, write`. */
+export function reason(error: Error): string {
+  return /^[A-Z0-9]+: (.*?), /.exec(error.message)?.[1] ?? error.message
+}

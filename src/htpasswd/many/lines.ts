@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
+import { reason } from '../../passwd-file/errno.js'
 import { badUser } from '../../passwd-file/records.js'
-import { reason } from '../edit.js'
 import { complaints, type Problem, reasons } from './messages.js'
 
 /** A line of input: a user, one character a byte, and what follows the first colon. */
