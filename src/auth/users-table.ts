@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { eachLine, encodedOf, type RecordLine } from '../passwd-file/records.js'
+import { eachLine, encodedOf, type Malformed, type RecordLine } from '../passwd-file/records.js'
 import { schemeOf } from '../schemes/index.js'
 
 // The users of a password file, for look-ups that do not slow down as users are added. A Map of a million strings takes
@@ -13,6 +13,8 @@ const SLICE_MS = 8
 const STEP_BYTES = 64 * 1024
 const STEP_RECORDS = 1024
 const LINES_NAMED = 10
+/** Places in the file are kept in 32 bits. */
+const MAX_BYTES = 0xffff_fffe
 
 /** Lines that something is the matter with. */
 export interface Lines {
@@ -22,26 +24,24 @@ export interface Lines {
 }
 
 export class UsersTable {
-  /** Where the records of users start, in the order of the file; then in the order of the hash table, 0 for none. */
   readonly #bytes: Buffer
+  /** Where users' records start, and one more; 0 for none. */
   readonly #slots: Uint32Array
-  readonly #seed: number
+  readonly size: number
+  /** How many records there are of each scheme; of none that is known here: `unknown`. */
+  readonly schemes: Readonly<Record<string, number>>
+  /** Lines that are no records. */
+  readonly skipped: Lines
+  /** Records that no password fits: bare plaintext, or a hash that no scheme here can read. */
+  readonly unusable: Lines
 
-  private constructor(
-    bytes: Buffer,
-    slots: Uint32Array,
-    seed: number,
-    readonly size: number,
-    /** How many records there are of each scheme; of none that is known here: `unknown`. */
-    readonly schemes: Readonly<Record<string, number>>,
-    /** Lines that are no records. */
-    readonly skipped: Lines,
-    /** Records that no password fits: bare plaintext, or a hash that no scheme here can read. */
-    readonly unusable: Lines,
-  ) {
+  private constructor(bytes: Buffer, records: Records, slots: Uint32Array, size: number) {
     this.#bytes = bytes
     this.#slots = slots
-    this.#seed = seed
+    this.size = size
+    this.schemes = records.schemes
+    this.skipped = records.skipped
+    this.unusable = records.unusable
   }
 
   /**
@@ -49,49 +49,23 @@ export class UsersTable {
    * first counts, as in nginx and httpd.
    */
   static async build(bytes: Buffer): Promise<UsersTable> {
-    const seed = randomBytes(4).readUInt32LE()
-    const slice = new Slices()
-    const schemes: Record<string, number> = {}
-    const skipped = new LineList()
-    const unusable = new LineList()
-    const starts = new Numbers()
-    const hashes = new Numbers()
-
-    const visit = (line: RecordLine) => {
-      starts.push(line.userStart)
-      hashes.push(hashOf(bytes, line.userStart, line.colon, seed))
-      const encoded = encodedOf(bytes, line)
-      const scheme = schemeOf(encoded)
-      const name = scheme?.name ?? 'unknown'
-      schemes[name] = (schemes[name] ?? 0) + 1
-      if (!scheme?.wellFormed(encoded)) unusable.add(line.number)
-    }
-    for (let position = { start: 0, number: 1 }; position.start < bytes.length; await slice.end()) {
-      position = eachLine(
-        bytes,
-        (line) => {
-          if ('malformed' in line || line.colon === line.userStart) skipped.add(line.number)
-          else visit(line)
-          return true
-        },
-        position,
-        Math.min(position.start + STEP_BYTES, bytes.length),
-      )
-    }
-
+    if (bytes.length > MAX_BYTES) throw new RangeError('it is larger than 4 GiB')
+    const slices = new Slices()
+    const records = await recordsIn(bytes, slices)
+    const { starts, hashes } = records
     const slots = new Uint32Array(2 ** Math.ceil(Math.log2(2 * starts.length + 1)))
     let size = 0
     for (let record = 0; record < starts.length; record++) {
-      if (record % STEP_RECORDS === 0) await slice.end()
+      if (record % STEP_RECORDS === 0) await slices.end()
       if (insert(bytes, slots, starts.at(record), hashes.at(record))) size++
     }
-    return new UsersTable(bytes, slots, seed, size, schemes, skipped, unusable)
+    return new UsersTable(bytes, records, slots, size)
   }
 
   /** The stored hash of `user`. */
   encodedOf(user: Buffer): string | undefined {
     const mask = this.#slots.length - 1
-    for (let slot = hashOf(user, 0, user.length, this.#seed) & mask; ; slot = (slot + 1) & mask) {
+    for (let slot = hashOf(user, 0, user.length) & mask; ; slot = (slot + 1) & mask) {
       const start = this.#slots[slot] as number
       if (start === 0) return undefined
       if (isUserAt(this.#bytes, start - 1, user)) return this.#encodedAt(start - 1)
@@ -105,7 +79,7 @@ export class UsersTable {
    */
   decoyFor(user: Buffer): string | undefined {
     const mask = this.#slots.length - 1
-    const first = hashOf(user, 0, user.length, this.#seed)
+    const first = hashOf(user, 0, user.length)
     for (let step = 0; step <= mask; step++) {
       const start = this.#slots[(first + step) & mask] as number
       if (start === 0) continue
@@ -121,6 +95,39 @@ export class UsersTable {
     const end = newline === -1 ? this.#bytes.length : newline
     return encodedOf(this.#bytes, { start: userStart, end, number: 0, userStart, colon })
   }
+}
+
+/** What there is in a file, record by record and in all. */
+class Records {
+  readonly starts = new Numbers()
+  /** Of the user's name. */
+  readonly hashes = new Numbers()
+  readonly schemes: Record<string, number> = {}
+  readonly skipped = new LineList()
+  readonly unusable = new LineList()
+
+  add(bytes: Buffer, line: RecordLine): void {
+    this.starts.push(line.userStart)
+    this.hashes.push(hashOf(bytes, line.userStart, line.colon))
+    const encoded = encodedOf(bytes, line)
+    const scheme = schemeOf(encoded)
+    const name = scheme?.name ?? 'unknown'
+    this.schemes[name] = (this.schemes[name] ?? 0) + 1
+    if (!scheme?.wellFormed(encoded)) this.unusable.add(line.number)
+  }
+}
+
+async function recordsIn(bytes: Buffer, slices: Slices): Promise<Records> {
+  const records = new Records()
+  const visit = (line: RecordLine | Malformed) => {
+    if ('malformed' in line || line.colon === line.userStart) records.skipped.add(line.number)
+    else records.add(bytes, line)
+    return true
+  }
+  for (let position = { start: 0, number: 1 }; position.start < bytes.length; await slices.end()) {
+    position = eachLine(bytes, visit, position, Math.min(position.start + STEP_BYTES, bytes.length))
+  }
+  return records
 }
 
 export function isUsable(encoded: string): boolean {
@@ -149,9 +156,12 @@ function isSameUser(bytes: Buffer, a: number, b: number): boolean {
   return false
 }
 
-/** FNV-1a, and the last step of MurmurHash3, which spreads it over all bits. The seed is a secret of this table's. */
-function hashOf(bytes: Buffer, start: number, end: number, seed: number): number {
-  let hash = 0x811c9dc5 ^ seed
+/** A secret of this process: nobody can look for names that collide; and a name keeps its decoy from reading to reading. */
+const SEED = randomBytes(4).readUInt32LE()
+
+/** FNV-1a, and the last step of MurmurHash3, which spreads it over all bits. */
+function hashOf(bytes: Buffer, start: number, end: number): number {
+  let hash = 0x811c9dc5 ^ SEED
   for (let i = start; i < end; i++) hash = Math.imul(hash ^ (bytes[i] as number), 0x01000193)
   hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b)
   hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35)

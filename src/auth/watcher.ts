@@ -5,9 +5,9 @@ import { setTimeout as sleep } from 'node:timers/promises'
 // Notices that a file has changed, by looking at it several times a second. The system's notifications (inotify and its
 // kin) are no substitute: they miss network file systems, and where a symbolic link on the way leads to now.
 
-const LOOK_MS = 200
+const LOOK_MS = 100
 /** A change is taken up when it has rested so long: whoever writes in place, as Apache's htpasswd, is done then. */
-const REST_MS = 60
+const REST_MS = 50
 /** But not later than this after it was seen: it has to count within a second. */
 const PATIENCE_MS = 500
 /** Clocks of file systems tick slowly: a file that changed a moment ago may change again and look the same. */
