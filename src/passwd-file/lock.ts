@@ -47,14 +47,24 @@ export class LockedError extends Error {
  */
 export async function lock(folder: string): Promise<Lock> {
   const name = ownName()
-  const stopListening = beforeSignalsEnd(() => leave(folder, join(folder, name)))
+  const entry = join(folder, name)
+  const heartbeat = setInterval(() => {
+    utimes(entry, new Date(), new Date(), () => {})
+  }, HEARTBEAT_MS)
+  heartbeat.unref()
+  const stopListening = beforeSignalsEnd(() => leave(folder, entry))
+  const release = () => {
+    clearInterval(heartbeat)
+    leave(folder, entry)
+    stopListening()
+  }
   try {
     await take(folder, name)
   } catch (error) {
-    stopListening()
+    release()
     throw error
   }
-  return held(folder, join(folder, name), stopListening)
+  return { entry, release }
 }
 
 async function take(folder: string, name: string): Promise<void> {
@@ -81,21 +91,6 @@ async function take(folder: string, name: string): Promise<void> {
 const pause = (tries: number) =>
   new Promise((resolve) => setTimeout(resolve, Math.random() * Math.min(4 + 2 * tries, 25)))
 
-function held(folder: string, entry: string, stopListening: () => void): Lock {
-  const heartbeat = setInterval(() => {
-    utimes(entry, new Date(), new Date(), () => {})
-  }, HEARTBEAT_MS)
-  heartbeat.unref()
-  return {
-    entry,
-    release() {
-      clearInterval(heartbeat)
-      leave(folder, entry)
-      stopListening()
-    },
-  }
-}
-
 /** Puts the entry into the folder; false if the folder went away meanwhile, or is another user's. */
 function enter(folder: string, entry: string): boolean {
   makeFolder(folder)
@@ -104,7 +99,6 @@ function enter(folder: string, entry: string): boolean {
     return true
   } catch (error) {
     if (isErrno(error, 'ENOENT', 'EACCES')) return false
-    leave(folder, entry)
     throw error
   }
 }
