@@ -5,10 +5,13 @@ MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD.
                            prints the experiment's and the run's id
     client.py ping         one request; prints the number of experiments
     client.py metrics N    N metrics one by one; prints how many of them are there afterwards
+    client.py curves       three runs whose metrics make nice curves; prints the experiment's and the last run's id
 """
 
 import hashlib
+import math
 import os
+import random
 import sys
 import tempfile
 import time
@@ -86,6 +89,24 @@ def metrics(count: int) -> None:
     print(len(mlflow.MlflowClient().get_metric_history(run.info.run_id, "loss")))
 
 
+def curves() -> None:
+    random.seed(7)
+    experiment = mlflow.set_experiment("churn-model").experiment_id
+    for name, rate in [("baseline", 0.1), ("wider", 0.07), ("deeper", 0.05)]:
+        with mlflow.start_run(run_name=name) as run:
+            mlflow.log_params({"learning_rate": rate, "layers": 4, "batch_size": 128})
+            points = []
+            for step in range(80):
+                decay = math.exp(-step * rate * 0.7)
+                points += [
+                    Metric("train_loss", 0.2 + decay + random.gauss(0, 0.012), 0, step),
+                    Metric("val_loss", 0.26 + 1.05 * decay + random.gauss(0, 0.025), 0, step),
+                    Metric("accuracy", 0.94 - 0.5 * decay + random.gauss(0, 0.006), 0, step),
+                ]
+            mlflow.MlflowClient().log_batch(run.info.run_id, points)
+    print(experiment, run.info.run_id)
+
+
 match sys.argv[1:]:
     case ["all", size]:
         everything(int(size))
@@ -93,5 +114,7 @@ match sys.argv[1:]:
         ping()
     case ["metrics", count]:
         metrics(int(count))
+    case ["curves"]:
+        curves()
     case _:
         sys.exit(__doc__)

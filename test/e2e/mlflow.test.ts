@@ -2,7 +2,7 @@ import { chmodSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, onTestFinished, test, vi } from 'vitest'
-import { startHtgate } from '../support/htgate.js'
+import { logOf, startHtgate } from '../support/htgate.js'
 import { mlflowClient, startMlflow } from '../support/mlflow.js'
 import { describeWith } from '../support/peers.js'
 import { type Postgres, startPostgres } from '../support/postgres.js'
@@ -192,11 +192,7 @@ function floodOfStrangers(server: Server) {
 
 /** The statuses in htgate's log of what was answered to `user`. */
 function statusesOf(server: Server, user: string): number[] {
-  return server
-    .output()
-    .split('\n')
-    .filter((line) => line.startsWith('{'))
-    .map((line) => JSON.parse(line))
+  return logOf(server)
     .filter((entry) => entry.user === user)
     .map((entry) => entry.status)
 }
