@@ -14,6 +14,7 @@ export interface Ask {
 const CTRL_D = 4
 const NEWLINE = 10
 const RETURN = 13
+const CTRL_Z = 26
 
 /** A way to ask at the terminal of this process, whatever standard input and output are; undefined without one. */
 export function openTerminal(): Ask | undefined {
@@ -85,7 +86,8 @@ function lines(terminal: ReadStream): () => PassThrough {
       const isEnd = byte === CTRL_D && (previous === undefined || previous === CTRL_D)
       previous = byte
       if (isEnd) line.write('\r')
-      else if (byte !== CTRL_D) line.write(Buffer.of(byte))
+      // To suspend the command would leave the shell without echo.
+      else if (byte !== CTRL_D && byte !== CTRL_Z) line.write(Buffer.of(byte))
       if (isEnd || byte === NEWLINE || byte === RETURN) line = previous = undefined
     }
     typed = Buffer.alloc(0)

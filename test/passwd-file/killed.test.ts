@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import { linkSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, linkSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { performance } from 'node:perf_hooks'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -24,6 +24,7 @@ beforeEach(async () => {
   file = join(cwd, 'users')
   const others = Array.from({ length: 50_000 }, (_, i) => `user${i}:{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ=\n`)
   writeFileSync(file, `first:\n${others.join('')}`)
+  chmodSync(file, 0o640)
   duration = Number.POSITIVE_INFINITY
   await setPassword('first', 'x')
 })
@@ -37,6 +38,10 @@ async function setPassword(user: string, password: string): Promise<number> {
   duration = Math.min(duration, took)
   return took
 }
+
+/** What the killed one was writing, and its entry in the lock. */
+const filesLeft = () =>
+  existsSync(`${file}.lock`) ? readdirSync(`${file}.lock`).map((name) => join(`${file}.lock`, name)) : []
 
 const content = () => readFileSync(file, 'utf8')
 
@@ -53,13 +58,14 @@ async function interrupted(signal: NodeJS.Signals): Promise<string[]> {
 }
 
 // Not toContain or toBe: their messages would show two megabytes.
-test(`SIGKILL, ${kills} times: the old file or the new one, and nobody waits`, {
+test(`SIGKILL, ${kills} times: the old file or the new one, nobody may read more, and nobody waits`, {
   timeout: 900_000,
 }, async () => {
   const took: number[] = []
   for (let i = 0; i < kills; i++) {
     const either = await interrupted('SIGKILL')
     const now = content()
+    for (const left of filesLeft()) expect(statSync(left).mode & 0o777 & ~0o640, left).toBe(0)
     expect(either.includes(now)).toBe(true)
 
     took.push(await setPassword(`next${i}`, 'x'))

@@ -46,12 +46,17 @@ export function describeWith(peers: readonly string[], title: string, tests: () 
   describeIf(lackingPeers(...peers), title, tests)
 }
 
-export const lackingPeers = (...names: string[]) => names.filter((name) => peer(name) === undefined)
+/** For `describeIf`. */
+export function lackingPeers(...names: string[]): string[] {
+  const missing = names.filter((name) => peer(name) === undefined)
+  if (required && missing.length > 0) {
+    throw new Error(`no ${missing.join(', no ')} here, and HTGATE_REQUIRE_PEERS=1 requires them`)
+  }
+  return missing
+}
 
-/** A `describe` for which `missing` lists what it lacks here: a program, being root, a file system. */
+/** A `describe` for which `missing` lists what it lacks here: a program, or a right that not every machine gives. */
 export function describeIf(missing: readonly string[], title: string, tests: () => void): void {
-  const lacking = missing.join(', no ')
   if (missing.length === 0) describe(title, tests)
-  else if (required) throw new Error(`${title}: no ${lacking} here, and HTGATE_REQUIRE_PEERS=1 requires it`)
-  else describe.skip(`${title} (left out: no ${lacking})`, tests)
+  else describe.skip(`${title} (left out: no ${missing.join(', no ')})`, tests)
 }
