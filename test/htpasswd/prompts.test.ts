@@ -6,12 +6,15 @@ import { temporaryFolder } from '../support/folder.js'
 import { describeWith, peer } from '../support/peers.js'
 import { run } from '../support/run.js'
 
+/** The script itself gives up sooner, and says at what. */
+const MINUTES = 5 * 60_000
+
 describeWith(['expect', 'setsid'], 'at a terminal, as prompts.exp says', () => {
-  test('ours', () => drive('ours'))
+  test('ours', () => drive('ours'), MINUTES)
 })
 
 describeWith(['expect', 'setsid', 'htpasswd'], 'at a terminal, as prompts.exp says', () => {
-  test('Apache’s', () => drive('apache'))
+  test('Apache’s', () => drive('apache'), MINUTES)
 })
 
 async function drive(whose: 'apache' | 'ours'): Promise<void> {
