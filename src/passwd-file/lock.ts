@@ -110,11 +110,11 @@ function makeFolder(folder: string): void {
     if (isErrno(error, 'EEXIST')) return
     throw error
   }
-  // Whoever may write beside the file may clear this lock away.
+  // Whoever may write beside the file may clear this lock away; in a sticky folder, each only what is theirs.
   const parent = statSync(dirname(folder))
   const owner = process.geteuid?.() ?? -1
   attempt(() => chownSync(folder, owner, parent.gid))
-  attempt(() => chmodSync(folder, (parent.mode & 0o777) | 0o700))
+  attempt(() => chmodSync(folder, (parent.mode & 0o1777) | 0o700))
 }
 
 /** Others may be in the folder. What cannot be removed is known to be dead when this process is. */

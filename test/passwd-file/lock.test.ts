@@ -1,5 +1,14 @@
 import { spawn, spawnSync } from 'node:child_process'
-import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest'
@@ -153,6 +162,16 @@ test('the holder is heard of each second', async () => {
   await vi.waitUntil(() => statSync(held.entry).mtimeMs > 0, { timeout: 10_000 })
   held.release()
 })
+
+test.each([0o700, 0o750, 0o775, 0o1777])(
+  'the folder is as open as that of the file, mode %o',
+  async (mode) => {
+    chmodSync(join(folder, '..'), mode)
+    const held = await lock(folder)
+    expect(statSync(folder).mode & 0o7777).toBe(mode)
+    held.release()
+  },
+)
 
 test('other files in the folder are let alone', async () => {
   mkdirSync(folder)
