@@ -1,28 +1,30 @@
-import { linkSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { chmodSync, linkSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { temporaryFolder } from '../support/folder.js'
 import { lacksMounting, mount } from '../support/mount.js'
+import { lacksOrdinaryUser, lacksRoot, ordinaryUser } from '../support/ordinary-user.js'
 import { describeIf } from '../support/peers.js'
-import { htpasswd, OUR_HTPASSWD, run } from '../support/run.js'
+import { htpasswd, OUR_HTPASSWD, type RunOptions, run } from '../support/run.js'
 
 const RECORD = 'user:{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ=\n'
+/** It ends in the middle of a block of 512 bytes. */
+const CONTENT = RECORD.repeat(1_505)
 
 describeIf(lacksMounting, 'a full disk', () => {
   test('the file stays as it is', async () => {
     const cwd = disk('size=96k')
-    const content = RECORD.repeat(1_500)
-    writeFileSync(join(cwd, 'users'), content)
+    writeFileSync(join(cwd, 'users'), CONTENT)
     await expectFailure(cwd, ['-bs', 'users', 'alice', 'secret'], 'Adding password for user alice\n')
-    expect(readFileSync(join(cwd, 'users'), 'utf8')).toBe(content)
+    expect(readFileSync(join(cwd, 'users'), 'utf8')).toBe(CONTENT)
   })
 
   test('a file with another name, which is written in place, stays as it is', async () => {
     const cwd = disk('size=96k')
-    writeFileSync(join(cwd, 'users'), RECORD.repeat(1_500))
+    writeFileSync(join(cwd, 'users'), CONTENT)
     linkSync(join(cwd, 'users'), join(cwd, 'name'))
     await expectFailure(cwd, ['-bs', 'users', 'alice', 'secret'], 'Adding password for user alice\n')
-    expect(readFileSync(join(cwd, 'name'), 'utf8')).toBe(RECORD.repeat(1_500))
+    expect(readFileSync(join(cwd, 'name'), 'utf8')).toBe(CONTENT)
   })
 
   test('-c leaves nothing', async () => {
@@ -47,21 +49,35 @@ describeIf(lacksMounting, 'a full disk', () => {
   })
 })
 
-test('a limit on the size of files is like a full disk', async () => {
-  const cwd = temporaryFolder()
-  const content = RECORD.repeat(1_500)
-  writeFileSync(join(cwd, 'users'), content)
-  // The signal that comes with it would end the command at once.
-  const script = 'trap "" XFSZ; ulimit -f 100; exec "$@"'
-  const command = [process.execPath, OUR_HTPASSWD, '-bs', 'users', 'alice', 'secret']
-  const { status, stderr } = await run('sh', ['-c', script, 'sh', ...command], { cwd })
-  expect(String(stderr)).toBe(
-    'Adding password for user alice\nhtpasswd: unable to update file users: file too large; it is as it was\n',
-  )
-  expect(status).toBe(1)
-  expect(readFileSync(join(cwd, 'users'), 'utf8')).toBe(content)
-  expect(readdirSync(cwd)).toEqual(['users'])
+describe('a limit on the size of files is like a full disk', () => {
+  test('for a file that is replaced', async () => {
+    const cwd = temporaryFolder()
+    await expectTooLarge(cwd, 100, {})
+  })
+
+  describeIf([...lacksRoot, ...lacksOrdinaryUser], 'for one that is written in place', () => {
+    test('what it has grown by is taken back', async () => {
+      const cwd = temporaryFolder()
+      writeFileSync(join(cwd, 'users'), '')
+      chmodSync(join(cwd, 'users'), 0o666)
+      // It may grow by less than a record.
+      await expectTooLarge(cwd, Math.ceil(CONTENT.length / 512), { ...ordinaryUser })
+    })
+  })
 })
+
+/** `blocks` are of 512 bytes. */
+async function expectTooLarge(cwd: string, blocks: number, options: RunOptions): Promise<void> {
+  writeFileSync(join(cwd, 'users'), CONTENT)
+  // The signal that comes with it would end the command at once.
+  const script = `trap "" XFSZ; ulimit -f ${blocks}; exec "$@"`
+  const command = [process.execPath, OUR_HTPASSWD, '-bp', 'users', 'alice', 'x'.repeat(240)]
+  const { status, stderr } = await run('sh', ['-c', script, 'sh', ...command], { cwd, ...options })
+  expect(String(stderr)).toMatch(/htpasswd: unable to update file users: file too large; it is as it was\n$/)
+  expect(status).toBe(1)
+  expect(readFileSync(join(cwd, 'users'), 'utf8')).toBe(CONTENT)
+  expect(readdirSync(cwd)).toEqual(['users'])
+}
 
 function disk(options: string): string {
   const folder = temporaryFolder()
