@@ -61,7 +61,10 @@ interface FileLock extends Lock {
   readonly staging?: string
 }
 
-/** Beside the file; where nothing can be made there, in the folder for temporary files, to which no hash is written. */
+/**
+ * Beside the file; where nothing can be made there, in the folder for temporary files, to which no hash is written.
+ * Those who lock at one place do not wait for those at the other: that would let anybody hold up everybody.
+ */
 async function lockFor(target: string): Promise<FileLock> {
   try {
     const held = await lock(`${target}.lock`)

@@ -26,7 +26,7 @@ import { type Item, randomSession, type Session } from './random-session.js'
 //   HTGATE_SEED=7 HTGATE_PARITY_RUNS=100 npx vitest run test/htpasswd/parity.test.ts
 
 const seed = process.env.HTGATE_SEED ?? String(Math.floor(Math.random() * 2 ** 32))
-const runs = Number(process.env.HTGATE_PARITY_RUNS ?? (process.env.HTGATE_FULL ? 2000 : 300))
+const runs = Number(process.env.HTGATE_PARITY_RUNS ?? (process.env.HTGATE_FULL ? 2000 : 200))
 
 describeIf([...lackingPeers('htpasswd'), ...lacksOrdinaryUser], `parity, seed ${seed}`, () => {
   test(
