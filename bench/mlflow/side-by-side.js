@@ -1,0 +1,175 @@
+// What a login costs MLflow's own client: 500 calls of log_metric and 200 of log_batch against one MLflow as it is, behind
+// htgate and behind nginx, both with bcrypt of cost 12, and against MLflow's basic-auth app. One client calls all of them
+// in turn, one call at a time, since the machine may be busy with other things. Those that hash a password on every
+// request get a tenth of the calls: one of theirs takes as long as twenty of the others'.
+import { spawn, spawnSync } from 'node:child_process'
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
+import { connect } from 'node:net'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import { HTPASSWD, has, inTemporaryFolder, median, printTable } from '../support/measure.js'
+
+const CALLS = { log_metric: 500, log_batch: 200 }
+
+const PEERS = join(process.env.HTGATE_PEERS ?? '/opt/htgate-peers', 'bin')
+const HTGATE = fileURLToPath(new URL('../../bin/htgate.js', import.meta.url))
+const CLIENT = fileURLToPath(new URL('client.py', import.meta.url))
+
+const USER = 'alice'
+const PASSWORD = 'correct horse battery'
+
+const PORTS = {
+  'MLflow alone': 18200,
+  htgate: 18201,
+  nginx: 18202,
+  'basic-auth app': 18203,
+  'basic-auth app, its cache on': 18204,
+}
+const SLOW = ['nginx', 'basic-auth app']
+const MLFLOW = `http://127.0.0.1:${PORTS['MLflow alone']}`
+const children = []
+
+const missing = [existsSync(join(PEERS, 'mlflow')) || 'MLflow', has('nginx') || 'nginx'].filter(
+  (m) => m !== true,
+)
+if (missing.length > 0) {
+  console.log(`left out: no ${missing.join(', no ')} here (scripts/install-peers.sh installs them)`)
+  process.exit(0)
+}
+
+process.on('exit', () => {
+  for (const child of children) signalGroup(child, 'SIGKILL')
+})
+for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => process.exit(1))
+
+await inTemporaryFolder(async (folder) => {
+  try {
+    await startServers(folder)
+    report(measure())
+  } finally {
+    for (const child of children) signalGroup(child, 'SIGTERM')
+    await sleep(2000)
+  }
+})
+
+/** Seconds that each call took, by server and kind. */
+function measure() {
+  const servers = {}
+  for (const [name, port] of Object.entries(PORTS)) {
+    servers[name] = { url: `http://127.0.0.1:${port}`, every: SLOW.includes(name) ? 10 : 1 }
+  }
+  const plan = JSON.stringify({ calls: CALLS, servers })
+  const { status, stdout, stderr } = spawnSync(join(PEERS, 'python'), [CLIENT, plan], {
+    env: { ...process.env, MLFLOW_TRACKING_USERNAME: USER, MLFLOW_TRACKING_PASSWORD: PASSWORD },
+    encoding: 'utf8',
+  })
+  if (status !== 0) throw new Error(stderr)
+  return JSON.parse(stdout.trim().split('\n').at(-1))
+}
+
+function report(seconds) {
+  const of = (name, call) => median(seconds[name][call])
+  const cells = (name, call) => [
+    (of(name, call) * 1000).toFixed(2),
+    (of(name, call) / of('MLflow alone', call)).toFixed(2),
+  ]
+  printTable([
+    ['', 'log_metric, ms', 'ratio', 'log_batch, ms', 'ratio'],
+    ...Object.keys(PORTS).map((name) => [name, ...Object.keys(CALLS).flatMap((call) => cells(name, call))]),
+  ])
+  console.log('\nMedians, and their ratios to MLflow alone. Goal for htgate: at most 1.05.')
+}
+
+async function startServers(folder) {
+  const [node, htpasswd] = HTPASSWD
+  spawnSync(node, [htpasswd, '-cbB', '-C', '12', 'users', USER, PASSWORD])
+  writeFileSync('nginx.conf', nginxConfig(folder))
+  startMlflow(folder, 'MLflow alone')
+  startMlflow(folder, 'basic-auth app', 0)
+  startMlflow(folder, 'basic-auth app, its cache on', 60)
+  start(process.execPath, [
+    HTGATE,
+    '--file',
+    'users',
+    '--upstream',
+    MLFLOW,
+    '--listen',
+    `127.0.0.1:${PORTS.htgate}`,
+  ])
+  start('nginx', ['-e', 'stderr', '-p', folder, '-c', 'nginx.conf'])
+  for (const port of Object.values(PORTS)) while (!(await accepts(port))) await sleep(100)
+}
+
+/** With its basic-auth app if `cacheSeconds` is given: how long that remembers a password. */
+function startMlflow(folder, name, cacheSeconds) {
+  const own = join(folder, String(PORTS[name]))
+  mkdirSync(own)
+  const env = { HOME: own, MLFLOW_DISABLE_TELEMETRY: 'true' }
+  const args = ['server', '--host', '127.0.0.1', '--port', PORTS[name], '--workers', '1']
+  args.push('--backend-store-uri', `sqlite:///${join(own, 'mlflow.db')}`)
+  args.push('--artifacts-destination', join(own, 'artifacts'))
+  if (cacheSeconds !== undefined) {
+    const config = join(own, 'auth.ini')
+    writeFileSync(
+      config,
+      `[mlflow]
+default_permission = READ
+database_uri = sqlite:///${join(own, 'auth.db')}
+admin_username = ${USER}
+admin_password = ${PASSWORD}
+authorization_function = mlflow.server.auth:authenticate_request_basic_auth
+auth_cache_ttl_seconds = ${cacheSeconds}
+`,
+    )
+    env.MLFLOW_AUTH_CONFIG_PATH = config
+    env.MLFLOW_FLASK_SERVER_SECRET_KEY = 'a key'
+    args.push('--app-name', 'basic-auth')
+  }
+  start(join(PEERS, 'mlflow'), args.map(String), { env: { ...process.env, ...env }, cwd: own })
+}
+
+function nginxConfig(folder) {
+  return `
+daemon off;
+user root;
+pid nginx.pid;
+worker_processes 1;
+events {}
+http {
+  access_log off;
+  ${['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map((name) => `${name}_temp_path ${name};`).join(' ')}
+  upstream mlflow { server 127.0.0.1:${PORTS['MLflow alone']}; keepalive 16; }
+  server {
+    listen 127.0.0.1:${PORTS.nginx};
+    auth_basic "MLflow Login";
+    auth_basic_user_file ${folder}/users;
+    location / {
+      proxy_pass http://mlflow;
+      proxy_http_version 1.1;
+      proxy_set_header Connection "";
+      proxy_set_header Host $http_host;
+      proxy_set_header Authorization "";
+    }
+  }
+}
+`
+}
+
+/** In a process group of its own, so that its workers end with it. */
+function start(command, args, options = {}) {
+  children.push(spawn(command, args, { stdio: 'ignore', detached: true, ...options }))
+}
+
+function signalGroup({ pid }, signal) {
+  try {
+    process.kill(-pid, signal)
+  } catch {} // It is gone already.
+}
+
+function accepts(port) {
+  return new Promise((resolve) => {
+    const socket = connect(port, '127.0.0.1', () => resolve(true)).on('error', () => resolve(false))
+    socket.on('connect', () => socket.destroy())
+  })
+}
