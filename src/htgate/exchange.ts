@@ -17,6 +17,8 @@ export class Exchange {
   bytes = 0
   /** The request that a proxy asks about, where this one is only its question. */
   asked: Asked | undefined
+  /** Told when the client has gone, or has all that there is for it. */
+  onOver: (() => void) | undefined
   /** Undefined until there is a response. */
   status: number | undefined
 

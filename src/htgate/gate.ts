@@ -108,6 +108,7 @@ export class Gate {
 
   #over(exchange: Exchange, connection: Connection): void {
     if (!connection.exchanges.delete(exchange)) return
+    exchange.onOver?.()
     const { status = CLIENT_WENT_AWAY, started, bytes } = exchange
     const ms = performance.now() - started
     this.metrics.inProgress--

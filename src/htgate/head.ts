@@ -118,19 +118,26 @@ export function originForm(request: IncomingMessage, head: RequestHead): void {
   request.url = path.startsWith('/') ? path : `/${path}`
 }
 
-/** What of a response's headers goes on to the client. */
-export function responseHeaders(raw: readonly Buffer[]): string[] {
-  const headers: string[] = []
-  let connection = ''
-  for (let i = 0; i < raw.length; i += 2) {
-    const name = (raw[i] as Buffer).toString('latin1')
-    const value = (raw[i + 1] as Buffer).toString('latin1')
-    const lower = name.toLowerCase()
-    if (lower === 'connection') connection = join(connection, value)
-    else if (!HOP_BY_HOP.has(lower)) headers.push(name, value)
+/** A response's head, read once. */
+export class ResponseHead {
+  /** What goes on to the client as it came. */
+  readonly endToEnd: string[] = []
+  contentLength: number | undefined
+
+  constructor(raw: readonly Buffer[]) {
+    let connection = ''
+    for (let i = 0; i < raw.length; i += 2) {
+      const name = (raw[i] as Buffer).toString('latin1')
+      const value = (raw[i + 1] as Buffer).toString('latin1')
+      const lower = name.toLowerCase()
+      if (lower === 'connection') connection = join(connection, value)
+      else if (!HOP_BY_HOP.has(lower)) {
+        if (lower === 'content-length') this.contentLength = Number(value)
+        this.endToEnd.push(name, value)
+      }
+    }
+    removeNamed(this.endToEnd, connection)
   }
-  removeNamed(headers, connection)
-  return headers
 }
 
 function removeNamed(headers: string[], connection: string): void {

@@ -1,7 +1,7 @@
 import type { Duplex } from 'node:stream'
 import type { Dispatcher } from 'undici'
 import type { Exchange } from './exchange.js'
-import { headerText, responseHeaders } from './head.js'
+import { headerText, ResponseHead } from './head.js'
 import type { Log } from './log.js'
 import { explainRefusal } from './mlflow.js'
 import { replies } from './replies.js'
@@ -23,6 +23,8 @@ class Forwarding implements Dispatcher.DispatchHandlers {
   readonly #headers: string[]
   #abort: ((error?: Error) => void) | undefined
   #resume: (() => void) | undefined
+  /** The length of the body, where it is told. */
+  #length: number | undefined
   #gone = false
   #over = false
   #tries = 0
@@ -33,12 +35,7 @@ class Forwarding implements Dispatcher.DispatchHandlers {
     readonly log: Log,
   ) {
     this.#headers = upstreamHeaders(exchange, upstream)
-    const { response } = exchange
-    response.on('drain', () => this.#resume?.())
-    response.on('close', () => {
-      this.#gone = true
-      if (!this.#over) this.#abort?.()
-    })
+    exchange.onOver = () => this.#clientGone()
   }
 
   send(): void {
@@ -70,20 +67,29 @@ class Forwarding implements Dispatcher.DispatchHandlers {
       inform(exchange, status, raw)
       return true
     }
+    const head = new ResponseHead(raw)
     this.#resume = resume
+    this.#length = head.contentLength
     exchange.status = status
-    response.writeHead(status, text, responseHeaders(raw))
+    response.writeHead(status, text, head.endToEnd)
     // These have no body, but may have the length of one, which undici would wait for.
     if (status === 204 || status === 304) this.#end()
-    else process.nextTick(flushHead, exchange)
+    else if (this.#length === undefined) process.nextTick(flushHead, exchange)
     return true
   }
 
   onData(chunk: Buffer): boolean {
     const { exchange } = this
+    const { response } = exchange
     if (exchange.status === 403 && exchange.bytes === 0) explainRefusal(exchange, chunk, this.log)
     exchange.bytes += chunk.length
-    return exchange.response.write(chunk)
+    if (exchange.bytes === this.#length) {
+      this.#end(chunk)
+      return true
+    }
+    if (response.write(chunk)) return true
+    response.once('drain', this.#resume as () => void)
+    return false
   }
 
   onComplete(lines: string[] | null): void {
@@ -91,7 +97,7 @@ class Forwarding implements Dispatcher.DispatchHandlers {
     const { response } = this.exchange
     // The types of undici are mistaken here.
     const trailers = lines as unknown as Buffer[] | null
-    if (trailers && trailers.length > 0) response.addTrailers(pairs(responseHeaders(trailers)))
+    if (trailers && trailers.length > 0) response.addTrailers(pairs(new ResponseHead(trailers).endToEnd))
     this.#end()
   }
 
@@ -125,9 +131,14 @@ class Forwarding implements Dispatcher.DispatchHandlers {
     return !this.exchange.head.hasBody && REPEATABLE.has(this.exchange.method)
   }
 
-  #end(): void {
+  #end(chunk?: Buffer): void {
     this.#over = true
-    this.exchange.response.end()
+    this.exchange.response.end(chunk)
+  }
+
+  #clientGone(): void {
+    this.#gone = true
+    if (!this.#over) this.#abort?.()
   }
 }
 
@@ -157,7 +168,7 @@ function inform({ response, request }: Exchange, status: number, raw: Buffer[]):
   if (status === 102) response.writeProcessing()
   if (status !== 103) return
   const hints: Record<string, string[]> = {}
-  for (const [name, value] of pairs(responseHeaders(raw))) {
+  for (const [name, value] of pairs(new ResponseHead(raw).endToEnd)) {
     const lower = name.toLowerCase()
     hints[lower] = [...(hints[lower] ?? []), value]
   }

@@ -1,6 +1,6 @@
 import { type Duplex, pipeline } from 'node:stream'
 import type { Exchange } from './exchange.js'
-import { responseHeaders } from './head.js'
+import { ResponseHead } from './head.js'
 
 /** From here on the two connections are one: bytes go through as they come, both ways, until one side ends. */
 export function tunnel(exchange: Exchange, raw: Buffer[], upstream: Duplex): void {
@@ -11,7 +11,7 @@ export function tunnel(exchange: Exchange, raw: Buffer[], upstream: Duplex): voi
     'Connection: Upgrade',
     `Upgrade: ${exchange.head.upgrade}`,
   ]
-  const headers = responseHeaders(raw)
+  const headers = new ResponseHead(raw).endToEnd
   for (let i = 0; i < headers.length; i += 2) lines.push(`${headers[i]}: ${headers[i + 1]}`)
   client.write(`${lines.join('\r\n')}\r\n\r\n`, 'latin1')
   upstream.on('data', (chunk: Buffer) => {

@@ -58,7 +58,7 @@ export async function startGate({
 }: GateOptions): Promise<Gate> {
   const target = upstream === undefined ? ['--forward-auth'] : ['--upstream', upstream]
   const gate = runGate(['--file', file, ...target, '--listen', listen, ...args], env)
-  await until(() => /listening on .*\n$/m.test(gate.said()) || gate.process.exitCode !== null, gate.said)
+  await until(() => /listening on .*\n/.test(gate.said()) || gate.process.exitCode !== null, gate.said)
   const [, port] = /listening on \S+?:(\d+) /.exec(gate.said()) ?? []
   return { ...gate, port: Number(port), url: `http://127.0.0.1:${port}` }
 }

@@ -1,0 +1,20 @@
+// htgate without a login: the same servers and the same way to the upstream, and everybody is let in at once.
+// node open-gate.js UPSTREAM PORT
+
+import { Gate } from '../../dist/htgate/gate.js'
+import { Log } from '../../dist/htgate/log.js'
+import { Metrics } from '../../dist/htgate/metrics.js'
+import { parse } from '../../dist/htgate/options.js'
+import { forward } from '../../dist/htgate/proxy.js'
+import { createGateServer } from '../../dist/htgate/server.js'
+import { openUpstream } from '../../dist/htgate/upstream.js'
+
+const [upstreamUrl, port] = process.argv.slice(2)
+const settings = parse(['--file', 'none', '--upstream', upstreamUrl], {})
+const upstream = openUpstream(settings, settings.upstream)
+const log = new Log('json')
+const everybody = { check: () => ({ ok: true, user: 'alice' }) }
+const gate = new Gate('', everybody, settings.trust, log, new Metrics(), (exchange) =>
+  forward(exchange, upstream, log),
+)
+createGateServer(gate, undefined).listen(Number(port), '127.0.0.1')
