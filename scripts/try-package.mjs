@@ -1,8 +1,10 @@
 // Tries the installed package as its users would, on the Node that runs this file. Run by test-package.sh, in the
 // folder that the package is installed in.
 import assert from 'node:assert/strict'
-import { spawnSync } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { createServer } from 'node:http'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 
@@ -40,14 +42,63 @@ function tryHtpasswd() {
 
 async function tryLibrary() {
   const library = await import('htgate')
-  assert.ok(library.schemes.length > 0)
+  const encoded = await library.hash(password, { scheme: 'bcrypt', cost: 4 })
+  assert.equal(await library.verify(password, encoded), true)
+  assert.equal(await library.verify('wrong', encoded), false)
+  const authenticator = await library.createAuthenticator({ file })
+  assert.deepEqual(await authenticator.authenticate(basic('user-B', password)), { ok: true, user: 'user-B' })
+  assert.equal((await authenticator.authenticate(basic('user-B', 'wrong'))).ok, false)
+  await authenticator.close()
   // Node 20.19 and 22.12 brought `require` of ES modules.
-  if (process.features.require_module) assert.equal(require('htgate').schemes, library.schemes)
+  if (process.features.require_module) assert.equal(require('htgate').verify, library.verify)
+}
+
+const basic = (user, password) => `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`
+
+/** The gate before a server that says who came. */
+async function tryHtgate() {
+  assert.equal(run('htgate', '--version').stdout, `htgate ${version}\n`)
+  const upstream = createServer(({ headers }, response) => response.end(headers['x-forwarded-user']))
+  await once(upstream.listen(0, '127.0.0.1'), 'listening')
+  const args = ['--file', file, '--upstream', `http://127.0.0.1:${upstream.address().port}`]
+  const gate = spawn(process.execPath, [
+    'node_modules/htgate/bin/htgate.js',
+    ...args,
+    '--listen',
+    '127.0.0.1:0',
+  ])
+  try {
+    const url = await announcedBy(gate)
+    assert.equal((await fetch(url)).status, 401)
+    assert.equal((await fetch(url, { headers: { authorization: basic('user-5', 'wrong') } })).status, 401)
+    const response = await fetch(url, { headers: { authorization: basic('user-5', password) } })
+    assert.equal(await response.text(), 'user-5')
+    gate.kill('SIGTERM')
+    assert.deepEqual(await once(gate, 'exit'), [0, null])
+  } finally {
+    gate.kill('SIGKILL')
+    upstream.closeAllConnections()
+    upstream.close()
+  }
+}
+
+/** The address that htgate says it listens on. */
+function announcedBy(gate) {
+  let output = ''
+  return new Promise((resolve, reject) => {
+    gate.on('exit', () => reject(new Error(`htgate ended: ${output}`)))
+    gate.stderr.on('data', (chunk) => {
+      output += chunk
+      const [, address] = /listening on (127\.0\.0\.1:\d+)/.exec(output) ?? []
+      if (address) resolve(`http://${address}`)
+    })
+  })
 }
 
 try {
   tryHtpasswd()
   await tryLibrary()
+  await tryHtgate()
   console.log(`Node ${process.versions.node}: ok`)
 } catch (error) {
   console.error(`Node ${process.versions.node}: ${error.message}`)
