@@ -46,6 +46,10 @@ export class TrustedProxies {
     this.#list.addSubnet(address, length, family)
   }
 
+  get none(): boolean {
+    return this.#list.rules.length === 0
+  }
+
   has(address: string): boolean {
     if (isIPv4(address)) return this.#list.check(address, 'ipv4')
     return isIPv6(address) && this.#list.check(address, 'ipv6')

@@ -1,27 +1,9 @@
 import cluster from 'node:cluster'
-import { EventEmitter } from 'node:events'
-import type { Server } from 'node:http'
-import type { Server as TlsServer } from 'node:https'
-import { createAuthenticator } from '../auth/authenticator.js'
-import type { AuthEvent } from '../auth/events.js'
-import { printAddress, systemdSockets } from './address.js'
-import { openAdmin } from './admin.js'
-import { control } from './control.js'
-import { runCrew, speaks } from './crew.js'
-import { drain } from './drain.js'
+import { runCrew } from './crew.js'
 import { Exit, ExitStatus } from './exit-status.js'
-import { confirm } from './forward-auth.js'
-import { Gate, type Inside } from './gate.js'
-import { listen } from './listen.js'
-import { Log } from './log.js'
-import { Logins } from './logins.js'
-import { errors, notices, say } from './messages.js'
-import { Metrics } from './metrics.js'
-import { parse, type Settings } from './options.js'
-import { forward } from './proxy.js'
-import { createGateServer } from './server.js'
-import { readCertificate } from './tls.js'
-import { openUpstream } from './upstream.js'
+import { guard } from './guard.js'
+import { errors, say } from './messages.js'
+import { parse } from './options.js'
 
 /** Carries out a command line; never throws. Resolves when the gate has ended. */
 export async function main(args: readonly string[]): Promise<ExitStatus> {
@@ -32,133 +14,11 @@ export async function main(args: readonly string[]): Promise<ExitStatus> {
       return ExitStatus.ok
     }
     if (settings.workers > 1 && cluster.isPrimary) return await runCrew(settings)
-    await run(settings)
+    await guard(settings)
     return ExitStatus.ok
   } catch (error) {
     const exit = error instanceof Exit ? error : errors.unexpected(error)
     say(exit.message)
     return exit.status
-  }
-}
-
-/** Guards until it is told to end. */
-async function run(settings: Settings): Promise<void> {
-  const orders = control()
-  const tls = readCertificate(settings)
-  const log = new Log(settings.log)
-  const events = new EventEmitter<{ auth: [AuthEvent] }>()
-  const authenticator = await openAuthenticator(settings, events)
-  try {
-    const { inside, close } = openInside(settings, log)
-    const logins = new Logins(authenticator, settings.loginFailures, settings.hashThreads, log)
-    logins.onFailure = (failure) => orders.tell({ is: 'failure', failure })
-    orders.onCount = (failure) => logins.count(failure)
-    const metrics = new Metrics()
-    orders.metrics = () => metrics.text(authenticator.counters())
-    const gate = new Gate(settings.realm, logins, settings.trust, log, metrics, inside)
-    gate.asks = settings.upstream === undefined
-    let readable = true
-    events.on('auth', ({ type, level, message }) => {
-      if (speaks) log.event(level, message)
-      gate.changed()
-      if (type !== 'loaded' && type !== 'unreadable') return
-      readable = type === 'loaded'
-      orders.tell({ is: readable ? 'ready' : 'not-ready' })
-    })
-    const servers = await openServers(settings, gate, tls)
-    const admin = cluster.isPrimary
-      ? await openAdmin(settings.admin, {
-          ready: () => readable && !gate.draining,
-          metrics: orders.metrics,
-        })
-      : undefined
-    orders.tell({ is: 'ready' })
-    orders.onReload = () => {
-      void authenticator.reload().catch(() => {}) // The log has it.
-      renewCertificate(settings, servers, log)
-    }
-    const why = await orders.ended
-    if (speaks) log.event('info', notices.ending(why))
-    await drain(servers, gate, settings.drainTimeout, log)
-    admin?.close()
-    admin?.closeAllConnections()
-    await close()
-  } finally {
-    await authenticator.close()
-    await log.close()
-  }
-}
-
-/**
- * Opens the password file and says whom it lets in.
- * @throws Exit for one that cannot be read: nobody could get in
- */
-async function openAuthenticator(settings: Settings, events: EventEmitter<{ auth: [AuthEvent] }>) {
-  const first: AuthEvent[] = []
-  const collect = (event: AuthEvent) => first.push(event)
-  events.on('auth', collect)
-  const authenticator = await createAuthenticator({
-    file: settings.file,
-    realm: settings.realm,
-    workers: settings.hashThreads,
-    queue: settings.hashQueue,
-    cacheSize: settings.cacheSize,
-    cacheTtl: settings.cacheTtl,
-    rehash: settings.rehash,
-    onEvent: (event) => events.emit('auth', event),
-  })
-  await new Promise(setImmediate) // Events come in turns of their own.
-  events.off('auth', collect)
-  for (const event of first) {
-    if (event.type === 'unreadable') {
-      await authenticator.close()
-      throw errors.passwordFile(event.error.message)
-    }
-    if (speaks) say(event.type === 'loaded' ? notices.guards(settings, event) : event.message)
-  }
-  return authenticator
-}
-
-function openInside(settings: Settings, log: Log): { inside: Inside; close: () => Promise<void> } {
-  if (settings.upstream === undefined) return { inside: confirm, close: async () => {} }
-  const upstream = openUpstream(settings, settings.upstream)
-  const inside: Inside = (exchange) => forward(exchange, upstream, log)
-  return { inside, close: () => upstream.pool.destroy() }
-}
-
-async function openServers(
-  settings: Settings,
-  gate: Gate,
-  tls: ReturnType<typeof readCertificate>,
-): Promise<Server[]> {
-  const given = [
-    ...systemdSockets(process.env, cluster.isPrimary ? process.pid : process.ppid),
-    ...settings.listen,
-  ]
-  const addresses = given.length > 0 ? given : [{ host: '127.0.0.1', port: 8080 }]
-  const servers: Server[] = []
-  try {
-    for (const address of addresses) {
-      const server = createGateServer(gate, tls)
-      const actual = await listen(server, address)
-      servers.push(server)
-      if (speaks) say(notices.listening(printAddress(actual), tls !== undefined))
-    }
-    return servers
-  } catch (error) {
-    for (const server of servers) server.close()
-    throw error
-  }
-}
-
-/** A certificate that is no good leaves the old one in use. */
-function renewCertificate(settings: Settings, servers: readonly Server[], log: Log): void {
-  try {
-    const tls = readCertificate(settings)
-    if (tls === undefined) return
-    for (const server of servers) (server as TlsServer).setSecureContext({ ...tls, minVersion: 'TLSv1.2' })
-    log.event('info', `${settings.tlsCert}: the certificate was read again`)
-  } catch (error) {
-    log.event('error', `${(error as Error).message}; the old certificate stays in use`)
   }
 }

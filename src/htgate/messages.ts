@@ -5,6 +5,9 @@ import type { Settings } from './options.js'
 
 // What the command itself says, on standard error: lower case, no full stop, what is wrong and what to do.
 
+/** Where nobody reads standard error any more, nobody is told. */
+process.stderr.on('error', () => {})
+
 /** On standard error, each line with the command's name. */
 export function say(text: string): void {
   process.stderr.write(text.replace(/^/gm, 'htgate: ').concat('\n'))
@@ -37,12 +40,15 @@ export const errors = {
 
 type Loaded = Extract<AuthEvent, { type: 'loaded' }>
 
+const TRUST =
+  'without --trust-proxy, failed logins count for a proxy as a whole, and not for each of its clients'
+
 const WEAK = schemes.filter(({ strength }) => strength !== 'strong')
 
 /** What it tells an operator while all is well. */
 export const notices = {
   /** What it guards, for whom, and how well. */
-  guards({ file, upstream, upstreamText }: Settings, { users, schemes }: Loaded): string {
+  guards({ file, upstream, upstreamText, trust }: Settings, { users, schemes }: Loaded): string {
     const what = upstream ? `guarding ${upstreamText}` : 'answering proxies (forward-auth)'
     const lines = [`${what} for ${users} user${users === 1 ? '' : 's'} of ${file}`]
     const weak = WEAK.flatMap(({ name }) => (schemes[name] ? `${schemes[name]} ${name}` : []))
@@ -50,6 +56,7 @@ export const notices = {
       lines.push(`weak records: ${weak.join(', ')}; whoever gets hold of the file finds out these passwords`)
       lines.push('set them anew with: htpasswd -B FILE USER')
     }
+    if (upstream === undefined && trust.none) lines.push(TRUST)
     if (users === 0) lines.push('nobody can log in: add a user with: htpasswd -B FILE USER')
     return lines.join('\n')
   },

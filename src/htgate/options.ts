@@ -148,7 +148,7 @@ export function commandLine(): Command {
     ),
     new Option(
       '--trust-proxy <networks>',
-      'whose X-Forwarded-For, -Proto and -Host to believe: addresses, networks, loopback, private; may be given several times',
+      'whose X-Forwarded-For, -Proto and -Host to believe: addresses, networks, loopback, private; may be given several times. Whoever comes through a unix socket is believed',
     ).argParser(several),
     new Option(
       '--login-failures <number>',
