@@ -1,3 +1,4 @@
+import { createHmac, randomBytes } from 'node:crypto'
 import { isIPv6 } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Authenticator, Authorization, Verdict } from '../auth/authenticator.js'
@@ -25,6 +26,8 @@ const LONGEST = 10_000
 /** Answers that are held back at most; each keeps a connection. */
 const MOST_HELD = 1000
 
+/** Logins that succeeded and are known again; beyond that the oldest is forgotten. */
+const MOST_KNOWN = 10_000
 const MINUTE = 60_000
 
 /** What a failed login is counted under. */
@@ -39,6 +42,9 @@ export class Logins {
   readonly #limit: number
   readonly #byUser = new Failures(WINDOW)
   readonly #byClient = new Failures(WINDOW)
+  /** Digests of attempts that succeeded: others' guesses do not turn away whoever was in before. */
+  readonly #known = new Set<string>()
+  readonly #key = randomBytes(32)
   readonly #line: Line
   readonly #log: Log
   /** Failures that were not yet told of. */
@@ -81,24 +87,44 @@ export class Logins {
   async #attempt(authorization: Authorization, client: string): Promise<Outcome> {
     const user = claimedUser(authorization)
     const key = `${client} ${user}`
-    if (this.#isLimited(key)) return this.#hold(client, this.#limited(key, user))
+    const id = createHmac('sha256', this.#key).update(`${client} ${authorization}`).digest('base64')
+    const isLimited = () => this.#isLimited(key) && !this.#known.has(id)
+    if (isLimited()) return this.#hold(client, this.#limited(key, user))
     if (!(await this.#line.enter(client))) return this.#hold(client, { ok: false, reason: 'busy', user })
     let verdict: Verdict
     try {
-      if (this.#isLimited(key)) return this.#hold(client, this.#limited(key, user))
+      if (isLimited()) return this.#hold(client, this.#limited(key, user))
       // Counted beforehand, or guesses that come at the same time would all be let through.
       this.#byUser.add(key)
       verdict = await this.#authenticator.authenticate(authorization, client)
     } finally {
       this.#line.leave(client)
     }
-    if (verdict.ok) this.#byUser.forget(key)
-    else if (verdict.reason !== 'denied') this.#byUser.remove(key)
-    if (verdict.ok || verdict.reason !== 'denied') return verdict
+    if (verdict.ok) {
+      if (this.#known.has(id)) this.#byUser.remove(key)
+      else this.#byUser.forget(key)
+      this.#remember(id)
+      return verdict
+    }
+    if (verdict.reason !== 'denied') {
+      this.#byUser.remove(key)
+      return verdict
+    }
+    this.#known.delete(id)
     this.#byClient.add(client)
     this.onFailure({ client, user })
     this.#tell(key, client, user)
     return this.#hold(client, verdict)
+  }
+
+  #remember(id: string): void {
+    this.#known.delete(id)
+    this.#known.add(id)
+    if (this.#known.size <= MOST_KNOWN) return
+    for (const oldest of this.#known) {
+      this.#known.delete(oldest)
+      return
+    }
   }
 
   #isLimited(key: string): boolean {

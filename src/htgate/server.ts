@@ -3,6 +3,7 @@ import { createServer as createTlsServer } from 'node:https'
 import type { Duplex } from 'node:stream'
 import type { SecureContextOptions } from 'node:tls'
 import type { Gate } from './gate.js'
+import { isWebSocket } from './upgrade.js'
 
 /** Clients that take their time: nobody keeps a connection busy with half a head. */
 const LIMITS = {
@@ -18,6 +19,8 @@ const LIMITS = {
   noDelay: true,
   keepAlive: true,
   keepAliveInitialDelay: 60_000,
+  /** Node 24.9 and newer ask; before that every offer comes to the gate, which returns what it does not take. */
+  shouldUpgradeCallback: isWebSocket,
 }
 
 /** A server for one address; TLS if there is a certificate. */

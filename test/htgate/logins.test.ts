@@ -56,6 +56,17 @@ describe('failed logins', () => {
     expect((await as(gate, 'bob', 'secret', from('192.0.2.1'))).status).toBe(200)
   })
 
+  test('do not lock out who was in before, even when the password is no longer remembered', async () => {
+    const upstream = await startUpstream()
+    const args = ['--cache-size', '0', '--login-failures', '2']
+    const gate = await startGate({ upstream: upstream.url, args })
+    expect((await as(gate, 'alice', 'secret')).status).toBe(200)
+    for (const guess of ['one', 'two', 'three']) await as(gate, 'alice', guess)
+    expect((await as(gate, 'alice', 'four')).status).toBe(429)
+    expect((await as(gate, 'alice', 'secret')).status).toBe(200)
+    expect((await as(gate, 'alice', 'five')).status).toBe(429)
+  })
+
   test('count for all addresses of an IPv6 network', async () => {
     const upstream = await startUpstream()
     const gate = await startGate({ upstream: upstream.url, args: ['--login-failures', '2', ...TRUST] })
