@@ -1,0 +1,34 @@
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { Failures } from '../../src/htgate/failures.js'
+
+beforeEach(() => void vi.useFakeTimers({ toFake: ['performance'] }))
+afterEach(() => void vi.useRealTimers())
+
+test('failures count from the first on, until its time is over', () => {
+  const failures = new Failures(60_000)
+  expect([failures.add('a'), failures.add('a'), failures.add('b')]).toEqual([1, 2, 1])
+  vi.advanceTimersByTime(59_000)
+  expect(failures.count('a')).toBe(2)
+  expect(failures.remaining('a')).toBeCloseTo(1000)
+  vi.advanceTimersByTime(1000)
+  expect([failures.count('a'), failures.remaining('a'), failures.add('a')]).toEqual([0, 0, 1])
+})
+
+test('one can be taken back, and all can be forgotten', () => {
+  const failures = new Failures(60_000)
+  failures.add('a')
+  failures.add('a')
+  failures.remove('a')
+  expect(failures.count('a')).toBe(1)
+  failures.forget('a')
+  expect(failures.count('a')).toBe(0)
+  failures.remove('a')
+  expect(failures.count('a')).toBe(0)
+})
+
+test('memory is bounded: the oldest give way', () => {
+  const failures = new Failures(60_000)
+  for (let i = 0; i < 150_000; i++) failures.add(`key ${i}`)
+  expect(failures.size).toBe(100_000)
+  expect([failures.count('key 0'), failures.count('key 149999')]).toEqual([0, 1])
+})
