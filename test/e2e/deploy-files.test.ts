@@ -1,9 +1,12 @@
 import { copyFileSync, readFileSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
-import { expect, test } from 'vitest'
+import { expect, onTestFinished, test } from 'vitest'
+import { startEcho } from '../support/echo.js'
 import { temporaryFolder } from '../support/folder.js'
 import { describeWith, peer } from '../support/peers.js'
-import { type Result, run } from '../support/run.js'
+import { statusFor } from '../support/requests.js'
+import { htpasswd, type Result, run } from '../support/run.js'
+import { freePort, startServer } from '../support/servers.js'
 
 // What of deploy/ cannot run in a test is given to the program that will read it, or to its linter. The proxies'
 // configuration runs for real: fronts.test.ts.
@@ -36,6 +39,28 @@ describeWith(['systemd-analyze'], 'systemd', () => {
   test('finds the service’s exposure to be at most 1.5 of 10', async () => {
     const { service } = units()
     await expectNoComplaint('systemd-analyze', ['security', '--offline=true', '--threshold=15', service])
+  })
+})
+
+describeWith(['systemd-socket-activate'], 'systemd’s socket', () => {
+  test('is handed to htgate, which serves it', async () => {
+    const file = join(temporaryFolder(), 'htpasswd')
+    await htpasswd(['-cbB', file, 'alice', 'secret'])
+    const echo = await startEcho()
+    onTestFinished(echo.stop)
+    const port = await freePort()
+    const variables = [`HTGATE_FILE=${file}`, `HTGATE_UPSTREAM=http://127.0.0.1:${echo.port}`]
+    const activated = await startServer(
+      peer('systemd-socket-activate') as string,
+      [`--listen=127.0.0.1:${port}`, ...variables.map((variable) => `--setenv=${variable}`)].concat([
+        process.execPath,
+        resolve('bin/htgate.js'),
+      ]),
+      { port },
+    )
+    onTestFinished(activated.stop)
+    expect(await statusFor(activated.url, 'alice', 'secret')).toBe(200)
+    expect(await statusFor(activated.url, 'alice', 'wrong')).toBe(401)
   })
 })
 
