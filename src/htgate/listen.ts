@@ -2,7 +2,7 @@ import { lstatSync, unlinkSync } from 'node:fs'
 import type { Server } from 'node:http'
 import { type AddressInfo, connect } from 'node:net'
 import { type Address, printAddress } from './address.js'
-import { errors } from './messages.js'
+import { errors, notices, say } from './messages.js'
 
 /**
  * Resolves, once the server listens, to where it does: port 0 means any.
@@ -17,11 +17,21 @@ export async function listen(server: Server, address: Address): Promise<Address>
     })
     server.listen({ ...address }, resolve)
   })
-  server.removeAllListeners('error')
+  server.removeAllListeners('error').on('error', complainNowAndThen())
   const actual = server.address() as AddressInfo | string | null
   return 'port' in address && typeof actual === 'object' && actual
     ? { ...address, port: actual.port }
     : address
+}
+
+/** To accept a connection may fail, for want of open files, say; the next one may do. */
+function complainNowAndThen(): (error: Error) => void {
+  let last = -Infinity
+  return (error) => {
+    if (performance.now() - last < 60_000) return
+    last = performance.now()
+    say(notices.cannotAccept(error.message))
+  }
 }
 
 /** A unix socket outlives the process that was killed; one that nobody answers on is in the way. */

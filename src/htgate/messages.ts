@@ -68,6 +68,7 @@ export const notices = {
   turnedAway: (failures: number, seconds: number) =>
     `${failures} failed logins of this client with this user within ${seconds} s: more are turned away for a while`,
   failedLogins: (count: number) => `${count} failed login${count === 1 ? '' : 's'} within the last minute`,
+  cannotAccept: (why: string) => `cannot accept a connection: ${why}`,
   admin: (address: string) => `/healthz, /readyz and /metrics on ${address}`,
   workers: (count: number) => `${count} processes serve`,
   workerEnded: (how: string) => `a process that serves ended (${how}); another takes its place`,
