@@ -31,11 +31,13 @@ export async function guardDemoUpstream(file, credentials) {
   const server = await startDemoUpstream()
   const upstream = `http://127.0.0.1:${server.address().port}`
   console.log(`$ htgate --file .htpasswd --upstream ${upstream} --listen 127.0.0.1:0 --log text\n`)
-  // Ctrl-C at the terminal goes to both; this process waits for the other.
-  process.on('SIGINT', () => {})
-  process.on('SIGTERM', () => gate.kill('SIGTERM'))
   const args = ['--file', file, '--upstream', upstream, '--listen', '127.0.0.1:0', '--log', 'text']
-  const gate = spawn(process.execPath, [htgate, ...args], { stdio: ['ignore', 'inherit', 'pipe'] })
+  const gate = spawn(process.execPath, [htgate, ...args], {
+    stdio: ['ignore', 'inherit', 'pipe'],
+    // Out of the terminal's reach: Ctrl-C comes here alone, and goes on to it.
+    detached: true,
+  })
+  for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => gate.kill(signal))
   gate.stderr.on('data', (chunk) => {
     process.stderr.write(chunk)
     const [, address] = /listening on (\S+)/.exec(String(chunk)) ?? []

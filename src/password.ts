@@ -1,12 +1,15 @@
 import { HtgateError } from './errors.js'
-import { MAX_PASSWORD_BYTES as BCRYPT_BYTES } from './schemes/bcrypt.js'
+import { MAX_PASSWORD_BYTES as BCRYPT_BYTES, MAX_COST, MIN_COST } from './schemes/bcrypt.js'
 import { MAX_PASSWORD_BYTES as DES_BYTES } from './schemes/des-crypt.js'
 import { schemes as all, type SchemeName, type Strength, schemeNamed, schemeOf } from './schemes/index.js'
 import { MAX_ROUNDS, MIN_ROUNDS } from './schemes/sha-crypt.js'
 
 // A password and what is stored of it, for users of the library: text here, bytes in the schemes.
 
-/** As an `Authorization` header may bring. SHA-crypt's cost grows with the square of the length. */
+/**
+ * Longer passwords are refused unhashed: SHA-crypt's cost grows with the square of the length, and a header of 16 KiB
+ * would keep a worker busy for long. Apache's htpasswd takes 255 bytes.
+ */
 export const MAX_PASSWORD_BYTES = 4096
 
 /** The schemes that `hash` makes. The others are only read. */
@@ -43,9 +46,6 @@ export const schemes: readonly Omit<Description, 'cost' | 'rounds'>[] = all.map(
 }))
 
 const DEFAULT_COST = 10
-const MIN_COST = 4
-/** As Apache's htpasswd. 17 takes seconds, 31 a day. */
-const MAX_COST = 17
 
 const HASH_SCHEMES: readonly string[] = [
   'bcrypt',
@@ -103,7 +103,11 @@ export interface Algorithm {
 }
 
 /** @throws HtgateError ERR_OPTION */
-export function algorithmOf({ scheme = 'bcrypt', cost, rounds }: HashOptions): Algorithm {
+export function algorithmOf(options: HashOptions): Algorithm {
+  if (typeof options !== 'object' || options === null) {
+    throw new HtgateError('ERR_OPTION', 'options for hashing have to be an object, such as { cost: 12 }')
+  }
+  const { scheme = 'bcrypt', cost, rounds } = options
   if (!HASH_SCHEMES.includes(scheme)) {
     throw new HtgateError('ERR_OPTION', `option scheme has to be one of ${HASH_SCHEMES.join(', ')}`)
   }
@@ -132,9 +136,13 @@ export function describe(encoded: string): Description | undefined {
 /** A stored hash is bytes, one character each; only {PLAIN} has any beyond ASCII. */
 const bytesAsText = (text: string): string => Buffer.from(text).toString('latin1')
 
+const isWellFormed = (text: string): boolean => !/\p{Surrogate}/u.test(text)
+
 function requireText(name: string, value: string): string {
-  if (typeof value === 'string') return value
-  throw new HtgateError('ERR_OPTION', `${name} has to be a string`)
+  if (typeof value !== 'string') throw new HtgateError('ERR_OPTION', `${name} has to be a string`)
+  // Half of a surrogate pair has no UTF-8; what was made of it would be the same for every half.
+  if (!isWellFormed(value)) throw new HtgateError('ERR_OPTION', `${name} has to be well-formed Unicode`)
+  return value
 }
 
 function requireWork(

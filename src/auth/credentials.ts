@@ -1,12 +1,7 @@
 import { isUtf8 } from 'node:buffer'
+import { MAX_PASSWORD_BYTES } from '../password.js'
 
 // HTTP Basic credentials (RFC 7617): `Basic ` and the base 64 of `user:password`, in UTF-8.
-
-/**
- * Longer passwords are refused unhashed: SHA-crypt's cost grows with the square of the length, and a header of 16 KiB
- * would keep a worker busy for long. Apache's htpasswd takes 255 bytes.
- */
-export const MAX_PASSWORD_BYTES = 4096
 
 export interface Credentials {
   readonly user: Buffer

@@ -34,6 +34,9 @@ const QUEUE_PER_WORKER = 32
 
 /** The options with their defaults. */
 export function settingsOf(options: AuthenticatorOptions): Settings {
+  if (typeof options !== 'object' || options === null) {
+    throw new HtgateError('ERR_OPTION', 'options have to be an object with at least file')
+  }
   const workers = options.workers ?? availableParallelism()
   const settings = {
     file: options.file,

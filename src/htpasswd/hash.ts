@@ -1,5 +1,6 @@
 import { isUtf8 } from 'node:buffer'
-import { MAX_PASSWORD_BYTES as BCRYPT_BYTES } from '../schemes/bcrypt.js'
+import { MAX_RECORD_BYTES } from '../passwd-file/records.js'
+import { MAX_PASSWORD_BYTES as BCRYPT_BYTES, MAX_COST, MIN_COST } from '../schemes/bcrypt.js'
 import { MAX_PASSWORD_BYTES as DES_BYTES } from '../schemes/des-crypt.js'
 import { type SchemeName, schemeNamed } from '../schemes/index.js'
 import type { Algorithm } from './algorithm.js'
@@ -8,22 +9,15 @@ import type { Invocation } from './options.js'
 import { stderr } from './output.js'
 import { password } from './password.js'
 
-/** Apache's buffer for a record, its newline and the end of the string included. */
-export const MAX_RECORD = 256
-/** What Apache's bcrypt is willing to compute. */
-const MIN_COST = 4
-const MAX_COST = 17
-
 /** The record `user:hash` and a newline, from a password that is asked for where need be. */
 export async function makeRecord(invocation: Invocation): Promise<Buffer> {
   const { scheme, work, user } = invocation
-  const takesWork = scheme === 'bcrypt' || scheme === 'sha256-crypt' || scheme === 'sha512-crypt'
-  if (work !== undefined && !takesWork) stderr(warnings.workIgnored)
+  warnOfUselessWork(invocation)
 
   const bytes = await password(invocation)
   const encoded = await encode(scheme, bytes, work)
   const record = Buffer.concat([user, Buffer.from(`:${encoded}\n`, 'latin1')])
-  if (record.length >= MAX_RECORD) throw errors.recordTooLong()
+  if (record.length > MAX_RECORD_BYTES) throw errors.recordTooLong()
   return record
 }
 
@@ -42,6 +36,11 @@ async function encode(name: SchemeName, password: Buffer, work: number | undefin
 export function checkCost({ scheme, work }: Algorithm): void {
   if (scheme === 'bcrypt' && work !== undefined && (work < MIN_COST || work > MAX_COST))
     throw errors.bcryptCost()
+}
+
+/** -C and -r are for bcrypt and SHA-crypt. */
+export function warnOfUselessWork({ scheme, work }: Algorithm): void {
+  if (work !== undefined && schemeNamed(scheme).work === undefined) stderr(warnings.workIgnored)
 }
 
 function warnOfTruncation(password: Buffer, bytes: number, algorithm: 'BCRYPT' | 'CRYPT'): void {

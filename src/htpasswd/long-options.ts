@@ -49,6 +49,7 @@ const GOES_WITH: Record<string, readonly Task[]> = {
   minimum: ['audit', 'upgrade'],
 }
 const ALGORITHM = ['m', '2', '5', 'B', 'd', 's', 'p', 'C', 'r']
+const WITH_ARGUMENT = ['--minimum', '--completion']
 const TAKES_FILE: readonly Task[] = ['import', 'remove', 'verify-all']
 
 /** @throws Exit for a command line that cannot be carried out */
@@ -64,11 +65,13 @@ export function parseLong(args: string[]): LongRequest | TextRequest {
   for (const { flag, argument } of TASK_OPTIONS) command.option(argument ? `${flag} <${argument}>` : flag)
   command.argument('[operands...]')
 
-  const { options, operands, wrong } = split(args, LETTERS, ['--minimum', '--completion'])
+  const { options, operands, wrong } = split(args, LETTERS, WITH_ARGUMENT)
   const unknown = options.find(
     (word) => word.startsWith('--') && !command.options.some((o) => o.long === word),
   )
   if (unknown !== undefined) throw complaints.options(`unknown option ${unknown}`)
+  const last = options.at(-1) ?? ''
+  if (WITH_ARGUMENT.includes(last)) throw complaints.options(`${last} needs an argument`)
   if (wrong) throw syntax(wrong)
   parseWith(command, [...options, '--', ...operands])
   const given = command.opts<Record<string, unknown>>()

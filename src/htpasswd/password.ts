@@ -1,7 +1,7 @@
-import { fstatSync, readFileSync, readSync } from 'node:fs'
+import { inputIsClosed, readUpTo } from './input.js'
 import { errors, prompts } from './messages.js'
 import type { Invocation } from './options.js'
-import { pause, stderr } from './output.js'
+import { stderr } from './output.js'
 import type { Ask } from './prompt.js'
 
 /** The longest password that Apache's htpasswd reads from standard input, its newline included, in bytes. */
@@ -19,7 +19,7 @@ export async function password({ mode, source, password }: Invocation): Promise<
 /** All of standard input, less a newline at its end. What cannot be read, a folder for one, is too long to Apache's. */
 function fromInput(): Buffer {
   if (inputIsClosed()) throw errors.passwordTooLong()
-  const bytes = readInput(MAX_INPUT + 1)
+  const bytes = readUpTo(MAX_INPUT + 1)
   if (bytes === undefined || bytes.length > MAX_INPUT) throw errors.passwordTooLong()
   let end = bytes.length
   if (bytes[end - 1] === 0x0a) {
@@ -58,39 +58,8 @@ async function asker(): Promise<Ask> {
 function readLine(): Buffer {
   const bytes: Buffer[] = []
   for (;;) {
-    const byte = readInput(1)
+    const byte = readUpTo(1)
     if (byte === undefined || byte.length === 0 || byte[0] === 0x0a) return Buffer.concat(bytes)
     bytes.push(byte)
-  }
-}
-
-/** Up to `most` bytes of standard input, fewer only at its end; undefined if it cannot be read. */
-function readInput(most: number): Buffer | undefined {
-  const bytes = Buffer.alloc(most)
-  let length = 0
-  while (length < most) {
-    try {
-      const count = readSync(0, bytes, length, most - length, null)
-      if (count === 0) break
-      length += count
-    } catch (error) {
-      const { code } = error as NodeJS.ErrnoException
-      if (code === 'EOF') break
-      if (code !== 'EAGAIN') return undefined
-      pause()
-    }
-  }
-  return bytes.subarray(0, length)
-}
-
-/** Node opens /dev/null in the place of a closed standard input, but for writing too, which no shell's `<` does. */
-function inputIsClosed(): boolean {
-  try {
-    if (!fstatSync(0).isCharacterDevice()) return false
-    const [, flags = ''] = /^flags:\s*(\d+)/m.exec(readFileSync('/proc/self/fdinfo/0', 'latin1')) ?? []
-    const isNull = fstatSync(0).rdev === 0x103
-    return isNull && (Number.parseInt(flags, 8) & 3) === 2
-  } catch {
-    return false
   }
 }

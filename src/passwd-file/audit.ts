@@ -1,4 +1,6 @@
+import { MAX_COST, MIN_COST } from '../schemes/bcrypt.js'
 import { type Scheme, type SchemeName, schemeOf, schemes } from '../schemes/index.js'
+import { MAX_ROUNDS, MIN_ROUNDS } from '../schemes/sha-crypt.js'
 import { entriesOf } from './entries.js'
 
 // What is wrong with a password file, told from its content alone: nothing is hashed here.
@@ -32,7 +34,19 @@ export interface Minimum {
 export function parseMinimum(text: string): Minimum | undefined {
   const [, name, work] = /^([a-z0-9-]+)(?::([1-9]\d{0,8}))?$/.exec(text) ?? []
   const scheme = schemes.find((scheme) => scheme.name === name)
-  return scheme && { scheme: scheme.name, work: work === undefined ? undefined : Number(work) }
+  if (scheme === undefined) return undefined
+  if (work === undefined) return { scheme: scheme.name, work: undefined }
+  const [least, most] = WORK[scheme.name] ?? [1, 0]
+  return Number(work) >= least && Number(work) <= most
+    ? { scheme: scheme.name, work: Number(work) }
+    : undefined
+}
+
+/** What can be asked for, since htpasswd can make it. */
+const WORK: Partial<Record<SchemeName, readonly [least: number, most: number]>> = {
+  bcrypt: [MIN_COST, MAX_COST],
+  'sha512-crypt': [MIN_ROUNDS, MAX_ROUNDS],
+  'sha256-crypt': [MIN_ROUNDS, MAX_ROUNDS],
 }
 
 /** bcrypt below 10 and SHA-crypt below crypt(3)'s own default are within reach of a rented GPU. */

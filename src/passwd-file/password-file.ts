@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { fileError, HtgateError } from '../errors.js'
 import { type Description, describe, type HashOptions, hash, verify } from '../password.js'
 import { type Edited, type Edits, edit } from './edits.js'
-import { badUser, eachLine, encodedOf } from './records.js'
+import { badUser, eachLine, encodedOf, MAX_RECORD_BYTES } from './records.js'
 import { update } from './store.js'
 
 export interface OpenOptions {
@@ -68,9 +68,6 @@ export async function openPasswordFile(path: string, options: OpenOptions = {}):
   }
 }
 
-/** Apache's buffer for a line, its newline and the end of the string included: it takes a longer one's tail for a record. */
-const MAX_RECORD = 256
-
 class EditedFile implements PasswordFile {
   /** As it was read or saved last. */
   #content: Buffer
@@ -113,8 +110,11 @@ class EditedFile implements PasswordFile {
       throw new HtgateError('ERR_OPTION', 'encoded has to be a hash of a known scheme')
     }
     const record = Buffer.from(`${user}:${encoded}\n`)
-    if (record.length >= MAX_RECORD) {
-      throw new HtgateError('ERR_USER', `the record of ${user} would be longer than ${MAX_RECORD - 2} bytes`)
+    if (record.length > MAX_RECORD_BYTES) {
+      throw new HtgateError(
+        'ERR_USER',
+        `the record of ${user} would be longer than ${MAX_RECORD_BYTES - 1} bytes`,
+      )
     }
     this.#edits.set(keyOf(user), record)
   }
@@ -164,10 +164,12 @@ function recordsIn(content: Buffer, only?: string): UserRecord[] {
 }
 
 /** One character a byte, as users are compared. */
-const keyOf = (user: string): string => Buffer.from(user).toString('latin1')
+function keyOf(user: string): string {
+  if (typeof user !== 'string') throw new HtgateError('ERR_USER', 'user has to be a string')
+  return Buffer.from(user).toString('latin1')
+}
 
 function requireUser(user: string): void {
-  if (typeof user !== 'string') throw new HtgateError('ERR_USER', 'user has to be a string')
-  const why = badUser(Buffer.from(user))
+  const why = badUser(Buffer.from(keyOf(user), 'latin1'))
   if (why !== undefined) throw new HtgateError('ERR_USER', why)
 }

@@ -115,6 +115,12 @@ export function find(bytes: Buffer, user: Buffer): Found {
   return malformed ? { lines, malformed } : { lines }
 }
 
+/**
+ * The longest record, its newline included. Apache's htpasswd has a buffer of 256, the end of the string among them, and
+ * takes the tail of a longer line for another record.
+ */
+export const MAX_RECORD_BYTES = 255
+
 /** A file's new content, in pieces that share the old one's memory. */
 export type Pieces = Buffer[]
 

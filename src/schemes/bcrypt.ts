@@ -7,6 +7,9 @@ import type { Scheme } from './scheme.js'
 /** What takes part in the hash; the rest of a longer password does not count. */
 export const MAX_PASSWORD_BYTES = 72
 export const DEFAULT_COST = 5
+/** What Apache's htpasswd is willing to compute: 17 takes seconds, 31 a day. */
+export const MIN_COST = 4
+export const MAX_COST = 17
 
 const SETTING = /^\$2[aby]\$(0[4-9]|[12][0-9]|3[01])\$[./A-Za-z0-9]{22}/
 const SHAPE = new RegExp(`${SETTING.source}[./A-Za-z0-9]{31}$`)

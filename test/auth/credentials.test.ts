@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { type Credentials, MAX_PASSWORD_BYTES, parseCredentials } from '../../src/auth/credentials.js'
+import { type Credentials, parseCredentials } from '../../src/auth/credentials.js'
+import { MAX_PASSWORD_BYTES } from '../../src/password.js'
 import { isFull } from '../support/authenticator.js'
 
 const base64 = (text: string | Buffer) => Buffer.from(text).toString('base64')

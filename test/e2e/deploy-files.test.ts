@@ -36,6 +36,12 @@ describeWith(['systemd-analyze'], 'systemd', () => {
     await expectNoComplaint('systemd-analyze', ['verify', '--man=no', service, socket])
   })
 
+  test('refuses a system call that the service may not make, and does not kill it over that', () => {
+    const unit = readFileSync(units().service, 'utf8')
+    expect(unit).toMatch(/^SystemCallFilter=~/m)
+    expect(unit).toMatch(/^SystemCallErrorNumber=EPERM$/m)
+  })
+
   test('finds the service’s exposure to be at most 1.5 of 10', async () => {
     const { service } = units()
     await expectNoComplaint('systemd-analyze', ['security', '--offline=true', '--threshold=15', service])

@@ -33,6 +33,12 @@ describe('--import', () => {
     )
   })
 
+  test('passes over the mark that some editors put before UTF-8', async () => {
+    const { run, read } = shell({ list: '\ufeffalice:secret\n' })
+    await run('--import -c -s list users')
+    expect(read('users')).toBe(`alice:${SHA_SECRET}\n`)
+  })
+
   test('takes passwords with colons and in any script, by every scheme', async () => {
     const list = 'alice:a:b:c\nbob:пароль\ncarol:密码 mit Leerzeichen \n'
     for (const flags of ['', '-m ', '-2 ', '-5 -r 1000 ', '-B -C 4 ', '-d ', '-s ']) {
@@ -189,6 +195,13 @@ describe('--verify-all', () => {
     })
   })
 
+  test('names bad lines, and verifies nothing then', async () => {
+    const { run } = shell({ users: 'a:x\n' })
+    expect((await run('--verify-all users', 'a\n')).stderr).toBe(
+      'htpasswd: standard input:1: no colon between user and password\nhtpasswd: nothing was verified\n',
+    )
+  })
+
   test('a plaintext record, an empty and a broken one verify nothing', async () => {
     const { run } = shell({ users: 'a:secret\nb:\nc:$2y$10$x\n' })
     expect(await run('--verify-all users', 'a:secret\nb:\nc:secret\n')).toMatchObject({ status: 3 })
@@ -215,6 +228,8 @@ describe('long options that do not go together', () => {
     ['--import', '--import takes [FILE] passwordfile'],
     ['--audit --minimum bcrypt:x users', '--minimum takes a scheme'],
     ['--audit --json --sarif users', '--json and --sarif cannot go together'],
+    ['--completion', '--completion needs an argument'],
+    ['--audit --minimum', '--minimum needs an argument'],
     ['--nonsense users', 'unknown option --nonsense'],
     ['--import -b users', '-b does not go with --import'],
     ['--import -5 -r 500 users', '-r takes 1000 to 999999999 rounds, not 500'],

@@ -186,15 +186,47 @@ users:13: strong: user already on line 2; servers read that one
     })
   })
 
-  test('a file that is missing is an error, not a finding', async () => {
-    const { run } = shell()
-    expect(await run('--audit users')).toMatchObject({ status: 1, stdout: '' })
+  test.each(['--audit', '--list', '--upgrade', '--verify-all'])(
+    '%s needs a file that it can read',
+    async (task) => {
+      const { run } = shell()
+      const missing = {
+        status: 1,
+        stdout: '',
+        stderr: 'htpasswd: cannot read users: no such file or directory\n',
+      }
+      expect(await run(`${task} users`)).toEqual(missing)
+      const folder = {
+        status: 1,
+        stdout: '',
+        stderr: 'htpasswd: cannot read .: illegal operation on a directory\n',
+      }
+      expect(await run(`${task} .`)).toEqual(folder)
+    },
+  )
+
+  test('a name that no record can be written for is taken out, and does nothing to the terminal', async () => {
+    const { cwd, run } = shell({ users: `\u001b[2Jalice:${SHA1}\n` })
+    chmodSync(join(cwd, 'users'), 0o600)
+    expect((await run('--audit users')).stdout).toBe(
+      "users:1: \\x1b[2Jalice: sha1 is broken: such hashes are found out in seconds\n    sed -i '1s/^/#/' users\n",
+    )
   })
+
+  test.each(['bcrypt:99', 'bcrypt:3', 'apr1:5', 'sha512-crypt:999'])(
+    '--minimum %s cannot be asked for',
+    async (minimum) => {
+      const { run } = shell({ users: '' })
+      const { status, stderr } = await run(`--audit --minimum ${minimum} users`)
+      expect(status).toBe(2)
+      expect(stderr).toContain(`not ${minimum}`)
+    },
+  )
 })
 
 describe('--upgrade', () => {
   test('names those who must set a new password', async () => {
-    const { run } = shell({ users: MIXED })
+    const { run } = shell({ users: MIXED.replace('not a record', '') })
     expect(await run('--upgrade users')).toMatchObject({
       status: 1,
       stdout: 'cheap\nmd5\nsha\ndes\nnginx\nbare\ncut\nnewer\nnone\n',
@@ -202,6 +234,14 @@ describe('--upgrade', () => {
     expect(await run('--upgrade --minimum sha1 users')).toMatchObject({
       status: 1,
       stdout: 'cheap\ndes\nnginx\nbare\ncut\nnewer\nnone\n',
+    })
+  })
+
+  test('says so where some lines are no records', async () => {
+    const { run } = shell({ users: MIXED })
+    expect(await run('--upgrade users')).toMatchObject({
+      status: 7,
+      stdout: expect.stringContaining('cheap\n'),
     })
   })
 

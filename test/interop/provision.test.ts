@@ -48,14 +48,15 @@ describeWith(['git'], 'as a pre-commit hook', () => {
     await git('init', '--quiet')
     await run('/bin/cp', [resolve('deploy/ci/pre-commit'), '.git/hooks/pre-commit'], { cwd })
 
-    await htpasswd('-cbs', '.htpasswd', 'alice', 'secret')
-    await git('add', '.htpasswd')
+    const file = 'the team.htpasswd'
+    await htpasswd('-cbs', file, 'alice', 'secret')
+    await git('add', file)
     const refused = await git('commit', '-qm', 'weak')
     expect(refused.status).toBe(1)
     expect(refused.stderr.toString()).toContain('alice: sha1 is broken')
 
-    await htpasswd('-bB', '-C', '10', '.htpasswd', 'alice', 'secret')
-    await git('add', '.htpasswd')
+    await htpasswd('-bB', '-C', '10', file, 'alice', 'secret')
+    await git('add', file)
     expect(await git('commit', '-qm', 'strong')).toMatchObject({ status: 0 })
   })
 })

@@ -1,5 +1,6 @@
 import { isUtf8 } from 'node:buffer'
 import { edit } from '../../passwd-file/edits.js'
+import { MAX_RECORD_BYTES } from '../../passwd-file/records.js'
 import { MAX_PASSWORD_BYTES as BCRYPT_BYTES } from '../../schemes/bcrypt.js'
 import { MAX_PASSWORD_BYTES as DES_BYTES } from '../../schemes/des-crypt.js'
 import { schemeOf } from '../../schemes/index.js'
@@ -7,9 +8,9 @@ import { checkAccess } from '../access.js'
 import type { Algorithm } from '../algorithm.js'
 import { updateFile } from '../edit.js'
 import { type ExitStatus, ExitStatus as Status } from '../exit-status.js'
-import { MAX_RECORD } from '../hash.js'
+import { warnOfUselessWork } from '../hash.js'
 import type { LongRequest } from '../long-options.js'
-import { errors, warnings } from '../messages.js'
+import { errors } from '../messages.js'
 import { stderr } from '../output.js'
 import { onAllCores } from './all-cores.js'
 import { type Credential, credentials, inputName, passwordProblem, readInput } from './lines.js'
@@ -51,8 +52,7 @@ function hashProblem(secret: Buffer): string | undefined {
 }
 
 async function hashAll(found: readonly Credential[], { scheme, work }: Algorithm): Promise<string[]> {
-  const takesWork = scheme === 'bcrypt' || scheme === 'sha256-crypt' || scheme === 'sha512-crypt'
-  if (work !== undefined && !takesWork) stderr(warnings.workIgnored)
+  warnOfUselessWork({ scheme, work })
   if (scheme === 'bcrypt') warnOfTruncation(found, BCRYPT_BYTES, 'BCRYPT')
   if (scheme === 'des-crypt') warnOfTruncation(found, DES_BYTES, 'CRYPT')
   const options = work === undefined ? {} : { cost: work, rounds: work }
@@ -73,7 +73,7 @@ function makeRecords(
   const problems: Problem[] = []
   found.forEach(({ number, user }, i) => {
     const record = Buffer.from(`${user}:${encodedOf[i]}\n`, 'latin1')
-    if (record.length >= MAX_RECORD) problems.push({ number, reason: reasons.recordTooLong })
+    if (record.length > MAX_RECORD_BYTES) problems.push({ number, reason: reasons.recordTooLong })
     records.set(user, record)
   })
   return problems.length > 0 ? problems : records

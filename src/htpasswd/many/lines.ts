@@ -1,7 +1,10 @@
 import { readFileSync } from 'node:fs'
+import { isatty } from 'node:tty'
 import { reason } from '../../passwd-file/errno.js'
 import { badUser } from '../../passwd-file/records.js'
-import { complaints, type Problem, reasons } from './messages.js'
+import { readAll } from '../input.js'
+import { stderr } from '../output.js'
+import { complaints, type Problem, reasons, waitsForLines } from './messages.js'
 
 /** A line of input: a user, one character a byte, and what follows the first colon. */
 export interface Credential {
@@ -11,13 +14,17 @@ export interface Credential {
 }
 
 const MAX_STRING = 255
+/** Some editors put it before UTF-8; it is no part of the first name. */
+const BOM = Buffer.from('\ufeff')
 const NEWLINE = 0x0a
 const RETURN = 0x0d
 
 /** All of `input`, a path or `-` for standard input. */
 export function readInput(input: string): Buffer {
+  if (input === '-' && isatty(0)) stderr(waitsForLines)
   try {
-    return readFileSync(input === '-' ? 0 : input)
+    const bytes = input === '-' ? readAll() : readFileSync(input)
+    return bytes.subarray(0, BOM.length).equals(BOM) ? bytes.subarray(BOM.length) : bytes
   } catch (error) {
     throw complaints.cannotRead(inputName(input), reason(error as Error))
   }

@@ -27,17 +27,17 @@ export const complaints = {
   minimum: (text: string, schemes: string[]) =>
     failure(
       ExitStatus.syntax,
-      `--minimum takes a scheme, or scheme:n such as bcrypt:10, not ${text}; the schemes are ${schemes.join(', ')}`,
+      `--minimum takes a scheme, or one with a cost or rounds that it can have, such as bcrypt:10, not ${text}; the schemes are ${schemes.join(', ')}`,
     ),
   cannotRead: (file: string, why: string) => failure(ExitStatus.file, `cannot read ${file}: ${why}`),
 
-  /** All that is wrong with the input, line by line; nothing was changed. */
-  badLines: (input: string, problems: readonly Problem[]) => {
+  /** All that is wrong with the input, line by line; nothing was `done`. */
+  badLines: (input: string, problems: readonly Problem[], done = 'changed') => {
     const shown = problems.slice(0, MOST_PROBLEMS)
     const lines = shown.map(({ number, reason }) => bytes(`htpasswd: ${input}:${number}: ${reason}\n`))
     const rest = problems.length - shown.length
     if (rest > 0) lines.push(Buffer.from(`htpasswd: and ${rest} more\n`))
-    lines.push(Buffer.from('htpasswd: nothing was changed\n'))
+    lines.push(Buffer.from(`htpasswd: nothing was ${done}\n`))
     return new Exit(ExitStatus.invalidFile, Buffer.concat(lines))
   },
   usersMissing: (users: readonly string[]) =>
@@ -58,6 +58,10 @@ export const reasons = {
   notAHash: 'not a hash of any known scheme',
   duplicate: (user: string, first: number) => `user ${user} is already on line ${first}`,
 }
+
+/** To a person who wonders what it waits for. */
+export const waitsForLines =
+  'htpasswd: reading lines from the terminal, where they can be seen; Ctrl-D ends them\n'
 
 export const notFound = (users: readonly string[]): Buffer =>
   Buffer.concat(users.map((user) => bytes(`User ${user} not found\n`)))

@@ -1,19 +1,17 @@
-import { readFileSync } from 'node:fs'
 import { eachLine, restOf, userOf } from '../../passwd-file/records.js'
-import { checkAccess } from '../access.js'
 import { type ExitStatus, ExitStatus as Status } from '../exit-status.js'
 import type { LongRequest } from '../long-options.js'
 import { errors } from '../messages.js'
 import { stderr } from '../output.js'
+import { readPasswordFile } from '../read.js'
 import { onAllCores } from './all-cores.js'
 import { type Credential, credentials, inputName, readInput } from './lines.js'
 import { complaints, notFound, summaries, wrong } from './messages.js'
 
 /** Verifies each line of the input. Users are named whose password is wrong, or who are not there; passwords never. */
 export async function verifyAll({ file, input }: LongRequest): Promise<ExitStatus> {
-  checkAccess({ file, mode: 'verify' })
   const { found, problems } = credentials(readInput(input), () => undefined)
-  if (problems.length > 0) throw complaints.badLines(inputName(input), problems)
+  if (problems.length > 0) throw complaints.badLines(inputName(input), problems, 'verified')
 
   const encodedOf = hashesOf(file, new Set(found.map(({ user }) => user)))
   const pairs = found.flatMap(({ user, secret }) =>
@@ -29,7 +27,7 @@ export async function verifyAll({ file, input }: LongRequest): Promise<ExitStatu
 
 /** Every hash that a user has; all of them have to verify, as with -v. */
 function hashesOf(file: string, users: ReadonlySet<string>): Map<string, string[]> {
-  const content = readFileSync(file)
+  const content = readPasswordFile(file)
   const hashes = new Map<string, string[]>()
   eachLine(content, (line) => {
     if ('malformed' in line) throw errors.notAPasswordFile(file)

@@ -1,10 +1,11 @@
-import { readFileSync, statSync } from 'node:fs'
+import { statSync } from 'node:fs'
 import { audit, type Finding } from '../../passwd-file/audit.js'
-import { checkAccess } from '../access.js'
 import { type ExitStatus, ExitStatus as Status } from '../exit-status.js'
 import type { LongRequest } from '../long-options.js'
 import { print, stderr } from '../output.js'
+import { readPasswordFile } from '../read.js'
 import { mend, type Report } from './mend.js'
+import { printable } from './printable.js'
 import { sarif } from './sarif.js'
 
 /** Reports what is wrong with the file. Status 1 if anything is. */
@@ -13,7 +14,7 @@ export function auditFile(request: LongRequest): ExitStatus {
   const reports = reportsOn(request)
   if (asSarif) print(sarif(file, reports))
   else if (json) print(`${JSON.stringify(reports, null, 2)}\n`)
-  else print(reports.map((report) => textOf(file, report)).join(''))
+  else print(printable(reports.map((report) => textOf(file, report)).join('')))
   stderr(
     `${reports.length === 0 ? 'no' : reports.length} finding${reports.length === 1 ? '' : 's'} in ${file}\n`,
   )
@@ -21,12 +22,12 @@ export function auditFile(request: LongRequest): ExitStatus {
 }
 
 function reportsOn({ file, minimum }: LongRequest): Report[] {
-  checkAccess({ file, mode: 'verify' })
   const reportOf = ({ rule, line, user, message }: Finding): Report => {
     const name = user === undefined ? undefined : Buffer.from(user, 'latin1').toString()
     return { rule, line, user: name, message, mend: mend(rule, file, name ?? '', line, minimum) }
   }
-  return [...fileReports(file), ...audit(readFileSync(file), minimum).map(reportOf)]
+  const content = readPasswordFile(file)
+  return [...fileReports(file), ...audit(content, minimum).map(reportOf)]
 }
 
 function fileReports(file: string): Report[] {

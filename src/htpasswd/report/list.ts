@@ -1,22 +1,22 @@
-import { readFileSync } from 'node:fs'
 import { isatty } from 'node:tty'
 import { workName } from '../../passwd-file/audit.js'
 import { type Entry, entriesOf } from '../../passwd-file/entries.js'
 import { schemeOf } from '../../schemes/index.js'
-import { checkAccess } from '../access.js'
 import { type ExitStatus, ExitStatus as Status } from '../exit-status.js'
 import type { LongRequest } from '../long-options.js'
 import { errors } from '../messages.js'
-import { print, stderr } from '../output.js'
+import { print } from '../output.js'
+import { readPasswordFile } from '../read.js'
+import { printable } from './printable.js'
 
 /** Shows each user with scheme and cost: aligned on a terminal, separated by tabs in a pipe, or as JSON. */
 export function listUsers({ file, json }: LongRequest): ExitStatus {
-  checkAccess({ file, mode: 'verify' })
-  const { entries, malformed } = entriesOf(readFileSync(file))
-  print(json ? asJson(entries) : Buffer.from(asText(entries), 'latin1'))
-  if (malformed.length === 0) return Status.ok
-  stderr(errors.notAPasswordFile(file).output)
-  return Status.invalidFile
+  const { entries, malformed } = entriesOf(readPasswordFile(file))
+  if (json) print(asJson(entries))
+  else if (isatty(1)) print(printable(asTable(entries)))
+  else print(Buffer.from(asLines(entries), 'latin1'))
+  if (malformed.length > 0) throw errors.notAPasswordFile(file)
+  return Status.ok
 }
 
 function describe({ encoded }: Entry): { scheme: string; work: number | undefined } {
@@ -28,21 +28,27 @@ function describe({ encoded }: Entry): { scheme: string; work: number | undefine
   }
 }
 
-function asText(entries: readonly Entry[]): string {
-  const rows = entries.map((entry) => {
+function rowsOf(entries: readonly Entry[]): string[][] {
+  return entries.map((entry) => {
     const { scheme, work } = describe(entry)
     return [entry.user, scheme, work === undefined ? '-' : String(work)]
   })
-  if (!isatty(1)) return rows.map((row) => `${row.join('\t')}\n`).join('')
-  rows.unshift(['USER', 'SCHEME', 'COST'])
-  const width = (column: number) => Math.max(...rows.map((row) => text(row[column]).length))
-  const widths = [width(0), width(1)]
-  return rows
-    .map(([user = '', scheme = '', work = '']) => {
-      const gap = ' '.repeat((widths[0] as number) - text(user).length)
-      return `${user}${gap}  ${scheme.padEnd(widths[1] as number)}  ${work}\n`
-    })
+}
+
+/** One character a byte: names in a pipe are what they are in the file. */
+const asLines = (entries: readonly Entry[]): string =>
+  rowsOf(entries)
+    .map((row) => `${row.join('\t')}\n`)
     .join('')
+
+function asTable(entries: readonly Entry[]): string {
+  const rows = [
+    ['USER', 'SCHEME', 'COST'],
+    ...rowsOf(entries).map(([user, ...rest]) => [text(user), ...rest]),
+  ]
+  const widthOf = (column: number) => rows.reduce((most, row) => Math.max(most, row[column]?.length ?? 0), 0)
+  const [user, scheme] = [widthOf(0), widthOf(1)]
+  return rows.map(([a = '', b = '', c = '']) => `${a.padEnd(user)}  ${b.padEnd(scheme)}  ${c}\n`).join('')
 }
 
 function asJson(entries: readonly Entry[]): string {

@@ -1,4 +1,5 @@
 import type { Minimum, Rule } from '../../passwd-file/audit.js'
+import { badUser } from '../../passwd-file/records.js'
 
 /** A finding as it is reported: about a line, or (line 0) about the file itself. */
 export interface Report {
@@ -40,6 +41,7 @@ export function mend(
     case 'duplicate-user':
       return `sed -i '${line}s/^/#/' ${quote(file)}`
     default:
+      if (badUser(Buffer.from(user))) return `sed -i '${line}s/^/#/' ${quote(file)}`
       return `htpasswd ${hashOptions(minimum)} ${quote(file)} ${quote(user)}`
   }
 }
