@@ -189,7 +189,7 @@ describe('addresses', () => {
     const upstream = await startUpstream()
     const path = join(temporaryFolder(), 'gate.sock')
     const gate = await startGate({ upstream: upstream.url, args: ['--listen', `unix:${path}`] })
-    await until(() => existsSync(path))
+    await until(() => gate.said().includes(`on unix:${path}`), gate.said)
     expect((await asAlice(gate.url)).status).toBe(200)
     const headers = { 'x-forwarded-for': '203.0.113.9' }
     expect((await asAlice('http://x/', { socketPath: path, headers })).status).toBe(200)
@@ -203,13 +203,13 @@ describe('addresses', () => {
     const upstream = await startUpstream()
     const path = join(temporaryFolder(), 'gate.sock')
     const first = await startGate({ upstream: upstream.url, args: ['--listen', `unix:${path}`] })
-    await until(() => existsSync(path))
+    await until(() => first.said().includes(`on unix:${path}`), first.said)
     const second = runGate(['--file', passwordFile(), '--upstream', upstream.url, '--listen', `unix:${path}`])
     expect(await second.ended).toBe(1)
     first.process.kill('SIGKILL')
     await first.ended
-    await startGate({ upstream: upstream.url, args: ['--listen', `unix:${path}`] })
-    await until(() => existsSync(path))
+    const third = await startGate({ upstream: upstream.url, args: ['--listen', `unix:${path}`] })
+    await until(() => third.said().includes(`on unix:${path}`), third.said)
     expect((await asAlice('http://x/', { socketPath: path })).status).toBe(200)
   })
 
