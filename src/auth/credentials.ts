@@ -3,6 +3,12 @@ import { MAX_PASSWORD_BYTES } from '../password.js'
 
 // HTTP Basic credentials (RFC 7617): `Basic ` and the base 64 of `user:password`, in UTF-8.
 
+/**
+ * Longer names are nobody's: Apache's htpasswd makes no such records. They would fill the log, and whatever counts by
+ * name, with as much as fits in a header.
+ */
+export const MAX_USER_BYTES = 255
+
 export interface Credentials {
   readonly user: Buffer
   readonly password: Buffer
@@ -33,7 +39,8 @@ export function parseCredentials(
 
   const bytes = Buffer.from(token, 'base64')
   const colon = bytes.indexOf(0x3a)
-  if (colon === -1 || bytes.length - colon - 1 > MAX_PASSWORD_BYTES) return 'malformed'
+  if (colon === -1 || colon > MAX_USER_BYTES) return 'malformed'
+  if (bytes.length - colon - 1 > MAX_PASSWORD_BYTES) return 'malformed'
   if (bytes.some(isControl)) return 'malformed'
   const user = bytes.subarray(0, colon)
   // The challenge asked for UTF-8, and the name goes on to logs and headers as text.

@@ -14,6 +14,7 @@ export class Failures {
   add(key: string): number {
     const entry = this.#entry(key)
     if (entry) return ++entry.count
+    this.#purge()
     if (this.#entries.size >= MOST) this.#forgetOldest()
     this.#entries.set(key, { count: 1, until: performance.now() + this.window })
     return 1
@@ -35,6 +36,7 @@ export class Failures {
     return entry ? entry.until - performance.now() : 0
   }
 
+  /** Keys that are remembered. */
   get size(): number {
     return this.#entries.size
   }
@@ -46,7 +48,15 @@ export class Failures {
     return undefined
   }
 
-  /** The first is the oldest: all windows are equally long. */
+  /** Forgets all whose window is over. The first is the oldest: all windows are equally long. */
+  #purge(): void {
+    const now = performance.now()
+    for (const [key, { until }] of this.#entries) {
+      if (until > now) return
+      this.#entries.delete(key)
+    }
+  }
+
   #forgetOldest(): void {
     for (const key of this.#entries.keys()) {
       this.#entries.delete(key)

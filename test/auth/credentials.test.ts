@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { type Credentials, parseCredentials } from '../../src/auth/credentials.js'
+import { type Credentials, MAX_USER_BYTES, parseCredentials } from '../../src/auth/credentials.js'
 import { MAX_PASSWORD_BYTES } from '../../src/password.js'
 import { isFull } from '../support/authenticator.js'
 
@@ -57,14 +57,16 @@ describe('malformed', () => {
     ['a NUL in the password', `Basic ${base64('a:b\0c')}`],
     ['a DEL in the password', `Basic ${base64('a:b\x7fc')}`],
     ['a user that is not UTF-8', `Basic ${base64(Buffer.from('J\xfcrgen:x', 'latin1'))}`],
+    ['a user over the limit', `Basic ${base64(`${'x'.repeat(MAX_USER_BYTES + 1)}:b`)}`],
     ['a password over the limit', `Basic ${base64(`a:${'x'.repeat(MAX_PASSWORD_BYTES + 1)}`)}`],
   ])('%s', (_, header) => {
     expect(read(header)).toBe('malformed')
   })
 
-  test('a password at the limit is none of that', () => {
-    const longest = 'x'.repeat(MAX_PASSWORD_BYTES)
-    expect(read(`Basic ${base64(`a:${longest}`)}`)).toEqual(['a', longest])
+  test('a user and a password at the limit are none of that', () => {
+    const user = 'x'.repeat(MAX_USER_BYTES)
+    const password = 'x'.repeat(MAX_PASSWORD_BYTES)
+    expect(read(`Basic ${base64(`${user}:${password}`)}`)).toEqual([user, password])
   })
 })
 

@@ -32,3 +32,14 @@ test('memory is bounded: the oldest give way', () => {
   expect(failures.size).toBe(100_000)
   expect([failures.count('key 0'), failures.count('key 149999')]).toEqual([0, 1])
 })
+
+test('whose window is over takes no room, even if nobody asks for it again', () => {
+  const failures = new Failures(1000)
+  for (let i = 0; i < 100; i++) failures.add(`old ${i}`)
+  vi.advanceTimersByTime(600)
+  failures.add('young')
+  vi.advanceTimersByTime(600)
+  failures.add('new')
+  expect(failures.size).toBe(2)
+  expect(failures.count('young')).toBe(1)
+})
