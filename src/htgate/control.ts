@@ -27,7 +27,8 @@ export function control(): Control {
       }
     }),
     tell(message) {
-      if (process.connected) process.send?.(message)
+      // Where the first process is gone, 'disconnect' comes as well.
+      if (process.connected) process.send?.(message, undefined, undefined, () => {})
     },
   }
   if (cluster.isWorker) obey(self, end)
@@ -46,6 +47,6 @@ function obey(self: Control, end: (why: string) => void): void {
     if (message.do === 'count') self.onCount(message.failure)
     else if (message.do === 'report') self.tell({ is: 'report', id: message.id, metrics: self.metrics() })
     else if (message.do === 'reload') self.onReload()
-    else end('told to')
+    else end(message.why)
   })
 }

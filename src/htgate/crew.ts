@@ -10,7 +10,8 @@ import type { Settings } from './options.js'
 // that they have to tell each other goes through the first: signals, failed logins, metrics.
 
 export type ToWorker =
-  | { readonly do: 'drain' | 'end' | 'reload' }
+  | { readonly do: 'drain' | 'end'; readonly why: string }
+  | { readonly do: 'reload' }
   | { readonly do: 'count'; readonly failure: Failure }
   | { readonly do: 'report'; readonly id: number }
 
@@ -26,6 +27,11 @@ const PAUSE = 1000
 const SPEAKER = { HTGATE_SPEAKER: '1' }
 export const speaks = cluster.isPrimary || process.env.HTGATE_SPEAKER === '1'
 
+/** One that is about to die hears nothing any more; its end is noticed at another place. */
+const send = (worker: Worker, message: ToWorker): void => {
+  worker.send(message, () => {})
+}
+
 /** Starts the workers and looks after them until a signal ends them all. */
 export async function runCrew(settings: Settings): Promise<ExitStatus> {
   const ready = new Map<Worker, boolean>()
@@ -35,7 +41,7 @@ export async function runCrew(settings: Settings): Promise<ExitStatus> {
 
   const workers = () => Object.values(cluster.workers ?? {}) as Worker[]
   const tell = (message: ToWorker, but?: Worker) => {
-    for (const worker of workers()) if (worker !== but && worker.isConnected()) worker.send(message)
+    for (const worker of workers()) if (worker !== but && worker.isConnected()) send(worker, message)
   }
 
   cluster.on('message', (worker, message: FromWorker) => {
@@ -44,6 +50,22 @@ export async function runCrew(settings: Settings): Promise<ExitStatus> {
     else ready.set(worker, message.is === 'ready')
   })
 
+  const report = (worker: Worker) =>
+    new Promise<string>((resolve) => {
+      const id = ++lastReport
+      const done = (metrics: string) => {
+        reports.delete(id)
+        clearTimeout(timer)
+        resolve(metrics)
+      }
+      const timer = setTimeout(done, PAUSE, '')
+      reports.set(id, done)
+      send(worker, { do: 'report', id })
+    })
+  const metrics = async () => merge(await Promise.all(workers().map(report)))
+  const isReady = () => !ending && workers().length > 0 && workers().every((worker) => ready.get(worker))
+  const admin = await openAdmin(settings.admin, { ready: isReady, metrics })
+
   // The first one finds out whether all of it works, and says so.
   const first = cluster.fork(SPEAKER)
   let speaker = first
@@ -51,32 +73,14 @@ export async function runCrew(settings: Settings): Promise<ExitStatus> {
     first.once('exit', (status) => resolve(status ?? Status.failed))
     first.once('message', () => resolve(undefined))
   })
-  if (failed !== undefined) return failed as ExitStatus
+  if (failed !== undefined) return failed as ExitStatus // The caller ends the process, and --admin with it.
   for (let i = 1; i < settings.workers; i++) cluster.fork()
   say(notices.workers(settings.workers))
-
-  const metrics = async () => {
-    const texts = await Promise.all(
-      workers().map(
-        (worker) =>
-          new Promise<string>((resolve) => {
-            const id = ++lastReport
-            reports.set(id, resolve)
-            setTimeout(() => resolve(''), PAUSE).unref()
-            worker.send({ do: 'report', id } satisfies ToWorker)
-          }),
-      ),
-    )
-    reports.clear()
-    return merge(texts)
-  }
-  const isReady = () => !ending && workers().length > 0 && workers().every((worker) => ready.get(worker))
-  const admin = await openAdmin(settings.admin, { ready: isReady, metrics })
 
   process.on('SIGHUP', () => tell({ do: 'reload' }))
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     process.on(signal, () => {
-      tell({ do: ending ? 'end' : 'drain' })
+      tell({ do: ending ? 'end' : 'drain', why: signal })
       ending = true
     })
   }

@@ -40,7 +40,7 @@ export async function guard(settings: Settings): Promise<void> {
     gate.asks = settings.upstream === undefined
     let readable = true
     events.on('auth', ({ type, level, message }) => {
-      if (speaks) log.event(level, message)
+      if (speaks || !isOfFile(type)) log.event(level, message)
       gate.changed()
       if (type !== 'loaded' && type !== 'unreadable') return
       readable = type === 'loaded'
@@ -70,6 +70,10 @@ export async function guard(settings: Settings): Promise<void> {
   }
 }
 
+/** Whether all processes would say the same: they watch one file. */
+const isOfFile = (type: AuthEvent['type']): boolean =>
+  type === 'loaded' || type === 'unreadable' || type === 'lines-skipped' || type === 'records-unusable'
+
 /**
  * Opens the password file and says whom it lets in.
  * @throws Exit for one that cannot be read: nobody could get in
@@ -95,7 +99,8 @@ async function openAuthenticator(settings: Settings, events: EventEmitter<{ auth
       await authenticator.close()
       throw errors.passwordFile(event.error.message)
     }
-    if (speaks) say(event.type === 'loaded' ? notices.guards(settings, event) : event.message)
+    if (speaks || !isOfFile(event.type))
+      say(event.type === 'loaded' ? notices.guards(settings, event) : event.message)
   }
   return authenticator
 }

@@ -49,6 +49,25 @@ test('several processes serve, and their metrics are one', async () => {
   expect(body.match(/^# TYPE htgate_users gauge$/gm)).toHaveLength(1)
   gate.process.kill('SIGTERM')
   expect(await gate.ended).toBe(0)
+  expect(gate.log().some(({ message }) => /^SIGTERM: no new connections/.test(String(message)))).toBe(true)
+})
+
+test('several who ask for the metrics at the same time get them whole, each', async () => {
+  const upstream = await startUpstream()
+  const { ask } = await startCrew(upstream.url)
+  const answers = await Promise.all(Array.from({ length: 20 }, () => ask('/metrics')))
+  for (const { body } of answers) expect(body).toContain('htgate_file_reads_total 3\n')
+})
+
+test('what one of them has to say is said, whichever it is', async () => {
+  const upstream = await startUpstream()
+  const names = ['ann', 'bob', 'cyd', 'dan', 'eve', 'fay']
+  const file = passwordFile(names.map((name) => record(name, 'secret')).join(''))
+  const { gate } = await startCrew(upstream.url, ['--rehash', 'bcrypt:5'], file)
+  for (const name of names) {
+    await request(gate.url, { headers: { authorization: basic(name, 'secret') } })
+    await until(() => gate.output().includes(`${name}\\" is bcrypt now`), gate.output)
+  }
 })
 
 test('failed logins count, whichever process saw them', async () => {
@@ -94,4 +113,22 @@ test('what is wrong at the start is said once, and the exit status is the same',
   const gate = runGate(['--file', '/nowhere/x', '--upstream', 'http://127.0.0.1:9', '--workers', '3'])
   expect(await gate.ended).toBe(1)
   expect(gate.said().match(/cannot read/g)).toHaveLength(1)
+})
+
+test('an --admin address in use: exit 1, and no more is said', async () => {
+  const upstream = await startUpstream()
+  const args = ['--workers', '2', '--admin', `127.0.0.1:${upstream.port}`]
+  const gate = runGate([
+    '--file',
+    passwordFile(),
+    '--upstream',
+    upstream.url,
+    '--listen',
+    '127.0.0.1:0',
+    ...args,
+  ])
+  expect(await gate.ended).toBe(1)
+  expect(gate.said()).toBe(
+    `htgate: cannot listen on 127.0.0.1:${upstream.port}: another program does already\nhtgate: find it with: ss -ltnp\n`,
+  )
 })
