@@ -1,6 +1,5 @@
 import cluster from 'node:cluster'
 import type { FromWorker, ToWorker } from './crew.js'
-import { ExitStatus } from './exit-status.js'
 import type { Failure } from './logins.js'
 
 /** What a process that serves is told from outside, by signals or, among --workers, by the first process. */
@@ -22,7 +21,7 @@ export function control(): Control {
     metrics: () => '',
     ended: new Promise((resolve) => {
       end = (why) => {
-        if (++times > 1) process.exit(ExitStatus.failed)
+        if (++times > 1) die()
         resolve(why)
       }
     }),
@@ -37,6 +36,12 @@ export function control(): Control {
     for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => end(signal))
   }
   return self
+}
+
+/** Ends the process at once, as a signal does: `exit` waits for the thread that writes the log, which may be stuck. */
+export function die(): void {
+  process.removeAllListeners('SIGTERM')
+  process.kill(process.pid, 'SIGTERM')
 }
 
 /** A signal that the terminal or systemd sends to all processes at once is the first one's to handle. */

@@ -6,7 +6,7 @@ import { createAuthenticator } from '../auth/authenticator.js'
 import type { AuthEvent } from '../auth/events.js'
 import { printAddress, systemdSockets } from './address.js'
 import { openAdmin } from './admin.js'
-import { control } from './control.js'
+import { control, die } from './control.js'
 import { speaks } from './crew.js'
 import { drain } from './drain.js'
 import { confirm } from './forward-auth.js'
@@ -22,6 +22,9 @@ import { createGateServer } from './server.js'
 import { readCertificate } from './tls.js'
 import { openUpstream } from './upstream.js'
 
+/** Milliseconds that the log's reader has in any case, whatever else took the time there was. */
+const LAST_LINES = 100
+
 /** Guards until it is told to end. */
 export async function guard(settings: Settings): Promise<void> {
   const orders = control()
@@ -29,6 +32,7 @@ export async function guard(settings: Settings): Promise<void> {
   const log = new Log(settings.log)
   const events = new EventEmitter<{ auth: [AuthEvent] }>()
   const authenticator = await openAuthenticator(settings, events)
+  let ended = 0
   try {
     const { inside, close } = openInside(settings, log)
     const logins = new Logins(authenticator, settings.loginFailures, settings.hashThreads, log)
@@ -59,6 +63,7 @@ export async function guard(settings: Settings): Promise<void> {
       renewCertificate(settings, servers, log)
     }
     const why = await orders.ended
+    ended = performance.now()
     if (speaks) log.event('info', notices.ending(why))
     await drain(servers, gate, settings.drainTimeout, log)
     admin?.close()
@@ -66,7 +71,8 @@ export async function guard(settings: Settings): Promise<void> {
     await close()
   } finally {
     await authenticator.close()
-    await log.close()
+    const left = ended + settings.drainTimeout - performance.now()
+    if (!(await log.close(Math.max(LAST_LINES, left)))) die()
   }
 }
 

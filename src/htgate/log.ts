@@ -96,15 +96,15 @@ export class Log {
 
   #done: (() => void) | undefined
 
-  /** Resolves when everything is written. */
-  async close(): Promise<void> {
+  /** Resolves to true when everything is written, and to false after `timeout` milliseconds: the reader may be stuck. */
+  async close(timeout: number): Promise<boolean> {
     clearTimeout(this.#timer)
     this.#flush()
-    if (this.#writing) {
-      await new Promise<void>((resolve) => {
-        this.#done = resolve
-      })
-    }
+    if (!this.#writing) return true
+    return new Promise<boolean>((resolve) => {
+      this.#done = () => resolve(true)
+      setTimeout(resolve, timeout, false)
+    })
   }
 }
 

@@ -149,7 +149,32 @@ describe('signals', () => {
     gate.process.kill('SIGTERM')
     await until(() => gate.log().some(({ message }) => /SIGTERM/.test(String(message))), gate.output)
     gate.process.kill('SIGTERM')
-    expect(await gate.ended).toBe(1)
+    await gate.ended
+    expect(gate.process.signalCode).toBe('SIGTERM')
+  })
+
+  test('SIGTERM ends it in time although nobody reads its log', async () => {
+    const upstream = await startUpstream()
+    const args = ['--file', passwordFile(), '--upstream', upstream.url, '--listen', '127.0.0.1:0']
+    const bin = fileURLToPath(new URL('../../bin/htgate.js', import.meta.url))
+    // A pipe of the shell's, to which writing waits, and not one of Node's.
+    const script = '{ "$@" & echo $! >&2; wait $!; echo "ended" >&2; } | sleep 60'
+    const command = [process.execPath, bin, ...args, '--drain-timeout', '0.3']
+    const shell = spawn('sh', ['-c', script, 'sh', ...command], {
+      stdio: ['ignore', 'ignore', 'pipe'],
+      detached: true,
+    })
+    onTestFinished(() => void process.kill(-(shell.pid as number), 'SIGKILL'))
+    let said = ''
+    shell.stderr.on('data', (part: Buffer) => (said += part))
+    const ask = () => said
+    await until(() => /listening on .*\n/.test(said), ask)
+    const line = `GET /${'x'.repeat(8000)} HTTP/1.1\r\nHost: x\r\n\r\n`
+    const { socket, text } = raw(Number(/listening on \S+?:(\d+) /.exec(said)?.[1]), line.repeat(100))
+    await until(() => statuses(text()).length === 100)
+    socket.destroy()
+    process.kill(Number(said.split('\n')[0]), 'SIGTERM')
+    await until(() => said.includes('ended'), ask)
   })
 
   test('SIGHUP: the password file is read again', async () => {
