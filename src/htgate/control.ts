@@ -1,11 +1,12 @@
 import cluster from 'node:cluster'
 import type { FromWorker, ToWorker } from './crew.js'
-import type { Failure } from './logins.js'
+import type { Failure, Success } from './logins.js'
 
 /** What a process that serves is told from outside, by signals or, among --workers, by the first process. */
 export interface Control {
   onReload: () => void
-  onCount: (failure: Failure) => void
+  onFailure: (failure: Failure) => void
+  onSuccess: (success: Success) => void
   metrics: () => string
   /** Resolves when the process is to come to its end, to what made it. At the second time it ends at once. */
   readonly ended: Promise<string>
@@ -17,7 +18,8 @@ export function control(): Control {
   let times = 0
   const self: Control = {
     onReload() {},
-    onCount() {},
+    onFailure() {},
+    onSuccess() {},
     metrics: () => '',
     ended: new Promise((resolve) => {
       end = (why) => {
@@ -49,7 +51,8 @@ function obey(self: Control, end: (why: string) => void): void {
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, () => {})
   process.on('disconnect', () => end('the first process is gone'))
   process.on('message', (message: ToWorker) => {
-    if (message.do === 'count') self.onCount(message.failure)
+    if (message.do === 'count') self.onFailure(message.failure)
+    else if (message.do === 'welcome') self.onSuccess(message.success)
     else if (message.do === 'report') self.tell({ is: 'report', id: message.id, metrics: self.metrics() })
     else if (message.do === 'reload') self.onReload()
     else end(message.why)

@@ -1,31 +1,40 @@
 import cluster, { type Worker } from 'node:cluster'
+import { randomBytes } from 'node:crypto'
 import { openAdmin } from './admin.js'
 import { type ExitStatus, ExitStatus as Status } from './exit-status.js'
-import type { Failure } from './logins.js'
+import type { Failure, Success } from './logins.js'
 import { notices, say } from './messages.js'
 import { merge } from './metrics.js'
 import type { Settings } from './options.js'
 
 // --workers: one process that accepts connections and hands them out, and some that serve them (node:cluster). All
-// that they have to tell each other goes through the first: signals, failed logins, metrics.
+// that they have to tell each other goes through the first: signals, logins, metrics.
 
 export type ToWorker =
   | { readonly do: 'drain' | 'end'; readonly why: string }
   | { readonly do: 'reload' }
   | { readonly do: 'count'; readonly failure: Failure }
+  | { readonly do: 'welcome'; readonly success: Success }
   | { readonly do: 'report'; readonly id: number }
 
 export type FromWorker =
   | { readonly is: 'ready' | 'not-ready' }
   | { readonly is: 'failure'; readonly failure: Failure }
+  | { readonly is: 'success'; readonly success: Success }
   | { readonly is: 'report'; readonly id: number; readonly metrics: string }
 
 /** Milliseconds until a worker that ended by itself is replaced, and for a report at most. */
 const PAUSE = 1000
 
 /** Of the workers, who would all say the same, the one that does. */
-const SPEAKER = { HTGATE_SPEAKER: '1' }
-export const speaks = cluster.isPrimary || process.env.HTGATE_SPEAKER === '1'
+const SPEAKER = '1'
+export const speaks = cluster.isPrimary || process.env.HTGATE_SPEAKER === SPEAKER
+
+/** A secret of all processes together: what one of them tells of a login, the others recognize. */
+export const crewKey = cluster.isWorker
+  ? Buffer.from(process.env.HTGATE_CREW_KEY as string, 'base64')
+  : randomBytes(32)
+const KEY = { HTGATE_CREW_KEY: crewKey.toString('base64') }
 
 /** One that is about to die hears nothing any more; its end is noticed at another place. */
 const send = (worker: Worker, message: ToWorker): void => {
@@ -46,6 +55,7 @@ export async function runCrew(settings: Settings): Promise<ExitStatus> {
 
   cluster.on('message', (worker, message: FromWorker) => {
     if (message.is === 'failure') tell({ do: 'count', failure: message.failure }, worker)
+    else if (message.is === 'success') tell({ do: 'welcome', success: message.success }, worker)
     else if (message.is === 'report') reports.get(message.id)?.(message.metrics)
     else ready.set(worker, message.is === 'ready')
   })
@@ -67,14 +77,14 @@ export async function runCrew(settings: Settings): Promise<ExitStatus> {
   const admin = await openAdmin(settings.admin, { ready: isReady, metrics })
 
   // The first one finds out whether all of it works, and says so.
-  const first = cluster.fork(SPEAKER)
+  const first = cluster.fork({ ...KEY, HTGATE_SPEAKER: SPEAKER })
   let speaker = first
   const failed = await new Promise<number | undefined>((resolve) => {
     first.once('exit', (status) => resolve(status ?? Status.failed))
     first.once('message', () => resolve(undefined))
   })
   if (failed !== undefined) return failed as ExitStatus // The caller ends the process, and --admin with it.
-  for (let i = 1; i < settings.workers; i++) cluster.fork()
+  for (let i = 1; i < settings.workers; i++) cluster.fork(KEY)
   say(notices.workers(settings.workers))
 
   process.on('SIGHUP', () => tell({ do: 'reload' }))
@@ -94,8 +104,8 @@ export async function runCrew(settings: Settings): Promise<ExitStatus> {
       say(notices.workerEnded(signal ?? `exit status ${status}`))
       setTimeout(() => {
         if (ending) return
-        if (worker === speaker) speaker = cluster.fork(SPEAKER)
-        else cluster.fork()
+        if (worker === speaker) speaker = cluster.fork({ ...KEY, HTGATE_SPEAKER: SPEAKER })
+        else cluster.fork(KEY)
       }, PAUSE)
     })
   })

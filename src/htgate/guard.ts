@@ -7,7 +7,7 @@ import type { AuthEvent } from '../auth/events.js'
 import { printAddress, systemdSockets } from './address.js'
 import { openAdmin } from './admin.js'
 import { control, die } from './control.js'
-import { speaks } from './crew.js'
+import { crewKey, speaks } from './crew.js'
 import { drain } from './drain.js'
 import { confirm } from './forward-auth.js'
 import { Gate, type Inside } from './gate.js'
@@ -35,9 +35,11 @@ export async function guard(settings: Settings): Promise<void> {
   let ended = 0
   try {
     const { inside, close } = openInside(settings, log)
-    const logins = new Logins(authenticator, settings.loginFailures, settings.hashThreads, log)
+    const logins = new Logins(authenticator, settings.loginFailures, settings.hashThreads, log, crewKey)
     logins.onFailure = (failure) => orders.tell({ is: 'failure', failure })
-    orders.onCount = (failure) => logins.count(failure)
+    logins.onSuccess = (success) => orders.tell({ is: 'success', success })
+    orders.onFailure = (failure) => logins.count(failure)
+    orders.onSuccess = (success) => logins.welcome(success)
     const metrics = new Metrics()
     orders.metrics = () => metrics.text(authenticator.counters())
     const gate = new Gate(settings.realm, logins, settings.trust, log, metrics, inside)

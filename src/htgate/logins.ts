@@ -1,4 +1,4 @@
-import { createHmac, randomBytes } from 'node:crypto'
+import { createHmac } from 'node:crypto'
 import { isIPv6 } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Authenticator, Authorization, Verdict } from '../auth/authenticator.js'
@@ -36,6 +36,12 @@ export interface Failure {
   readonly user: string
 }
 
+/** A login for which a password was hashed, and was right. */
+export interface Success extends Failure {
+  /** A digest of client, user and password. */
+  readonly id: string
+}
+
 export class Logins {
   readonly #authenticator: Authenticator
   /** Failures that a client may have with one user; 0 for any number. */
@@ -44,7 +50,7 @@ export class Logins {
   readonly #byClient = new Failures(WINDOW)
   /** Digests of attempts that succeeded: others' guesses do not turn away whoever was in before. */
   readonly #known = new Set<string>()
-  readonly #key = randomBytes(32)
+  readonly #key: Buffer
   readonly #line: Line
   readonly #log: Log
   /** Failures that were not yet told of. */
@@ -55,13 +61,19 @@ export class Logins {
 
   /** Told of each failed login. */
   onFailure: (failure: Failure) => void = () => {}
+  /** Told of each login that took a hash and succeeded. */
+  onSuccess: (success: Success) => void = () => {}
 
-  /** @param threads how many passwords can be hashed at a time */
-  constructor(authenticator: Authenticator, limit: number, threads: number, log: Log) {
+  /**
+   * @param threads how many passwords can be hashed at a time
+   * @param key for the digests of logins
+   */
+  constructor(authenticator: Authenticator, limit: number, threads: number, log: Log, key: Buffer) {
     this.#authenticator = authenticator
     this.#limit = limit
     this.#line = new Line(threads)
     this.#log = log
+    this.#key = key
   }
 
   /** Who sent a request. Not a promise where no password has to be hashed. */
@@ -84,6 +96,12 @@ export class Logins {
     this.#byClient.add(client)
   }
 
+  /** Takes note of a success that another process has seen. */
+  welcome({ client, user, id }: Success): void {
+    if (!this.#known.has(id)) this.#byUser.forget(`${client} ${user}`)
+    this.#remember(id)
+  }
+
   async #attempt(authorization: Authorization, client: string): Promise<Outcome> {
     const user = claimedUser(authorization)
     const key = `${client} ${user}`
@@ -102,8 +120,8 @@ export class Logins {
     }
     if (verdict.ok) {
       if (this.#known.has(id)) this.#byUser.remove(key)
-      else this.#byUser.forget(key)
-      this.#remember(id)
+      this.welcome({ client, user, id })
+      this.onSuccess({ client, user, id })
       return verdict
     }
     if (verdict.reason !== 'denied') {

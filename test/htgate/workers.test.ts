@@ -83,6 +83,15 @@ test('failed logins count, whichever process saw them', async () => {
   expect(statuses.slice(-3)).toEqual([429, 429, 429])
 })
 
+test('who is in at one of them is turned away by none, whatever others guess', async () => {
+  const upstream = await startUpstream()
+  const { gate } = await startCrew(upstream.url, ['--login-failures', '3'])
+  expect((await asAlice(gate.url)).status).toBe(200)
+  const guess = (i: number) => request(gate.url, { headers: { authorization: basic('alice', `guess ${i}`) } })
+  for (let i = 0, limited = 0; limited < 3; i++) limited = (await guess(i)).status === 429 ? limited + 1 : 0
+  for (let i = 0; i < 6; i++) expect((await asAlice(gate.url)).status).toBe(200)
+})
+
 test('a changed file counts in all of them', async () => {
   const upstream = await startUpstream()
   const { gate, file } = await startCrew(upstream.url)
