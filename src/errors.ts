@@ -1,3 +1,5 @@
+import { reason } from './passwd-file/errno.js'
+
 /** What went wrong, for a program to switch on. */
 export type ErrorCode =
   /** An option of a call is missing, of the wrong type or out of range; the message names it. */
@@ -54,10 +56,7 @@ export function fileError(path: string, verb: 'read' | 'update', error: Error): 
   if (error instanceof HtgateError) return error
   const isLocked = error.name === 'LockedError'
   const code = isLocked ? 'ERR_FILE_LOCKED' : (FILE_CODES[codeOf(error)] ?? 'ERR_FILE_SYSTEM')
-  return new HtgateError(code, `cannot ${verb} ${path}: ${WORDS[code] ?? wordsOf(error)}`, { cause: error })
+  return new HtgateError(code, `cannot ${verb} ${path}: ${WORDS[code] ?? reason(error)}`, { cause: error })
 }
 
 const codeOf = (error: NodeJS.ErrnoException): string => error.code ?? ''
-
-/** Node's own message is `ENOSPC: no space left on device, write`. */
-const wordsOf = ({ message }: Error): string => /^[A-Z0-9]+: (.*?), /.exec(message)?.[1] ?? message

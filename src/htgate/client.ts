@@ -36,12 +36,16 @@ export class TrustedProxies {
   }
 
   #add(network: string): void {
-    const [address = '', prefix] = network.split('/')
+    const [address = '', prefix, more] = network.split('/')
     const family = isIPv4(address) ? 'ipv4' : 'ipv6'
     const bits = family === 'ipv4' ? 32 : 128
     const length = prefix === undefined ? bits : Number(prefix)
     const valid =
-      (isIPv4(address) || isIPv6(address)) && /^\d*$/.test(prefix ?? '') && prefix !== '' && length <= bits
+      more === undefined &&
+      (isIPv4(address) || isIPv6(address)) &&
+      /^\d*$/.test(prefix ?? '') &&
+      prefix !== '' &&
+      length <= bits
     if (!valid) throw new RangeError(network)
     this.#list.addSubnet(address, length, family)
   }

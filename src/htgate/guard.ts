@@ -4,6 +4,7 @@ import type { Server } from 'node:http'
 import type { Server as TlsServer } from 'node:https'
 import { createAuthenticator } from '../auth/authenticator.js'
 import type { AuthEvent } from '../auth/events.js'
+import type { HtgateError } from '../errors.js'
 import { printAddress, systemdSockets } from './address.js'
 import { openAdmin } from './admin.js'
 import { control, die } from './control.js'
@@ -19,7 +20,7 @@ import { Metrics } from './metrics.js'
 import type { Settings } from './options.js'
 import { forward } from './proxy.js'
 import { createGateServer } from './server.js'
-import { readCertificate } from './tls.js'
+import { readCa, readCertificate } from './tls.js'
 import { openUpstream } from './upstream.js'
 
 /** Milliseconds that the log's reader has in any case, whatever else took the time there was. */
@@ -105,7 +106,8 @@ async function openAuthenticator(settings: Settings, events: EventEmitter<{ auth
   for (const event of first) {
     if (event.type === 'unreadable') {
       await authenticator.close()
-      throw errors.passwordFile(event.error.message)
+      const { message, code } = event.error as HtgateError
+      throw errors.passwordFile(message, code === 'ERR_FILE_MISSING')
     }
     if (speaks || !isOfFile(event.type))
       say(event.type === 'loaded' ? notices.guards(settings, event) : event.message)
@@ -115,6 +117,7 @@ async function openAuthenticator(settings: Settings, events: EventEmitter<{ auth
 
 function openInside(settings: Settings, log: Log): { inside: Inside; close: () => Promise<void> } {
   if (settings.upstream === undefined) return { inside: confirm, close: async () => {} }
+  if (settings.upstreamCa !== undefined) readCa(settings.upstreamCa)
   const upstream = openUpstream(settings, settings.upstream)
   const inside: Inside = (exchange) => forward(exchange, upstream, log)
   return { inside, close: () => upstream.pool.destroy() }

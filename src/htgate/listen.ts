@@ -1,6 +1,7 @@
-import { lstatSync, unlinkSync } from 'node:fs'
+import { existsSync, lstatSync, unlinkSync } from 'node:fs'
 import type { Server } from 'node:http'
 import { type AddressInfo, connect } from 'node:net'
+import { dirname } from 'node:path'
 import { type Address, printAddress } from './address.js'
 import { errors, notices, say } from './messages.js'
 
@@ -11,10 +12,7 @@ import { errors, notices, say } from './messages.js'
 export async function listen(server: Server, address: Address): Promise<Address> {
   if ('path' in address) await removeAbandoned(address.path)
   await new Promise<void>((resolve, reject) => {
-    server.once('error', (error: NodeJS.ErrnoException) => {
-      const name = printAddress(address)
-      reject(error.code === 'EADDRINUSE' ? errors.inUse(name) : errors.cannotListen(name, why(error)))
-    })
+    server.once('error', (error) => reject(failure(address, error)))
     server.listen({ ...address }, resolve)
   })
   server.removeAllListeners('error').on('error', complainNowAndThen())
@@ -36,11 +34,7 @@ function complainNowAndThen(): (error: Error) => void {
 
 /** A unix socket outlives the process that was killed; one that nobody answers on is in the way. */
 async function removeAbandoned(path: string): Promise<void> {
-  try {
-    if (!lstatSync(path).isSocket()) return
-  } catch {
-    return
-  }
+  if (!isSocket(path)) return
   const answers = await new Promise<boolean>((resolve) => {
     const socket = connect(path, () => resolve(true))
     socket.on('error', (error: NodeJS.ErrnoException) => resolve(error.code !== 'ECONNREFUSED'))
@@ -49,11 +43,30 @@ async function removeAbandoned(path: string): Promise<void> {
   if (!answers) unlinkSync(path)
 }
 
-const WORDS: Record<string, string> = {
-  EACCES: 'permission denied; ports below 1024 need privileges',
-  EADDRNOTAVAIL: 'this machine has no such address',
-  ENOTFOUND: 'no such host name',
-  ENOENT: 'no such folder',
+function isSocket(path: string): boolean {
+  try {
+    return lstatSync(path).isSocket()
+  } catch {
+    return false
+  }
 }
 
-const why = (error: NodeJS.ErrnoException): string => WORDS[error.code ?? ''] ?? error.message
+const WORDS: Record<string, string> = {
+  EACCES: 'permission denied',
+  EADDRNOTAVAIL: 'this machine has no such address',
+  ENOTFOUND: 'no such host name',
+}
+
+function failure(address: Address, error: NodeJS.ErrnoException): Error {
+  const name = printAddress(address)
+  const why = WORDS[error.code ?? ''] ?? error.message
+  if ('path' in address) {
+    // Node says EACCES where there is no folder, and EADDRINUSE of whatever is there already.
+    if (!existsSync(dirname(address.path))) return errors.cannotListen(name, 'no such folder')
+    if (error.code !== 'EADDRINUSE') return errors.cannotListen(name, why)
+    return isSocket(address.path) ? errors.inUse(name, 'ss -lxp') : errors.inTheWay(name)
+  }
+  if (error.code === 'EADDRINUSE') return errors.inUse(name, 'ss -ltnp')
+  const isLow = error.code === 'EACCES' && 'port' in address && address.port < 1024
+  return errors.cannotListen(name, isLow ? `${why}; ports below 1024 need privileges` : why)
+}

@@ -25,10 +25,6 @@ export class Log {
     this.#format = format
   }
 
-  get off(): boolean {
-    return this.#format === 'off'
-  }
-
   /** What an operator should know; `fields` are strings and numbers, and no secrets. */
   event(level: Level, message: string, fields: Readonly<Record<string, string | number>> = {}): void {
     if (this.#format === 'off') return

@@ -2,8 +2,8 @@ import cluster from 'node:cluster'
 import { runCrew } from './crew.js'
 import { Exit, ExitStatus } from './exit-status.js'
 import { guard } from './guard.js'
-import { errors, say } from './messages.js'
-import { parse } from './options.js'
+import { errors, notices, say } from './messages.js'
+import { parse, unknownVariables } from './options.js'
 
 /** Carries out a command line; never throws. Resolves when the gate has ended. */
 export async function main(args: readonly string[]): Promise<ExitStatus> {
@@ -13,6 +13,8 @@ export async function main(args: readonly string[]): Promise<ExitStatus> {
       process.stdout.write(settings.text)
       return ExitStatus.ok
     }
+    const unknown = unknownVariables(process.env)
+    if (cluster.isPrimary && unknown.length > 0) say(notices.unknownVariables(unknown))
     if (settings.workers > 1 && cluster.isPrimary) return await runCrew(settings)
     await guard(settings)
     return ExitStatus.ok

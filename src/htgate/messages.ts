@@ -25,15 +25,18 @@ export const errors = {
   onlyTogether: (a: string, b: string) => usage(`${a} and ${b} go together: one of them is missing`),
   needs: (a: string, b: string) => usage(`${a} is of use only with ${b}`),
   cannotRead: (name: string, path: string, why: string) => failed(`${name}: cannot read ${path}: ${why}`),
-  passwordFile: (why: string) => failed(`--file: ${why}\nmake one with: htpasswd -cB FILE USER`),
+  passwordFile: (why: string, isMissing: boolean) =>
+    failed(`--file: ${why}${isMissing ? '\nmake one with: htpasswd -cB -C 10 FILE USER' : ''}`),
   badCertificate: (path: string, why: string) => failed(`--tls-cert: ${path} is no certificate: ${why}`),
   badKey: (path: string, why: string) =>
     failed(`--tls-key: ${path} is no private key that can be used: ${why}`),
   keyMismatch: (cert: string, key: string) =>
     failed(`--tls-key: ${key} does not belong to the certificate in ${cert}`),
   badCa: (path: string, why: string) => failed(`--upstream-ca: ${path} holds no certificates: ${why}`),
-  inUse: (address: string) =>
-    failed(`cannot listen on ${address}: another program does already\nfind it with: ss -ltnp`),
+  inUse: (address: string, command: string) =>
+    failed(`cannot listen on ${address}: another program does already\nfind it with: ${command}`),
+  inTheWay: (address: string) =>
+    failed(`cannot listen on ${address}: what is there is no socket\ngive another path, or remove it`),
   cannotListen: (address: string, why: string) => failed(`cannot listen on ${address}: ${why}`),
   unexpected: (error: unknown) => failed(`unexpected: ${error instanceof Error ? error.message : error}`),
 }
@@ -54,10 +57,10 @@ export const notices = {
     const weak = WEAK.flatMap(({ name }) => (schemes[name] ? `${schemes[name]} ${name}` : []))
     if (weak.length > 0) {
       lines.push(`weak records: ${weak.join(', ')}; whoever gets hold of the file finds out these passwords`)
-      lines.push('set them anew with: htpasswd -B FILE USER')
+      lines.push('set them anew with: htpasswd -B -C 10 FILE USER')
     }
     if (upstream === undefined && trust.none) lines.push(TRUST)
-    if (users === 0) lines.push('nobody can log in: add a user with: htpasswd -B FILE USER')
+    if (users === 0) lines.push('nobody can log in: add a user with: htpasswd -B -C 10 FILE USER')
     return lines.join('\n')
   },
   listening: (address: string, tls: boolean) => `listening on ${address} (${tls ? 'HTTPS' : 'HTTP'})`,
@@ -72,6 +75,8 @@ export const notices = {
   admin: (address: string) => `/healthz, /readyz and /metrics on ${address}`,
   workers: (count: number) => `${count} processes serve`,
   workerEnded: (how: string) => `a process that serves ended (${how}); another takes its place`,
+  unknownVariables: (names: readonly string[]) =>
+    `no option, and ignored: ${names.join(', ')}; 'htgate --help' names all that there are`,
   ending: (signal: string) => `${signal}: no new connections; ending when what has begun is done`,
   brokenOff: (seconds: number) => `what was not done after ${seconds} s was broken off`,
 }

@@ -61,7 +61,7 @@ Signals: SIGTERM and SIGINT stop accepting, finish what has begun and end; a sec
 password file and the certificate again.
 
 Examples:
-  htpasswd -cB .htpasswd alice
+  htpasswd -cB -C 10 .htpasswd alice
   htgate --file .htpasswd --upstream http://127.0.0.1:5000 --listen 127.0.0.1:8080
   htgate --file .htpasswd --upstream http://127.0.0.1:5000 --listen :443 --tls-cert cert.pem --tls-key key.pem
   htgate --file .htpasswd --forward-auth --listen 127.0.0.1:9090 --trust-proxy loopback
@@ -88,14 +88,27 @@ export function parse(args: readonly string[], env: NodeJS.ProcessEnv): Settings
     throw errors.option(error.message.replace(/^error: /, ''))
   }
   readEnvironment(command, env)
-  return settings(command.opts())
+  return settings(command)
+}
+
+const variableOf = (flag: string): string => `HTGATE_${flag.slice(2).replaceAll('-', '_').toUpperCase()}`
+
+/** Kubernetes tells each container of its services like that, one by the name of htgate among them. */
+const OF_KUBERNETES = /^HTGATE_(?:SERVICE|PORT)(?:_|$)/
+
+/** Variables that look like options and are none: misspelt ones, most likely. */
+export function unknownVariables(env: NodeJS.ProcessEnv): string[] {
+  const known = new Set(commandLine().options.map(({ long }) => variableOf(long as string)))
+  return Object.keys(env).filter(
+    (name) => name.startsWith('HTGATE_') && !known.has(name) && !OF_KUBERNETES.test(name),
+  )
 }
 
 /** What the command line leaves open. An empty variable is none. */
 function readEnvironment(command: Command, env: NodeJS.ProcessEnv): void {
   for (const option of command.options) {
     const name = option.attributeName()
-    const variable = `HTGATE_${option.long?.slice(2).replaceAll('-', '_').toUpperCase()}`
+    const variable = variableOf(option.long as string)
     const text = env[variable]
     if (!text || name === 'version' || command.getOptionValueSource(name) === 'cli') continue
     command.setOptionValueWithSource(name, valueFrom(option, variable, text), 'env')
@@ -115,9 +128,9 @@ function valueFrom(option: Option, variable: string, text: string): unknown {
 
 /** All options, with the texts of --help and of the manual page. */
 export function commandLine(): Command {
-  const several = (value: string, all: string[] | undefined) => [
-    ...(all ?? []),
-    ...value.split(/[\s,]+/).filter(Boolean),
+  const several = (value: string, all: string[] = []) => [
+    ...all,
+    ...value.trim().split(/[\s,]+/), // One that is empty stays, to be complained of.
   ]
   const options = [
     new Option('-f, --file <path>', 'the password file, as htpasswd makes it'),
@@ -188,63 +201,77 @@ export function commandLine(): Command {
   return command
 }
 
-function settings(given: Record<string, unknown>): Settings {
-  const text = (name: string) => given[name] as string | undefined
-  const file = text('file')
+function settings(command: Command): Settings {
+  const given: Record<string, unknown> = command.opts()
+  const attribute = (flag: string) => new Option(flag).attributeName()
+  const text = (flag: string) => given[attribute(flag)] as string | undefined
+  const list = (flag: string) => (given[attribute(flag)] ?? []) as string[]
+  /** What the user wrote: the option or its variable. */
+  const named = (flag: string) =>
+    command.getOptionValueSource(attribute(flag)) === 'env' ? variableOf(flag) : flag
+  const read = <T>(flag: string, reader: (name: string, text: string) => T) =>
+    reader(named(flag), text(flag) as string)
+  const maybe = <T>(flag: string, reader: (name: string, text: string) => T) =>
+    text(flag) === undefined ? undefined : read(flag, reader)
+
+  const file = text('--file')
   if (file === undefined) throw errors.missing('--file', 'which password file?')
-  const url = text('upstream')
-  if (url === undefined && !given.forwardAuth) {
+  const upstream = maybe('--upstream', parseUpstream)
+  if (upstream === undefined && !given.forwardAuth) {
     throw errors.missing('--upstream', 'which server is to be guarded? (or give --forward-auth)')
   }
-  if (url !== undefined && given.forwardAuth) throw errors.conflict('--upstream', '--forward-auth')
-  const tlsCert = text('tlsCert')
-  const tlsKey = text('tlsKey')
+  if (upstream !== undefined && given.forwardAuth) {
+    throw errors.conflict(named('--upstream'), named('--forward-auth'))
+  }
+  const tlsCert = text('--tls-cert')
+  const tlsKey = text('--tls-key')
   if ((tlsCert === undefined) !== (tlsKey === undefined)) throw errors.onlyTogether('--tls-cert', '--tls-key')
-  const realm = text('realm') as string
-  if (!/^[\x20-\x7e]*$/.test(realm)) throw errors.badOption('--realm', realm, 'ASCII text')
-  const upstreamHost = text('upstreamHost')
-  if (upstreamHost !== undefined && !/^[\x21-\x7e]+$/.test(upstreamHost)) {
-    throw errors.badOption('--upstream-host', upstreamHost, 'a host name')
-  }
-  const upstream = url === undefined ? undefined : parseUpstream(url)
-  const upstreamCa = text('upstreamCa')
+  const upstreamCa = text('--upstream-ca')
   if (upstreamCa !== undefined && !upstream?.origin.startsWith('https:')) {
-    throw errors.needs('--upstream-ca', 'an https upstream')
+    throw errors.needs(named('--upstream-ca'), 'an https upstream')
   }
-  const workers = positive('--workers', text('workers'))
+  const workers = read('--workers', positive)
   return {
     file,
-    realm,
+    realm: read('--realm', asciiText),
     upstream,
-    upstreamText: url,
-    upstreamHost,
+    upstreamText: text('--upstream'),
+    upstreamHost: maybe('--upstream-host', hostName),
     upstreamCa,
-    upstreamTimeout: seconds('--upstream-timeout', text('upstreamTimeout')),
-    listen: ((given.listen as string[] | undefined) ?? []).map((each) => address('--listen', each)),
+    upstreamTimeout: read('--upstream-timeout', seconds),
+    listen: list('--listen').map((each) => address(named('--listen'), each)),
     tlsCert,
     tlsKey,
-    trust: trusted((given.trustProxy as string[] | undefined) ?? []),
-    loginFailures: count('--login-failures', text('loginFailures')),
+    trust: trusted(named('--trust-proxy'), list('--trust-proxy')),
+    loginFailures: read('--login-failures', count),
     workers,
     hashThreads:
-      text('hashThreads') === undefined
-        ? Math.max(1, Math.floor(availableParallelism() / workers))
-        : positive('--hash-threads', text('hashThreads')),
-    hashQueue: text('hashQueue') === undefined ? undefined : count('--hash-queue', text('hashQueue')),
-    cacheSize: count('--cache-size', text('cacheSize')),
-    cacheTtl: seconds('--cache-ttl', text('cacheTtl')),
-    rehash: text('rehash') === undefined ? undefined : hashOptions(text('rehash') as string),
-    admin: text('admin') === undefined ? undefined : address('--admin', text('admin') as string),
+      maybe('--hash-threads', positive) ?? Math.max(1, Math.floor(availableParallelism() / workers)),
+    hashQueue: maybe('--hash-queue', count),
+    cacheSize: read('--cache-size', count),
+    cacheTtl: read('--cache-ttl', seconds),
+    rehash: maybe('--rehash', hashOptions),
+    admin: maybe('--admin', address),
     log: given.log as LogFormat,
-    drainTimeout: seconds('--drain-timeout', text('drainTimeout')),
+    drainTimeout: read('--drain-timeout', seconds),
   }
 }
 
-function hashOptions(text: string): HashOptions {
+function asciiText(name: string, text: string): string {
+  if (!/^[\x20-\x7e]*$/.test(text)) throw errors.badOption(name, text, 'ASCII text')
+  return text
+}
+
+function hostName(name: string, text: string): string {
+  if (!/^[\x21-\x7e]+$/.test(text)) throw errors.badOption(name, text, 'a host name')
+  return text
+}
+
+function hashOptions(name: string, text: string): HashOptions {
   const { scheme, work } = parseMinimum(text) ?? {}
   const options = scheme && { scheme: scheme as HashScheme, [workName(scheme)]: work }
   if (options && isHashable(options)) return options
-  throw errors.badOption('--rehash', text, 'bcrypt:4 to bcrypt:17, or sha512-crypt:1000 and more')
+  throw errors.badOption(name, text, 'bcrypt:4 to bcrypt:17, or sha512-crypt:1000 and more')
 }
 
 function isHashable(options: HashOptions): boolean {
@@ -255,10 +282,10 @@ function isHashable(options: HashOptions): boolean {
   }
 }
 
-function parseUpstream(text: string): UpstreamUrl {
+function parseUpstream(name: string, text: string): UpstreamUrl {
   const bad = () =>
     errors.badOption(
-      '--upstream',
+      name,
       text.replace(/\/\/[^/]*@/, '//…@'),
       'http://HOST:PORT, https://HOST:PORT or unix:/PATH',
     )
@@ -277,30 +304,26 @@ function address(name: string, text: string): Address {
   return parsed
 }
 
-function trusted(networks: readonly string[]): TrustedProxies {
+function trusted(name: string, networks: readonly string[]): TrustedProxies {
   try {
     return new TrustedProxies(networks)
   } catch (error) {
-    throw errors.badOption(
-      '--trust-proxy',
-      (error as Error).message,
-      'an address, a network, loopback or private',
-    )
+    throw errors.badOption(name, (error as Error).message, 'an address, a network, loopback or private')
   }
 }
 
-function positive(name: string, text = ''): number {
+function positive(name: string, text: string): number {
   if (!/^[1-9]\d{0,2}$/.test(text)) throw errors.badOption(name, text, 'a number from 1 to 999')
   return Number(text)
 }
 
-function count(name: string, text = ''): number {
+function count(name: string, text: string): number {
   if (!/^\d{1,6}$/.test(text)) throw errors.badOption(name, text, 'a whole number')
   return Number(text)
 }
 
 /** In milliseconds. */
-function seconds(name: string, text = ''): number {
+function seconds(name: string, text: string): number {
   const value = Number(text)
   if (!/^\d+(?:\.\d+)?$/.test(text) || value > 86_400)
     throw errors.badOption(name, text, 'a number of seconds, up to a day')

@@ -1,5 +1,7 @@
+import { X509Certificate } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { createSecureContext, type SecureContextOptions } from 'node:tls'
+import { reason } from '../passwd-file/errno.js'
 import { errors } from './messages.js'
 
 /**
@@ -20,11 +22,25 @@ export function readCertificate(paths: {
   return { cert, key }
 }
 
-export function readPem(option: string, path: string): Buffer {
+/**
+ * The certificates to trust for an upstream. Node takes whatever it is given, and passes over what is none.
+ * @throws Exit
+ */
+export function readCa(path: string): Buffer {
+  const pem = readPem('--upstream-ca', path)
+  try {
+    new X509Certificate(pem)
+  } catch (error) {
+    throw errors.badCa(path, words(error as Error))
+  }
+  return pem
+}
+
+function readPem(option: string, path: string): Buffer {
   try {
     return readFileSync(path)
   } catch (error) {
-    throw errors.cannotRead(option, path, /^[A-Z0-9]+: (.*?), /.exec((error as Error).message)?.[1] ?? '')
+    throw errors.cannotRead(option, path, reason(error as Error))
   }
 }
 
@@ -32,6 +48,9 @@ function attempt(context: SecureContextOptions, failed: (why: string) => Error):
   try {
     createSecureContext(context)
   } catch (error) {
-    throw failed((error as Error).message.replace(/^error:[^:]*:[^:]*::/, ''))
+    throw failed(words(error as Error))
   }
 }
+
+/** OpenSSL's own, without its numbers. */
+const words = ({ message }: Error): string => message.replace(/^error:[^:]*:[^:]*::/, '')

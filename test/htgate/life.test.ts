@@ -77,10 +77,11 @@ describe('at the start', () => {
     const missing = await status(['--file', '/nowhere/x', '--upstream', 'http://127.0.0.1:5000'])
     expect(missing).toMatchObject({
       status: 1,
-      said: expect.stringMatching(/--file: cannot read \/nowhere\/x.*\n.*htpasswd -cB/),
+      said: expect.stringMatching(/--file: cannot read \/nowhere\/x.*\n.*htpasswd -cB -C 10/),
     })
     const folder = await status(['--file', temporaryFolder(), '--upstream', 'http://127.0.0.1:5000'])
     expect(folder).toMatchObject({ status: 1, said: expect.stringContaining('is not a file') })
+    expect(folder.said).not.toContain('htpasswd')
   })
 
   test('a port in use: exit 1', async () => {
@@ -88,6 +89,32 @@ describe('at the start', () => {
     const { status: code, said } = await status([...MUST, '--listen', `127.0.0.1:${upstream.port}`])
     expect(code).toBe(1)
     expect(said).toContain(`cannot listen on 127.0.0.1:${upstream.port}: another program does already`)
+  })
+
+  test('a unix socket where there is no folder, or something else: exit 1', async () => {
+    const said = async (path: string) => (await status([...MUST, '--listen', `unix:${path}`])).said
+    expect(await said('/nowhere/s')).toContain('cannot listen on unix:/nowhere/s: no such folder')
+    const folder = temporaryFolder()
+    expect(await said(folder)).toContain(`cannot listen on unix:${folder}: what is there is no socket`)
+  })
+
+  test('a variable that is no option is told of', async () => {
+    expect(
+      (await startGate({ upstream: 'http://127.0.0.1:9', env: { HTGATE_TLS_CERTS: 'c' } })).said(),
+    ).toContain('no option, and ignored: HTGATE_TLS_CERTS')
+  })
+
+  test('certificates for the upstream that are missing, or none: exit 1', async () => {
+    const ca = (path: string) =>
+      status(['--file', passwordFile(), '--upstream', 'https://127.0.0.1:9', '--upstream-ca', path])
+    expect(await ca('/nowhere')).toMatchObject({
+      status: 1,
+      said: expect.stringContaining('--upstream-ca: cannot read /nowhere: no such file or directory'),
+    })
+    expect(await ca(passwordFile())).toMatchObject({
+      status: 1,
+      said: expect.stringContaining('holds no certificates'),
+    })
   })
 
   test('an address that this machine does not have: exit 1', async () => {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { parseAddress, systemdSockets } from '../../src/htgate/address.js'
 import { Exit } from '../../src/htgate/exit-status.js'
-import { parse, type Settings } from '../../src/htgate/options.js'
+import { parse, type Settings, unknownVariables } from '../../src/htgate/options.js'
 
 const MUST = ['--file', 'f', '--upstream', 'http://127.0.0.1:5000']
 
@@ -74,6 +74,25 @@ describe('each option is an environment variable too', () => {
   })
 })
 
+test('a value that makes no sense is blamed on the variable that it came from', () => {
+  expect(refusal(MUST, { HTGATE_WORKERS: 'x' })).toMatch(/^2 HTGATE_WORKERS: 'x' is not/)
+  expect(refusal(MUST, { HTGATE_LISTEN: 'x' })).toMatch(/^2 HTGATE_LISTEN: 'x' is not/)
+  expect(refusal(['--forward-auth', '--file', 'f'], { HTGATE_UPSTREAM: 'http://h' })).toMatch(
+    /^2 HTGATE_UPSTREAM and --forward-auth exclude/,
+  )
+})
+
+test('variables that are no options are found; those that Kubernetes sets are not meant', () => {
+  const env = {
+    HTGATE_TLS_CERTS: 'c',
+    HTGATE_FILE: 'f',
+    HTGATE_SERVICE_HOST: 'h',
+    HTGATE_PORT: 'p',
+    PATH: '',
+  }
+  expect(unknownVariables(env)).toEqual(['HTGATE_TLS_CERTS'])
+})
+
 test('a path in the upstream comes before every request’s', () => {
   expect(settings(['--file', 'f', '--upstream', 'https://h/a/b/']).upstream).toEqual({
     origin: 'https://h',
@@ -93,12 +112,14 @@ test.each([
   [['--file', 'f', '--upstream', 'http://h/?q'], "--upstream: 'http://h/?q' is not"],
   [['--file', 'f', '--upstream', 'http://me:secret@h'], "--upstream: 'http://…@h' is not"],
   [[...MUST, '--listen', 'localhost'], "--listen: 'localhost' is not"],
+  [[...MUST, '--listen', ''], "--listen: '' is not"],
   [[...MUST, '--listen', ':99999'], "--listen: ':99999' is not"],
   [[...MUST, '--tls-cert', 'c'], '--tls-cert and --tls-key go together'],
   [[...MUST, '--upstream-ca', 'c'], '--upstream-ca is of use only with an https upstream'],
   [[...MUST, '--upstream-host', 'a b'], "--upstream-host: 'a b' is not"],
   [[...MUST, '--upstream-timeout', 'soon'], "--upstream-timeout: 'soon' is not"],
   [[...MUST, '--trust-proxy', '10.0.0.0/33'], "--trust-proxy: '10.0.0.0/33' is not"],
+  [[...MUST, '--trust-proxy', '10.0.0.0/8/9'], "--trust-proxy: '10.0.0.0/8/9' is not"],
   [[...MUST, '--trust-proxy', 'everybody'], "--trust-proxy: 'everybody' is not"],
   [[...MUST, '--realm', 'Zoë'], "--realm: 'Zoë' is not"],
   [[...MUST, '--log', 'xml'], "option '--log <format>' argument 'xml' is invalid"],
