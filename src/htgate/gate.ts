@@ -1,6 +1,8 @@
+import { timingSafeEqual } from 'node:crypto'
 import { type IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
+import type { Authorization } from '../auth/authenticator.js'
 import { clientOf, type Peer, peerOf, type TrustedProxies } from './client.js'
 import { Exchange } from './exchange.js'
 import { askedAbout } from './forward-auth.js'
@@ -23,9 +25,12 @@ interface Connection {
   pass: Pass | undefined
 }
 
-/** A client sends the same header with each request; to look at it again, within so short a time, tells nothing new. */
+/**
+ * A client sends the same header with each request; to look at it again, within so short a time, tells nothing new. On
+ * a connection from a proxy, the next request may be another client's.
+ */
 interface Pass {
-  readonly authorization: string
+  readonly authorization: Buffer
   readonly user: string
   readonly until: number
   readonly epoch: number
@@ -92,6 +97,12 @@ export class Gate {
     this.#open(request, response, socket)
   }
 
+  /** Counts what was answered `status` because it is no request that can be read. */
+  unreadable(status: number, socket: Duplex): void {
+    this.metrics.add(status, 0, 0)
+    this.log.unreadable(this.#connectionOf(socket as Socket).peer.address, status)
+  }
+
   #open(request: IncomingMessage, response: ServerResponse, tunnel: Duplex | undefined): void {
     const connection = this.#connectionOf(request.socket)
     const { peer } = connection
@@ -103,6 +114,7 @@ export class Gate {
     this.metrics.inProgress++
     connection.exchanges.add(exchange)
     response.on('close', () => this.#over(exchange, connection))
+    response.on('error', () => exchange.breakOff())
     this.#admit(exchange, connection)
   }
 
@@ -136,9 +148,9 @@ export class Gate {
     const { authorization } = exchange.head
     if (
       pass !== undefined &&
-      pass.authorization === authorization &&
       pass.until > exchange.started &&
-      pass.epoch === this.#epoch
+      pass.epoch === this.#epoch &&
+      isSame(pass.authorization, authorization)
     ) {
       this.#letIn(exchange, pass.user)
       return
@@ -151,13 +163,14 @@ export class Gate {
   #act(exchange: Exchange, connection: Connection, outcome: Outcome): void {
     if (outcome.ok) {
       connection.pass = {
-        authorization: exchange.head.authorization as string,
+        authorization: Buffer.from(exchange.head.authorization as string, 'latin1'),
         user: outcome.user,
         until: exchange.started + PASS_LIFETIME,
         epoch: this.#epoch,
       }
       this.#letIn(exchange, outcome.user)
     } else {
+      connection.pass = undefined
       exchange.user = outcome.user
       exchange.reply(refusal(outcome, this.realm))
     }
@@ -170,6 +183,12 @@ export class Gate {
     if (flaw) exchange.reply(flaw)
     else this.inside(exchange)
   }
+}
+
+/** How long it takes tells nothing of what is in them. */
+function isSame(known: Buffer, authorization: Authorization): boolean {
+  if (typeof authorization !== 'string' || authorization.length !== known.length) return false
+  return timingSafeEqual(known, Buffer.from(authorization, 'latin1'))
 }
 
 /** nginx's status for a client that did not wait for its response; it stands in the log alone. */
@@ -193,9 +212,11 @@ function refusal(outcome: Outcome & { ok: false }, realm: string): Reply {
 }
 
 /** What is wrong with a request that is not handed on; undefined if nothing is. */
-function flawOf({ head, target }: Exchange): Reply | undefined {
+function flawOf({ head, request, target }: Exchange): Reply | undefined {
   if (head.invalid === 'transfer-encoding') return replies.unknownCoding
-  if (head.invalid || head.host === undefined || !target.startsWith('/')) return replies.badRequest
+  if (head.invalid || !target.startsWith('/')) return replies.badRequest
+  // HTTP/1.0 knows no Host, and load balancers ask after one's health by it.
+  if (head.host === undefined && request.httpVersion !== '1.0') return replies.badRequest
   if (head.expect !== undefined && head.expect.toLowerCase() !== '100-continue') {
     return replies.unknownExpectation
   }

@@ -57,6 +57,17 @@ export class Log {
     }
   }
 
+  /** What came from `client` is no request, or not a whole one: there is no path to tell. */
+  unreadable(client: string, status: number): void {
+    if (this.#format === 'off') return
+    const time = now()
+    if (this.#format === 'json') {
+      this.#add(
+        `{"time":"${time}","level":"info","user":null,"client":"${client}","method":null,"path":null,"status":${status},"bytes":0,"ms":0}`,
+      )
+    } else this.#add(`${time} ${client} - - - ${status} 0 0ms`)
+  }
+
   #add(line: string): void {
     if (this.#lines.length > MOST) {
       this.#dropped++

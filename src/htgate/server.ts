@@ -31,10 +31,10 @@ export function createGateServer(gate: Gate, tls: SecureContextOptions | undefin
   server.on('checkContinue', gate.onRequest)
   server.on('checkExpectation', gate.onRequest)
   server.on('upgrade', gate.onUpgrade)
-  server.on('connect', (_, socket) => end(socket, '405 Method Not Allowed'))
+  server.on('connect', (_, socket) => end(gate, socket, '405 Method Not Allowed'))
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
     if (error.code === 'ECONNRESET' || !socket.writable) return socket.destroy()
-    end(socket, STATUS[error.code ?? ''] ?? '400 Bad Request')
+    end(gate, socket, STATUS[error.code ?? ''] ?? '400 Bad Request')
   })
   server.on('tlsClientError', (_, socket) => socket.destroy())
   return server
@@ -45,7 +45,8 @@ const STATUS: Record<string, string> = {
   HPE_HEADER_OVERFLOW: '431 Request Header Fields Too Large',
 }
 
-function end(socket: Duplex, status: string): void {
+function end(gate: Gate, socket: Duplex, status: string): void {
+  gate.unreadable(Number.parseInt(status, 10), socket)
   socket.on('error', () => {})
   socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`, () => socket.destroy())
 }

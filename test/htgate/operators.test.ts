@@ -28,6 +28,26 @@ test('the log has a line for each request, without query, password or header', a
   expect(gate.output()).not.toMatch(/hidden|guess|secret|Basic|YWxpY2U/)
 })
 
+test('what is no request, or none that is answered, is counted and logged too', async () => {
+  const upstream = await startUpstream()
+  const port = await freePort()
+  const gate = await startGate({ upstream: upstream.url, args: ['--admin', `127.0.0.1:${port}`] })
+  await until(() => gate.said().includes('/metrics on'))
+  await raw(gate.port, 'nonsense\r\n\r\n').closed
+  await raw(gate.port, 'CONNECT x:1 HTTP/1.1\r\nHost: x\r\n\r\n').closed
+  await raw(gate.port, `GET / HTTP/1.1\r\nX: ${'x'.repeat(40_000)}\r\n\r\n`).closed
+  const lines = () => gate.log().filter(({ status }) => status)
+  await until(() => lines().length === 3, gate.output)
+  expect(lines().map(({ status, client }) => [status, client])).toEqual([
+    [400, '127.0.0.1'],
+    [405, '127.0.0.1'],
+    [431, '127.0.0.1'],
+  ])
+  const { body } = await request(`http://127.0.0.1:${port}/metrics`)
+  for (const status of [400, 405, 431])
+    expect(body).toContain(`htgate_requests_total{status="${status}"} 1\n`)
+})
+
 test('--log text is for people, and --log off for nobody', async () => {
   const upstream = await startUpstream()
   const text = await startGate({ upstream: upstream.url, args: ['--log', 'text'] })
