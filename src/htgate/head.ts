@@ -15,11 +15,27 @@ const HOP_BY_HOP = new Set([
   'upgrade',
 ])
 
-/** What an upstream believes about who asks; CGI and WSGI read underscores as hyphens. */
+/** What an upstream believes about who asks. */
 const IDENTITY = new Set(['x-forwarded-user', 'x-remote-user', 'remote-user', 'x-real-ip'])
 
 /** What `Connection` cannot take out of a request: without it the message would mean another one. */
 const ESSENTIAL = new Set(['host', 'content-length', 'content-type'])
+
+/** What else the gate reads or sets. */
+const READ = new Set(['authorization', 'expect'])
+
+/**
+ * Whether `lower` is how somebody writes a header that matters without being that header: CGI and WSGI read underscores
+ * as hyphens, so that it would count for the upstream, beside the true one or in its place.
+ */
+function isTwin(lower: string): boolean {
+  if (!lower.includes('_')) return false
+  const name = lower.replaceAll('_', '-')
+  return (
+    name.startsWith('x-forwarded-') ||
+    [HOP_BY_HOP, IDENTITY, ESSENTIAL, READ].some((names) => names.has(name))
+  )
+}
 
 /** A request's head, read once. */
 export class RequestHead {
@@ -45,15 +61,14 @@ export class RequestHead {
     for (let i = 0; i < raw.length; i += 2) {
       const name = raw[i] as string
       const value = raw[i + 1] as string
-      let lower = name.toLowerCase()
-      if (lower.includes('_')) lower = lower.replaceAll('_', '-')
+      const lower = name.toLowerCase()
       switch (lower) {
         case 'host':
           if (this.host !== undefined) this.invalid = 'host'
           this.host = value
           break
         case 'authorization':
-          if (lower.length === name.length) this.authorization = and(this.authorization, value)
+          this.authorization = and(this.authorization, value)
           break
         case 'connection':
           connection = join(connection, value)
@@ -91,7 +106,9 @@ export class RequestHead {
           this.endToEnd.push(name, value)
           break
         default:
-          if (!HOP_BY_HOP.has(lower) && !IDENTITY.has(lower)) this.endToEnd.push(name, value)
+          if (!HOP_BY_HOP.has(lower) && !IDENTITY.has(lower) && !isTwin(lower)) {
+            this.endToEnd.push(name, value)
+          }
       }
     }
     removeNamed(this.endToEnd, connection)
@@ -123,6 +140,7 @@ export class ResponseHead {
   /** What goes on to the client as it came. */
   readonly endToEnd: string[] = []
   contentLength: number | undefined
+  #isChunked = false
 
   constructor(raw: readonly Buffer[]) {
     let connection = ''
@@ -131,12 +149,24 @@ export class ResponseHead {
       const value = (raw[i + 1] as Buffer).toString('latin1')
       const lower = name.toLowerCase()
       if (lower === 'connection') connection = join(connection, value)
+      else if (lower === 'transfer-encoding') this.#isChunked = true
       else if (!HOP_BY_HOP.has(lower)) {
         if (lower === 'content-length') this.contentLength = Number(value)
         this.endToEnd.push(name, value)
       }
     }
     removeNamed(this.endToEnd, connection)
+  }
+
+  get announcesBody(): boolean {
+    return this.#isChunked || (this.contentLength !== undefined && this.contentLength !== 0)
+  }
+
+  /** 204 must not have one (RFC 9110, section 8.6). */
+  dropLength(): void {
+    for (let i = this.endToEnd.length - 2; i >= 0; i -= 2) {
+      if (this.endToEnd[i]?.toLowerCase() === 'content-length') this.endToEnd.splice(i, 2)
+    }
   }
 }
 

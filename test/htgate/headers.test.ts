@@ -67,12 +67,28 @@ describe('what the upstream sees', () => {
     'Remote-User',
     'REMOTE_USER',
     'X_Real_IP',
+    'X_Forwarded-For',
+    'X_Forwarded_Proto',
+    'X_Forwarded_Port',
+    'Content_Type',
+    'Transfer_Encoding',
+    'Proxy_Authorization',
   ])('no %s of the client', async (name) => {
     const upstream = await startUpstream()
     const gate = await startGate({ upstream: upstream.url })
     await asAlice(gate.url, { headers: { [name]: 'eve' } })
     expect(upstream.seen[0]?.headers.filter(([, value]) => value === 'eve')).toEqual([])
     expect(valuesOf(upstream.seen[0], 'x-forwarded-user')).toEqual(['alice'])
+  })
+
+  test('a body in full, whatever looks like its length', async () => {
+    const upstream = await startUpstream()
+    const gate = await startGate({ upstream: upstream.url })
+    const headers = { Content_Length: '0', Transfer_Encoding: 'gzip' }
+    const { status } = await asAlice(gate.url, { method: 'POST', body: 'hello', headers })
+    expect(status).toBe(200)
+    expect(upstream.seen[0]?.body).toBe('hello')
+    expect(valuesOf(upstream.seen[0], 'content_length')).toEqual([])
   })
 
   test('repeated headers apart, both ways, in their order and bytes', async () => {
@@ -145,5 +161,17 @@ describe('X-Forwarded-* of the client', () => {
     expect(valuesOf(seen, 'x-forwarded-proto')).toEqual(['https'])
     expect(valuesOf(seen, 'x-forwarded-host')).toEqual(['public.example'])
     await until(() => gate.log().some(({ client }) => client === '203.0.113.9'), gate.output)
+  })
+
+  test('count by their exact names alone: a trusted proxy lets others pass as its client wrote them', async () => {
+    const upstream = await startUpstream()
+    const gate = await startGate({ upstream: upstream.url, args: ['--trust-proxy', 'loopback'] })
+    const forged = { X_Forwarded_For: '6.6.6.6', X_Forwarded_Proto: 'ftp', X_Forwarded_Host: 'evil.example' }
+    await asAlice(gate.url, { headers: { ...claims, ...forged } })
+    const [seen] = upstream.seen
+    expect(valuesOf(seen, 'x-real-ip')).toEqual(['198.51.100.7'])
+    expect(valuesOf(seen, 'x-forwarded-host')).toEqual(['public.example'])
+    expect(valuesOf(seen, 'x-forwarded-proto')).toEqual(['https'])
+    expect(seen?.headers.filter(([name]) => name.includes('_'))).toEqual([])
   })
 })
