@@ -20,7 +20,7 @@ import { Metrics } from './metrics.js'
 import type { Settings } from './options.js'
 import { forward } from './proxy.js'
 import { createGateServer } from './server.js'
-import { readCa, readCertificate } from './tls.js'
+import { readCertificate } from './tls.js'
 import { openUpstream } from './upstream.js'
 
 /** Milliseconds that the log's reader has in any case, whatever else took the time there was. */
@@ -117,7 +117,6 @@ async function openAuthenticator(settings: Settings, events: EventEmitter<{ auth
 
 function openInside(settings: Settings, log: Log): { inside: Inside; close: () => Promise<void> } {
   if (settings.upstream === undefined) return { inside: confirm, close: async () => {} }
-  if (settings.upstreamCa !== undefined) readCa(settings.upstreamCa)
   const upstream = openUpstream(settings, settings.upstream)
   const inside: Inside = (exchange) => forward(exchange, upstream, log)
   return { inside, close: () => upstream.pool.destroy() }

@@ -4,7 +4,7 @@ import type { Exchange } from './exchange.js'
 import { headerText, ResponseHead } from './head.js'
 import type { Log } from './log.js'
 import { explainRefusal } from './mlflow.js'
-import { replies } from './replies.js'
+import { type Reply, replies } from './replies.js'
 import { RequestBody } from './request-body.js'
 import { tunnel } from './tunnel.js'
 import type { Upstream } from './upstream.js'
@@ -16,7 +16,6 @@ export function forward(exchange: Exchange, upstream: Upstream, log: Log): void 
 
 /** Methods that may be sent twice when a connection turns out to be closed (RFC 9110, section 9.2.2). */
 const REPEATABLE = new Set(['GET', 'HEAD', 'OPTIONS'])
-const SILENT = new Set(['UND_ERR_HEADERS_TIMEOUT', 'UND_ERR_CONNECT_TIMEOUT'])
 const CLOSED = new Set(['UND_ERR_SOCKET', 'ECONNRESET', 'EPIPE'])
 
 class Forwarding implements Dispatcher.DispatchHandlers {
@@ -71,14 +70,19 @@ class Forwarding implements Dispatcher.DispatchHandlers {
     this.#resume = resume
     this.#length = head.contentLength
     exchange.status = status
+    const isBodiless = status === 204 || status === 304
+    if (status === 204) head.dropLength()
     response.writeHead(status, text, head.endToEnd)
-    // These have no body, but may have the length of one, which undici would wait for.
-    if (status === 204 || status === 304) this.#end()
-    else if (this.#length === undefined) process.nextTick(flushHead, exchange)
+    if (isBodiless) {
+      this.#end()
+      // Undici would wait for the body that it announces, or hand it on.
+      if (head.announcesBody) this.#abort?.()
+    } else if (this.#length === undefined) process.nextTick(flushHead, exchange)
     return true
   }
 
   onData(chunk: Buffer): boolean {
+    if (this.#over) return true
     const { exchange } = this
     const { response } = exchange
     if (exchange.status === 403 && exchange.bytes === 0) explainRefusal(exchange, chunk, this.log)
@@ -121,10 +125,15 @@ class Forwarding implements Dispatcher.DispatchHandlers {
       exchange.reply(replies.badRequest)
     } else {
       this.log.event('error', `upstream: ${error.message}`, { method: exchange.method, path: exchange.path })
-      exchange.reply(
-        SILENT.has(code) ? replies.upstreamSilent(this.upstream.timeout / 1000) : replies.upstreamDown,
-      )
+      exchange.reply(this.#failure(code))
     }
+  }
+
+  #failure(code: string): Reply {
+    const { connectTimeout, timeout } = this.upstream
+    if (code === 'UND_ERR_CONNECT_TIMEOUT') return replies.upstreamSilent(connectTimeout / 1000)
+    if (code === 'UND_ERR_HEADERS_TIMEOUT') return replies.upstreamSilent(timeout / 1000)
+    return replies.upstreamDown
   }
 
   get #repeatable(): boolean {
@@ -150,7 +159,7 @@ function flushHead({ bytes, response }: Exchange): void {
 /** The client's headers, and what the upstream shall know of whoever asks. */
 function upstreamHeaders({ head, peer, client, user }: Exchange, upstream: Upstream): string[] {
   const headers = head.endToEnd
-  const host = head.host as string
+  const { host = upstream.authority } = head
   const { address } = peer
   headers.push('Host', upstream.host ?? host)
   headers.push('X-Real-IP', client.address)
@@ -170,10 +179,18 @@ function inform({ response, request }: Exchange, status: number, raw: Buffer[]):
   const hints: Record<string, string[]> = {}
   for (const [name, value] of pairs(new ResponseHead(raw).endToEnd)) {
     const lower = name.toLowerCase()
-    hints[lower] = [...(hints[lower] ?? []), value]
+    const values = lower === 'link' ? (value.match(LINKS) ?? []) : [value]
+    hints[lower] = [...(hints[lower] ?? []), ...values.map((each) => each.trim())]
   }
-  if (hints.link) response.writeEarlyHints(hints)
+  try {
+    if (hints.link) response.writeEarlyHints(hints)
+  } catch {
+    // Node is strict about them. They are hints only, and the response comes all the same.
+  }
 }
+
+/** Each of a list of links (RFC 8288, section 3); commas in targets and quotes are none of the list's. */
+const LINKS = /<[^>]*>(?:[^,"]|"[^"]*")*/g
 
 function pairs(headers: readonly string[]): [string, string][] {
   const all: [string, string][] = []

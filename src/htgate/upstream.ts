@@ -1,7 +1,7 @@
-import { readFileSync } from 'node:fs'
 import { isIP } from 'node:net'
 import { buildConnector, Pool } from 'undici'
 import type { Settings, UpstreamUrl } from './options.js'
+import { readCa } from './tls.js'
 
 // undici of major 6: 7 asks for Node 20.18.1. Its `dispatch` with a handler of our own is the fastest way to ask that it has,
 // faster than node:http's agent.
@@ -18,20 +18,25 @@ export interface Upstream {
   readonly pool: Pool
   /** Comes before every path. */
   readonly prefix: string
+  /** Its own name, for a client that gives no `Host`. */
+  readonly authority: string
   /** `Host`, in place of the client's. */
   readonly host: string | undefined
+  /** Milliseconds that it may take to accept a connection. */
+  readonly connectTimeout: number
   /** Milliseconds that it may take to start answering. */
   readonly timeout: number
 }
 
 export function openUpstream(settings: Settings, { origin, prefix, socketPath }: UpstreamUrl): Upstream {
   const { upstreamHost, upstreamCa, upstreamTimeout } = settings
+  const connectTimeout = Math.min(10_000, upstreamTimeout)
   const connect = buildConnector({
-    timeout: Math.min(10_000, upstreamTimeout),
+    timeout: connectTimeout,
     ...(socketPath === undefined ? {} : { socketPath }),
-    ...(upstreamCa === undefined ? {} : { ca: readFileSync(upstreamCa) }),
+    ...(upstreamCa === undefined ? {} : { ca: readCa(upstreamCa) }),
   })
-  const { hostname } = new URL(origin)
+  const { host: authority, hostname } = new URL(origin)
   const servername = isIP(hostname.replace(/^\[|\]$/g, '')) ? '' : hostname
   const pool = new Pool(origin, {
     // The certificate has to be the upstream's, whatever `Host` says.
@@ -43,5 +48,5 @@ export function openUpstream(settings: Settings, { origin, prefix, socketPath }:
     bodyTimeout: 0,
     maxHeaderSize: MAX_HEADERS,
   })
-  return { pool, prefix, host: upstreamHost, timeout: upstreamTimeout }
+  return { pool, prefix, authority, host: upstreamHost, connectTimeout, timeout: upstreamTimeout }
 }

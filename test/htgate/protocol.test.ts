@@ -1,3 +1,4 @@
+import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { get, request as send } from 'node:http'
 import { createServer, type Socket } from 'node:net'
@@ -19,15 +20,18 @@ const HEAD = `Host: x\r\nAuthorization: ${ALICE}\r\n`
 /** A server that speaks bytes: what HTTP libraries do not let one say. */
 async function startRawUpstream(onRequest: (socket: Socket, text: string, nth: number) => void) {
   let connections = 0
+  let open = 0
   const server = createServer((socket) => {
     const nth = ++connections
+    open++
+    socket.on('close', () => open--)
     socket.on('error', () => {})
     socket.on('data', (part) => onRequest(socket, part.toString('latin1'), nth))
   })
   await once(server.listen(0, '127.0.0.1'), 'listening')
   onTestFinished(() => void server.close())
   const { port } = server.address() as { port: number }
-  return { url: `http://127.0.0.1:${port}`, connections: () => connections }
+  return { url: `http://127.0.0.1:${port}`, connections: () => connections, open: () => open }
 }
 
 describe('responses', () => {
@@ -48,6 +52,36 @@ describe('responses', () => {
     expect(statuses(text())).toEqual([200, 204, 304, 200])
     expect(text().match(/Content-Length: 1000/g)).toHaveLength(2)
     expect(text()).toContain('ETag: "x"')
+  })
+
+  test('a body where there must be none harms nobody', async () => {
+    const upstream = await startRawUpstream((socket, text) => {
+      const status = text.includes('/204') ? '204 No Content' : '304 Not Modified'
+      const isChunked = text.includes('chunked')
+      const body = isChunked ? '5\r\nhello\r\n0\r\n\r\n' : 'hello'
+      const framing = isChunked ? 'Transfer-Encoding: chunked' : 'Content-Length: 5'
+      socket.write(`HTTP/1.1 ${status}\r\n${framing}\r\n\r\n${body}`)
+    })
+    const gate = await startGate({ upstream: upstream.url })
+    for (const [path, status] of [
+      ['204', 204],
+      ['204-chunked', 204],
+      ['304', 304],
+      ['304-chunked', 304],
+    ] as const) {
+      for (let i = 0; i < 3; i++) expect((await asAlice(`${gate.url}/${path}`)).status).toBe(status)
+    }
+    expect((await asAlice(`${gate.url}/204`)).headers).not.toHaveProperty('content-length')
+    await until(() => upstream.open() <= 1, upstream.open)
+  })
+
+  test('a length without a body, of 304, keeps no connection busy', async () => {
+    const upstream = await startRawUpstream((socket) =>
+      socket.write('HTTP/1.1 304 Not Modified\r\nContent-Length: 1000\r\n\r\n'),
+    )
+    const gate = await startGate({ upstream: upstream.url })
+    for (let i = 0; i < 20; i++) expect((await asAlice(gate.url)).status).toBe(304)
+    await until(() => upstream.open() <= 1, upstream.open)
   })
 
   test('Content-Length stays, and so does chunked', async () => {
@@ -85,6 +119,23 @@ describe('responses', () => {
     await until(() => text().endsWith('ok'), text)
     expect(statuses(text())).toEqual([103, 200])
     expect(text()).toMatch(/103 Early Hints\r\nlink: <\/style.css>; rel=preload/i)
+  })
+
+  test.each([
+    ['several in one line', '</a.css>; rel=preload; as=style, </b,c.js>; rel=preload; as=script', 103],
+    ['one that Node does not take', 'foo bar', undefined],
+    ['one that Node does not take either', '<a>; title="x y"; rel=preload', undefined],
+  ])('hints: %s; the response comes in any case', async (_, link, hint) => {
+    const upstream = await startRawUpstream((socket) =>
+      socket.write(
+        `HTTP/1.1 103 Early Hints\r\nLink: ${link}\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok`,
+      ),
+    )
+    const gate = await startGate({ upstream: upstream.url })
+    const { text } = raw(gate.port, `GET / HTTP/1.1\r\n${HEAD}\r\n`)
+    await until(() => text().endsWith('ok') || statuses(text()).includes(502), text)
+    expect(statuses(text())).toEqual(hint ? [hint, 200] : [200])
+    if (hint) expect(text()).toContain(link)
   })
 
   test('server-sent events arrive one by one, the head first of all', async () => {
@@ -287,6 +338,15 @@ describe('who goes away', () => {
     expect(upstream.connections()).toBe(2)
   })
 
+  test('HTTP/1.0 needs no Host: the upstream is given its own', async () => {
+    const upstream = await startUpstream()
+    const gate = await startGate({ upstream: upstream.url })
+    const { text, closed } = raw(gate.port, `GET / HTTP/1.0\r\nAuthorization: ${ALICE}\r\n\r\n`)
+    await closed
+    expect(statuses(text())).toEqual([200])
+    expect(valuesOf(upstream.seen[0], 'host')).toEqual([`127.0.0.1:${upstream.port}`])
+  })
+
   test('a POST is not sent twice', async () => {
     let requests = 0
     const upstream = await startRawUpstream((socket) => {
@@ -317,6 +377,21 @@ test('OPTIONS needs a login like everything else', async () => {
   expect((await request(gate.url, { method: 'OPTIONS' })).status).toBe(401)
   expect((await asAlice(gate.url, { method: 'OPTIONS' })).status).toBe(200)
   expect(upstream.heads()).toBe(1)
+})
+
+test('an upstream that accepts no connection: 504, and how long that was tried', async () => {
+  // The system accepts for a process that is stopped, until the queue is full.
+  const script = `require('net').createServer().listen({ port: 0, host: '127.0.0.1', backlog: 1 }, function () {
+    console.log(this.address().port) })`
+  const stopped = spawn(process.execPath, ['-e', script], { stdio: ['ignore', 'pipe', 'ignore'] })
+  onTestFinished(() => void stopped.kill('SIGKILL'))
+  const port = Number(String((await once(stopped.stdout, 'data'))[0]))
+  stopped.kill('SIGSTOP')
+  for (let i = 0; i < 8; i++) raw(port, '')
+  const gate = await startGate({ upstream: `http://127.0.0.1:${port}`, args: ['--upstream-timeout', '60'] })
+  const { status, body } = await asAlice(gate.url)
+  expect(status).toBe(504)
+  expect(body).toContain('within 10 s')
 })
 
 test('pipelined requests are answered in their order, each by its own credentials', async () => {
