@@ -14,6 +14,7 @@ export type {
 export { type AuthenticatedRequest, type Middleware, middleware } from './auth/middleware.js'
 export type { AuthenticatorOptions } from './auth/options.js'
 export { type Refusal, refusal } from './auth/refusal.js'
+export type { WeakRecords } from './auth/users-table.js'
 export { type ErrorCode, HtgateError } from './errors.js'
 export {
   type OpenOptions,

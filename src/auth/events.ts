@@ -1,5 +1,5 @@
 import type { SchemeName } from '../schemes/index.js'
-import type { Lines, UsersTable } from './users-table.js'
+import type { Lines, UsersTable, WeakRecords } from './users-table.js'
 
 /**
  * What an operator may want to know. `message` is fit for a log: one line, and no secret in it.
@@ -24,6 +24,8 @@ export interface FileLoaded extends Told<'loaded', 'info'> {
   readonly users: number
   /** How many records there are of each scheme. `unknown`: bare plaintext, and what no scheme here can read. */
   readonly schemes: Readonly<Partial<Record<SchemeName | 'unknown', number>>>
+  /** Records by which somebody gets in, whose scheme or cost is not good enough: sha1, or bcrypt at less than 10. */
+  readonly weak: WeakRecords
 }
 
 /** The file is missing or cannot be read: nobody gets in until it can. */
@@ -62,9 +64,9 @@ export interface WorkerDied extends Told<'worker-died', 'error'> {
 }
 
 /** What there is to say of a file that was read. */
-export function eventsOf(file: string, { size, schemes, skipped, unusable }: UsersTable): AuthEvent[] {
+export function eventsOf(file: string, { size, schemes, skipped, unusable, weak }: UsersTable): AuthEvent[] {
   const events: AuthEvent[] = [
-    { type: 'loaded', level: 'info', message: `${file}: ${count(size, 'user')}`, users: size, schemes },
+    { type: 'loaded', level: 'info', message: `${file}: ${count(size, 'user')}`, users: size, schemes, weak },
   ]
   if (skipped.count > 0) {
     const message = `${file}: ${named(skipped)} passed over: no user and no colon there`

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { setImmediate as nextTurn } from 'node:timers/promises'
+import { weaknessOf } from '../passwd-file/audit.js'
 import { eachLine, encodedOf, type Malformed, type RecordLine } from '../passwd-file/records.js'
 import { schemeOf } from '../schemes/index.js'
 
@@ -23,6 +24,13 @@ export interface Lines {
   readonly first: readonly number[]
 }
 
+/** Records that let somebody in, but not by a good hash. */
+export interface WeakRecords {
+  readonly count: number
+  /** The first ten, and why they are weak. */
+  readonly first: readonly { readonly line: number; readonly user: string; readonly reason: string }[]
+}
+
 export class UsersTable {
   readonly #bytes: Buffer
   /** Where users' records start, and one more; 0 for none. */
@@ -35,6 +43,8 @@ export class UsersTable {
   /** Records that no password fits: bare plaintext, or a hash that no scheme here can read. */
   readonly unusable: Lines
 
+  readonly weak: WeakRecords
+
   private constructor(bytes: Buffer, records: Records, slots: Uint32Array, size: number) {
     this.#bytes = bytes
     this.#slots = slots
@@ -42,6 +52,7 @@ export class UsersTable {
     this.schemes = records.schemes
     this.skipped = records.skipped
     this.unusable = records.unusable
+    this.weak = records.weak
   }
 
   /**
@@ -105,15 +116,22 @@ class Records {
   readonly schemes: Record<string, number> = {}
   readonly skipped = new LineList()
   readonly unusable = new LineList()
+  readonly weak = { count: 0, first: [] as { line: number; user: string; reason: string }[] }
 
   add(bytes: Buffer, line: RecordLine): void {
     this.starts.push(line.userStart)
     this.hashes.push(hashOf(bytes, line.userStart, line.colon))
     const encoded = encodedOf(bytes, line)
-    const scheme = schemeOf(encoded)
-    const name = scheme?.name ?? 'unknown'
+    const name = schemeOf(encoded)?.name ?? 'unknown'
     this.schemes[name] = (this.schemes[name] ?? 0) + 1
-    if (!scheme?.wellFormed(encoded)) this.unusable.add(line.number)
+    const weakness = weaknessOf(encoded)
+    if (weakness === undefined) return
+    const { rule, message: reason } = weakness
+    if (rule !== 'weak-scheme' && rule !== 'low-cost') this.unusable.add(line.number)
+    else if (this.weak.count++ < LINES_NAMED) {
+      const user = bytes.toString('utf8', line.userStart, line.colon)
+      this.weak.first.push({ line: line.number, user, reason })
+    }
   }
 }
 

@@ -1,6 +1,6 @@
 import type { AuthEvent } from '../auth/events.js'
-import { schemes } from '../schemes/index.js'
 import { Exit, ExitStatus } from './exit-status.js'
+import { printable } from './log.js'
 import type { Settings } from './options.js'
 
 // What the command itself says, on standard error: lower case, no full stop, what is wrong and what to do.
@@ -46,18 +46,22 @@ type Loaded = Extract<AuthEvent, { type: 'loaded' }>
 const TRUST =
   'without --trust-proxy, failed logins count for a proxy as a whole, and not for each of its clients'
 
-const WEAK = schemes.filter(({ strength }) => strength !== 'strong')
+/** Weak records that are named at the start, at most. */
+const WEAK_NAMED = 3
 
 /** What it tells an operator while all is well. */
 export const notices = {
   /** What it guards, for whom, and how well. */
-  guards({ file, upstream, upstreamText, trust }: Settings, { users, schemes }: Loaded): string {
+  guards({ file, upstream, upstreamText, trust }: Settings, { users, weak }: Loaded): string {
     const what = upstream ? `guarding ${upstreamText}` : 'answering proxies (forward-auth)'
     const lines = [`${what} for ${users} user${users === 1 ? '' : 's'} of ${file}`]
-    const weak = WEAK.flatMap(({ name }) => (schemes[name] ? `${schemes[name]} ${name}` : []))
-    if (weak.length > 0) {
-      lines.push(`weak records: ${weak.join(', ')}; whoever gets hold of the file finds out these passwords`)
-      lines.push('set them anew with: htpasswd -B -C 10 FILE USER')
+    if (weak.count > 0) {
+      const named = weak.first.slice(0, WEAK_NAMED)
+      lines.push(`weak records: ${weak.count}; whoever gets hold of the file finds out these passwords`)
+      for (const { line, user, reason } of named) lines.push(`  line ${line}, ${printable(user)}: ${reason}`)
+      if (weak.count > named.length) lines.push(`  and ${weak.count - named.length} more`)
+      lines.push(`see all with: htpasswd --audit ${file}`)
+      lines.push(`set one anew with: htpasswd -B -C 10 ${file} USER`)
     }
     if (upstream === undefined && trust.none) lines.push(TRUST)
     if (users === 0) lines.push('nobody can log in: add a user with: htpasswd -B -C 10 FILE USER')

@@ -49,10 +49,23 @@ async function certificate(folder: string, name: string) {
 
 describe('at the start', () => {
   test('it says what it guards, for whom, and which records are weak', async () => {
-    const file = passwordFile(`${record('alice', 'secret')}bob:{SHA}2jmj7l5rSw0yVb/vlWAYkK/YBwk=\n`)
+    const sha1 = '{SHA}2jmj7l5rSw0yVb/vlWAYkK/YBwk='
+    const file = passwordFile(
+      `${record('zoe', 'secret', 10)}${record('alice', 'secret')}bob:${sha1}\ncyd:${sha1}\ndan:${sha1}\neve:${sha1}\n`,
+    )
     const gate = await startGate({ upstream: 'http://127.0.0.1:5000', file })
-    expect(gate.said()).toMatch(/^htgate: guarding http:\/\/127\.0\.0\.1:5000 for 2 users of /)
-    expect(gate.said()).toMatch(/weak records: 1 sha1/)
+    expect(gate.said()).toMatch(/^htgate: guarding http:\/\/127\.0\.0\.1:5000 for 6 users of /)
+    expect(gate.said()).toContain(
+      [
+        'weak records: 5; whoever gets hold of the file finds out these passwords',
+        '  line 2, alice: bcrypt with cost 4, less than 10',
+        '  line 3, bob: sha1 is broken: such hashes are found out in seconds',
+        '  line 4, cyd: sha1 is broken: such hashes are found out in seconds',
+        '  and 2 more',
+        `see all with: htpasswd --audit ${file}`,
+        `set one anew with: htpasswd -B -C 10 ${file} USER\n`,
+      ].join('\nhtgate: '),
+    )
     expect(gate.said()).toMatch(/listening on 127\.0\.0\.1:\d+ \(HTTP\)/)
   })
 
