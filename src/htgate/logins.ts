@@ -23,7 +23,7 @@ const FREE = 3
 /** By how much, in milliseconds, each further one is answered later, and what is most. */
 const STEP = 250
 const LONGEST = 10_000
-/** Answers that are held back at most; each keeps a connection. */
+/** Answers that are held back at most; each keeps a connection. Beyond that, who would have to wait is not heard. */
 const MOST_HELD = 1000
 
 /** Logins that succeeded and are known again; beyond that the oldest is forgotten. */
@@ -108,7 +108,10 @@ export class Logins {
     const id = createHmac('sha256', this.#key).update(`${client} ${authorization}`).digest('base64')
     const isLimited = () => this.#isLimited(key) && !this.#known.has(id)
     if (isLimited()) return this.#hold(client, this.#limited(key, user))
-    if (!(await this.#line.enter(client))) return this.#hold(client, { ok: false, reason: 'busy', user })
+    const busy = { ok: false, reason: 'busy', user } as const
+    // Or whoever opens enough connections would be told at once whether a guess is right.
+    if (this.#held >= MOST_HELD && this.#waitOf(client) > 0 && !this.#known.has(id)) return busy
+    if (!(await this.#line.enter(client))) return this.#hold(client, busy)
     let verdict: Verdict
     try {
       if (isLimited()) return this.#hold(client, this.#limited(key, user))
@@ -169,9 +172,14 @@ export class Logins {
     }, MINUTE).unref()
   }
 
+  /** In milliseconds. */
+  #waitOf(client: string): number {
+    return Math.min(LONGEST, (this.#byClient.count(client) - FREE) * STEP)
+  }
+
   /** The more a client has failed, the longer it waits for the next answer. */
   async #hold(client: string, outcome: Outcome): Promise<Outcome> {
-    const wait = Math.min(LONGEST, (this.#byClient.count(client) - FREE) * STEP)
+    const wait = this.#waitOf(client)
     if (wait > 0 && this.#held < MOST_HELD) {
       this.#held++
       await delay(wait, undefined, { ref: false })
