@@ -31,9 +31,8 @@ const SPEAKER = '1'
 export const speaks = cluster.isPrimary || process.env.HTGATE_SPEAKER === SPEAKER
 
 /** A secret of all processes together: what one of them tells of a login, the others recognize. */
-export const crewKey = cluster.isWorker
-  ? Buffer.from(process.env.HTGATE_CREW_KEY as string, 'base64')
-  : randomBytes(32)
+const given = process.env.HTGATE_CREW_KEY
+export const crewKey = given === undefined ? randomBytes(32) : Buffer.from(given, 'base64')
 const KEY = { HTGATE_CREW_KEY: crewKey.toString('base64') }
 
 /** One that is about to die hears nothing any more; its end is noticed at another place. */
