@@ -105,7 +105,7 @@ async function startServers(folder) {
 function startMlflow(folder, name, cacheSeconds) {
   const own = join(folder, String(PORTS[name]))
   mkdirSync(own)
-  const env = { HOME: own, MLFLOW_DISABLE_TELEMETRY: 'true' }
+  const env = { HOME: own, TMPDIR: own, MLFLOW_DISABLE_TELEMETRY: 'true' }
   const args = ['server', '--host', '127.0.0.1', '--port', PORTS[name], '--workers', '1']
   args.push('--backend-store-uri', `sqlite:///${join(own, 'mlflow.db')}`)
   args.push('--artifacts-destination', join(own, 'artifacts'))

@@ -20,7 +20,7 @@ export async function startMlflow(
   return startServer(peer('mlflow') as string, ['server', ...options, ...args], {
     port,
     cwd: folder,
-    env: { ...QUIET, HOME: folder },
+    env: { ...QUIET, HOME: folder, TMPDIR: folder },
     patience: 120_000,
   })
 }
