@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import bcrypt from 'bcryptjs'
 import { onTestFinished } from 'vitest'
+import { environment } from '../support/environment.js'
 import { temporaryFolder } from '../support/folder.js'
 import { basic } from '../support/requests.js'
 
@@ -69,7 +70,7 @@ export function runGate(
   env: Record<string, string> = {},
 ): Omit<Gate, 'port' | 'url'> {
   const child = spawn(process.execPath, [BIN, ...args], {
-    env: { ...process.env, ...env },
+    env: { ...environment, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   let said = ''

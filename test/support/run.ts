@@ -2,6 +2,7 @@ import { isUtf8 } from 'node:buffer'
 import { spawn } from 'node:child_process'
 import { basename, dirname } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { environment } from './environment.js'
 import { peer } from './peers.js'
 
 export interface RunOptions {
@@ -31,7 +32,7 @@ export function run(command: string, args: Args, options: RunOptions = {}): Prom
     const child = spawn(...withTextOnly(command, args), {
       ...rest,
       ...(uid === undefined ? {} : { uid, gid: uid }),
-      env: { ...process.env, ...env },
+      env: { ...environment, ...env },
       detached: true,
     })
     const stdout: Buffer[] = []

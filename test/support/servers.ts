@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { connect, createServer } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
+import { environment } from './environment.js'
 
 // Real servers, each on a free port of 127.0.0.1, ended with all that they started.
 
@@ -44,7 +45,7 @@ export async function startServer(
   const child = spawn(command, args, {
     cwd,
     ...(uid === undefined ? {} : { uid, gid: uid }),
-    env: { ...process.env, ...env },
+    env: { ...environment, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
     // A process group of its own, so that its workers end with it.
     detached: true,
