@@ -165,7 +165,7 @@ export function commandLine(): Command {
     ).argParser(several),
     new Option(
       '--login-failures <number>',
-      'failed logins of one client with one user within 5 minutes, until it is turned away (429); 0: never',
+      'failed logins of one client with one user within 5 minutes, until it is turned away (429); 0: never, but its answers are slowed all the same',
     ).default('10'),
     new Option('--log <format>', 'lines on standard output').choices(FORMATS).default('json'),
     new Option(

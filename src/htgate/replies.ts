@@ -10,11 +10,12 @@ export interface Reply {
   readonly code: string
   readonly title: string
   readonly message: string
+  /** The same for a person with a browser. */
+  readonly page: string
   readonly headers: readonly string[]
 }
 
-const HOW =
-  'set the environment variables MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or log in with your browser.'
+const VARIABLES = 'the environment variables MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD'
 
 const reply = (
   status: number,
@@ -22,29 +23,29 @@ const reply = (
   title: string,
   message: string,
   headers: readonly string[] = [],
-): Reply => ({ status, code, title, message, headers })
+  page = message,
+): Reply => ({ status, code, title, message, page, headers })
+
+const unauthenticated = (realm: string, title: string, what: string): Reply =>
+  reply(
+    401,
+    'UNAUTHENTICATED',
+    title,
+    `${what} Set ${VARIABLES}, or log in with your browser.`,
+    ['WWW-Authenticate', challenge(realm)],
+    `${what} Reload this page to enter them. For MLflow’s client, set ${VARIABLES}.`,
+  )
 
 export const replies = {
   loginNeeded: (realm: string) =>
-    reply(401, 'UNAUTHENTICATED', 'Login needed', `This server needs a user name and a password: ${HOW}`, [
-      'WWW-Authenticate',
-      challenge(realm),
-    ]),
+    unauthenticated(realm, 'Login needed', 'This server needs a user name and a password.'),
   loginFailed: (realm: string) =>
-    reply(
-      401,
-      'UNAUTHENTICATED',
-      'Login failed',
-      `The user name or the password is wrong. Check them, and ${HOW}`,
-      ['WWW-Authenticate', challenge(realm)],
-    ),
+    unauthenticated(realm, 'Login failed', 'The user name or the password is wrong.'),
   malformed: (realm: string) =>
-    reply(
-      401,
-      'UNAUTHENTICATED',
+    unauthenticated(
+      realm,
       'Login failed',
-      `The Authorization header cannot be read as HTTP Basic credentials. To send them, ${HOW}`,
-      ['WWW-Authenticate', challenge(realm)],
+      'The Authorization header cannot be read as HTTP Basic credentials.',
     ),
   tooManyFailures: (seconds: number) =>
     reply(
@@ -109,7 +110,7 @@ export function bodyOf(reply: Reply, accept: string): { type: string; body: stri
 <title>${reply.title}</title>
 <body style="font: 1.1em/1.5 system-ui, sans-serif; max-width: 34em; margin: 4em auto; padding: 0 1em">
 <h1 style="font-size: 1.4em">${reply.title}</h1>
-<p>${reply.message}</p>
+<p>${reply.page}</p>
 </html>
 `
   return { type: 'text/html; charset=utf-8', body }
