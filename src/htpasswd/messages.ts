@@ -41,7 +41,11 @@ export const errors = {
   fileNameTooLong: () => failure(ExitStatus.tooLong, 'filename too long'),
   userTooLong: () => failure(ExitStatus.tooLong, 'username too long (> 255)'),
   passwordArgumentTooLong: () => failure(ExitStatus.tooLong, 'password too long (> 256)'),
-  passwordTooLong: () => failure(ExitStatus.tooLong, 'password too long (>256)'),
+  /** Apache's -v does not say who complains. */
+  passwordTooLong: (verify: boolean) =>
+    verify
+      ? new Exit(ExitStatus.tooLong, 'password too long (>256)\n')
+      : failure(ExitStatus.tooLong, 'password too long (>256)'),
   recordTooLong: () => failure(ExitStatus.tooLong, 'resultant record too long'),
   passwordsDiffer: () => failure(ExitStatus.mismatch, 'password verification error'),
   bcryptCost: () => failure(ExitStatus.mismatch, 'Unable to encode with bcrypt: Invalid argument'),

@@ -11,16 +11,17 @@ const MAX_LINE = 256
 
 /** The password that the command line asks for: from its arguments, standard input or a person. */
 export async function password({ mode, source, password }: Invocation): Promise<Buffer> {
-  const bytes = password ?? (source === 'input' ? fromInput() : await fromPrompts(mode === 'verify'))
+  const verify = mode === 'verify'
+  const bytes = password ?? (source === 'input' ? fromInput(verify) : await fromPrompts(verify))
   if (bytes.includes(0)) throw errors.nulInPassword()
   return bytes
 }
 
 /** All of standard input, less a newline at its end. What cannot be read, a folder for one, is too long to Apache's. */
-function fromInput(): Buffer {
-  if (inputIsClosed()) throw errors.passwordTooLong()
+function fromInput(verify: boolean): Buffer {
+  if (inputIsClosed()) throw errors.passwordTooLong(verify)
   const bytes = readUpTo(MAX_INPUT + 1)
-  if (bytes === undefined || bytes.length > MAX_INPUT) throw errors.passwordTooLong()
+  if (bytes === undefined || bytes.length > MAX_INPUT) throw errors.passwordTooLong(verify)
   let end = bytes.length
   if (bytes[end - 1] === 0x0a) {
     end--
@@ -33,7 +34,7 @@ async function fromPrompts(verify: boolean): Promise<Buffer> {
   const ask = await asker()
   try {
     const first = await ask(verify ? prompts.enter : prompts.create)
-    if (first.length > MAX_LINE) throw errors.passwordTooLong()
+    if (first.length > MAX_LINE) throw errors.passwordTooLong(verify)
     if (verify) return first
     const second = await ask(prompts.repeat)
     if (!first.equals(second.subarray(0, MAX_LINE))) throw errors.passwordsDiffer()
