@@ -91,7 +91,7 @@ export function weaknessOf(
   if (encoded === '') return { rule: 'empty-hash', message: 'no hash: the user cannot log in' }
   const scheme = schemeOf(encoded)
   if (scheme === undefined) {
-    return /^[$_{*!]/.test(encoded)
+    return isMarked(encoded)
       ? { rule: 'unknown-scheme', message: 'a hash of no known scheme: the user cannot log in' }
       : { rule: 'plaintext', message: 'the password itself, readable to all who read the file' }
   }
@@ -111,6 +111,9 @@ export function weaknessOf(
   }
   return undefined
 }
+
+/** Whether what no scheme here claims is a hash all the same, by the mark that it begins with, or a bare password. */
+export const isMarked = (encoded: string): boolean => /^[$_{*!]/.test(encoded)
 
 /** What a scheme calls its work: bcrypt has a cost, the others have rounds. */
 export const workName = (scheme: SchemeName): 'cost' | 'rounds' => (scheme === 'bcrypt' ? 'cost' : 'rounds')

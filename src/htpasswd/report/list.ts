@@ -1,5 +1,5 @@
 import { isatty } from 'node:tty'
-import { workName } from '../../passwd-file/audit.js'
+import { isMarked, workName } from '../../passwd-file/audit.js'
 import { type Entry, entriesOf } from '../../passwd-file/entries.js'
 import { schemeOf } from '../../schemes/index.js'
 import { type ExitStatus, ExitStatus as Status } from '../exit-status.js'
@@ -23,7 +23,7 @@ function describe({ encoded }: Entry): { scheme: string; work: number | undefine
   const scheme = schemeOf(encoded)
   if (scheme) return { scheme: scheme.name, work: scheme.work?.(encoded) }
   return {
-    scheme: encoded === '' ? 'none' : /^[$_{*!]/.test(encoded) ? 'unknown' : 'plaintext',
+    scheme: encoded === '' ? 'none' : isMarked(encoded) ? 'unknown' : 'plaintext',
     work: undefined,
   }
 }
