@@ -1,0 +1,61 @@
+import type { Credential } from './credential.js'
+import type { Principal } from './principal.js'
+
+/** A way to log in: a password file, a directory server, an issuer of tokens. */
+export interface Provider {
+  /** What the log, the metrics and `Principal.provider` call it, such as `file`. */
+  readonly name: string
+  /** How many calls of `verify` may run at the same time. The others wait in the fair queue. */
+  readonly concurrency: number
+  /** Whether `verify` can judge a credential of this kind and form. Pure and synchronous. */
+  accepts(credential: Credential): boolean
+  /** The principal of a credential that is known to be good right now. Pure and synchronous: the fast path. */
+  remembered(credential: Credential): Principal | undefined
+  /**
+   * Judges a credential.
+   *
+   * @param client the client's address, for whatever takes turns by client
+   * @returns a verdict; never rejects
+   */
+  verify(credential: Credential, client: string): Promise<Verdict>
+  /** Increments on every change that may revoke a login: then whatever was decided before is decided again. */
+  readonly epoch: number
+  status(): ProviderStatus
+  /** Ends timers, threads and connections. Pending calls of `verify` resolve to `unavailable`. */
+  close(): Promise<void>
+}
+
+export interface ProviderStatus {
+  /** Whether new logins are possible. */
+  readonly ready: boolean
+  /** Why not; one line, fit for a log. */
+  readonly detail?: string
+}
+
+export type Verdict = Granted | Refused
+
+export interface Granted {
+  readonly ok: true
+  readonly principal: Principal
+}
+
+export interface Refused {
+  readonly ok: false
+  readonly reason: RefusalReason
+  /** The name that was claimed, where it could be read. */
+  readonly candidate?: string
+  /** Set when the provider does not know the claimed name, so that the next one in the chain is asked. */
+  readonly unknown?: true
+  /** Seconds until it makes sense to try again. */
+  readonly retryAfter?: number
+}
+
+export type RefusalReason =
+  /** Unknown user or wrong secret; nothing tells which. Answer 401. */
+  | 'denied'
+  /** Too many logins wait to be verified. Answer 503 with Retry-After. */
+  | 'busy'
+  /** The file, directory or issuer cannot be read. Answer 503 with Retry-After. */
+  | 'unavailable'
+  /** Too many failed logins. Answer 429 with Retry-After. */
+  | 'limited'
