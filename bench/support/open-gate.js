@@ -1,13 +1,13 @@
 // htgate without a login: the same servers and the same way to the upstream, and everybody is let in at once.
 // node open-gate.js UPSTREAM PORT
 
-import { Gate } from '../../dist/htgate/gate.js'
-import { Log } from '../../dist/htgate/log.js'
-import { Metrics } from '../../dist/htgate/metrics.js'
+import { Gate } from '../../dist/gate/gate.js'
+import { createGateServer } from '../../dist/gate/server.js'
 import { parse } from '../../dist/htgate/options.js'
-import { forward } from '../../dist/htgate/proxy.js'
-import { createGateServer } from '../../dist/htgate/server.js'
-import { openUpstream } from '../../dist/htgate/upstream.js'
+import { Log } from '../../dist/operations/log.js'
+import { Metrics } from '../../dist/operations/metrics.js'
+import { forward } from '../../dist/upstream/proxy.js'
+import { openUpstream } from '../../dist/upstream/upstream.js'
 
 const [upstreamUrl, port] = process.argv.slice(2)
 const settings = parse(['--file', 'none', '--upstream', upstreamUrl], {})

@@ -3,9 +3,9 @@ import { isIPv6 } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Authenticator, Authorization, Verdict } from '../auth/authenticator.js'
 import { parseCredentials } from '../auth/credentials.js'
+import type { Log } from '../operations/log.js'
 import { Failures } from './failures.js'
 import { Line } from './line.js'
-import type { Log } from './log.js'
 import { notices } from './messages.js'
 
 // Who has not been let in before has to wait after a wrong password, and is turned away after a few. What is counted

@@ -1,9 +1,9 @@
 import cluster from 'node:cluster'
-import { runCrew } from './crew.js'
+import { runCrew } from '../processes/supervisor.js'
 import { Exit, ExitStatus } from './exit-status.js'
-import { guard } from './guard.js'
 import { errors, notices, say } from './messages.js'
 import { parse, unknownVariables } from './options.js'
+import { guard } from './serve.js'
 
 /** Carries out a command line; never throws. Resolves when the gate has ended. */
 export async function main(args: readonly string[]): Promise<ExitStatus> {

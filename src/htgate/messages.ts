@@ -1,6 +1,6 @@
 import type { AuthEvent } from '../auth/events.js'
+import { printable } from '../operations/log.js'
 import { Exit, ExitStatus } from './exit-status.js'
-import { printable } from './log.js'
 import type { Settings } from './options.js'
 
 // What the command itself says, on standard error: lower case, no full stop, what is wrong and what to do.

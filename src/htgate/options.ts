@@ -1,12 +1,12 @@
 import { availableParallelism } from 'node:os'
 import { Command, CommanderError, Option } from 'commander'
+import { TrustedProxies } from '../gate/client-address.js'
+import { FORMATS, type LogFormat } from '../operations/log.js'
 import { parseMinimum, workName } from '../passwd-file/audit.js'
 import { algorithmOf, type HashOptions, type HashScheme } from '../password.js'
 import { schemeNamed } from '../schemes/index.js'
+import { type Address, parseAddress } from '../system/address.js'
 import { VERSION } from '../version.js'
-import { type Address, parseAddress } from './address.js'
-import { TrustedProxies } from './client.js'
-import { FORMATS, type LogFormat } from './log.js'
 import { errors } from './messages.js'
 
 /** Where requests go, taken apart. */

@@ -9,9 +9,6 @@ import { connect, type TLSSocket } from 'node:tls'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { temporaryFolder } from '../support/folder.js'
-import { describeWith } from '../support/peers.js'
-import { basic } from '../support/requests.js'
-import { run } from '../support/run.js'
 import {
   ALICE,
   asAlice,
@@ -25,7 +22,10 @@ import {
   statuses,
   until,
   valuesOf,
-} from './support.js'
+} from '../support/gate.js'
+import { describeWith } from '../support/peers.js'
+import { basic } from '../support/requests.js'
+import { run } from '../support/run.js'
 
 /** A certificate for localhost and 127.0.0.1, and its key. */
 async function certificate(folder: string, name: string) {

@@ -1,8 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import type { Authenticator } from '../../src/auth/authenticator.js'
-import { Log } from '../../src/htgate/log.js'
 import { Logins } from '../../src/htgate/logins.js'
-import { basic } from '../support/requests.js'
+import { Log } from '../../src/operations/log.js'
 import {
   asAlice,
   type Gate,
@@ -12,7 +11,8 @@ import {
   startGate,
   startUpstream,
   until,
-} from './support.js'
+} from '../support/gate.js'
+import { basic } from '../support/requests.js'
 
 const as = (gate: Gate, user: string, password: string, headers: Record<string, string> = {}) =>
   request(gate.url, { headers: { authorization: basic(user, password), ...headers } })

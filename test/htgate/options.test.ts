@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
-import { parseAddress, systemdSockets } from '../../src/htgate/address.js'
 import { Exit } from '../../src/htgate/exit-status.js'
 import { parse, type Settings, unknownVariables } from '../../src/htgate/options.js'
+import { parseAddress, systemdSockets } from '../../src/system/address.js'
 
 const MUST = ['--file', 'f', '--upstream', 'http://127.0.0.1:5000']
 

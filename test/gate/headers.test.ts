@@ -1,5 +1,4 @@
 import { describe, expect, test } from 'vitest'
-import { basic } from '../support/requests.js'
 import {
   ALICE,
   asAlice,
@@ -11,7 +10,8 @@ import {
   statuses,
   until,
   valuesOf,
-} from './support.js'
+} from '../support/gate.js'
+import { basic } from '../support/requests.js'
 
 describe('what the upstream sees', () => {
   test('method, path and query as they came, and who asks', async () => {

@@ -1,5 +1,5 @@
 import { write } from 'node:fs'
-import type { Exchange } from './exchange.js'
+import type { Exchange } from '../gate/exchange.js'
 
 // Lines on standard output. They are collected and written together, and never awaited: a reader that is slow, or stuck,
 // holds up no request. What does not fit is dropped, and counted.

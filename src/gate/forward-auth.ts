@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import type { Asked, Exchange } from './exchange.js'
-import { headerText } from './head.js'
+import { headerText } from './headers.js'
 
 /**
  * The answer to a proxy that asks whether its client may pass: yes, and who it is. Refusals are the same as towards a

@@ -7,9 +7,9 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import bcrypt from 'bcryptjs'
 import { onTestFinished } from 'vitest'
-import { environment } from '../support/environment.js'
-import { temporaryFolder } from '../support/folder.js'
-import { basic } from '../support/requests.js'
+import { environment } from './environment.js'
+import { temporaryFolder } from './folder.js'
+import { basic } from './requests.js'
 
 const BIN = fileURLToPath(new URL('../../bin/htgate.js', import.meta.url))
 

@@ -1,8 +1,17 @@
 import { renameSync } from 'node:fs'
 import { expect, test } from 'vitest'
+import {
+  asAlice,
+  passwordFile,
+  raw,
+  record,
+  request,
+  startGate,
+  startUpstream,
+  until,
+} from '../support/gate.js'
 import { basic } from '../support/requests.js'
 import { freePort } from '../support/servers.js'
-import { asAlice, passwordFile, raw, record, request, startGate, startUpstream, until } from './support.js'
 
 // What operators and their machines see: log, health, metrics.
 

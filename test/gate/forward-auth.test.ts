@@ -1,6 +1,16 @@
 import { expect, test } from 'vitest'
+import {
+  ALICE,
+  asAlice,
+  passwordFile,
+  raw,
+  record,
+  request,
+  startGate,
+  statuses,
+  until,
+} from '../support/gate.js'
 import { basic } from '../support/requests.js'
-import { ALICE, asAlice, passwordFile, raw, record, request, startGate, statuses, until } from './support.js'
 
 // --forward-auth: a proxy asks whether its client may pass, and says who that is by X-Forwarded-For.
 

@@ -1,7 +1,5 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
-import { basic } from '../support/requests.js'
-import { freePort } from '../support/servers.js'
 import {
   asAlice,
   type Gate,
@@ -12,7 +10,9 @@ import {
   startGate,
   startUpstream,
   until,
-} from './support.js'
+} from '../support/gate.js'
+import { basic } from '../support/requests.js'
+import { freePort } from '../support/servers.js'
 
 /** Starts a gate with several processes, and operators' questions answered. */
 async function startCrew(upstream: string, args: string[] = [], file = passwordFile()) {

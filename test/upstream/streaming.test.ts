@@ -5,7 +5,7 @@ import { get, type IncomingMessage, request as send } from 'node:http'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { ALICE, type Gate, startGate, startUpstream, until } from './support.js'
+import { ALICE, type Gate, startGate, startUpstream, until } from '../support/gate.js'
 
 // Bodies of any size, both ways: the same bytes, and never much of them in the gate's memory.
 

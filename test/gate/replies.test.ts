@@ -2,9 +2,9 @@ import { once } from 'node:events'
 import { chmodSync, renameSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { describe, expect, onTestFinished, test } from 'vitest'
+import { asAlice, passwordFile, request, startGate, startUpstream, until } from '../support/gate.js'
 import { basic } from '../support/requests.js'
 import { freePort } from '../support/servers.js'
-import { asAlice, passwordFile, request, startGate, startUpstream, until } from './support.js'
 
 const HTML = { accept: 'text/html,application/xhtml+xml' }
 

@@ -1,6 +1,6 @@
 import { type Duplex, pipeline } from 'node:stream'
-import type { Exchange } from './exchange.js'
-import { ResponseHead } from './head.js'
+import type { Exchange } from '../gate/exchange.js'
+import { ResponseHead } from '../gate/headers.js'
 
 /** From here on the two connections are one: bytes go through as they come, both ways, until one side ends. */
 export function tunnel(exchange: Exchange, raw: Buffer[], upstream: Duplex): void {

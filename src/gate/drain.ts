@@ -1,7 +1,7 @@
 import type { Server } from 'node:http'
+import { notices } from '../htgate/messages.js'
+import type { Log } from '../operations/log.js'
 import type { Gate } from './gate.js'
-import type { Log } from './log.js'
-import { notices } from './messages.js'
 
 const POLL = 50
 

@@ -1,7 +1,7 @@
 import { createServer, type Server } from 'node:http'
-import { type Address, printAddress } from './address.js'
-import { listen } from './listen.js'
-import { notices, say } from './messages.js'
+import { notices, say } from '../htgate/messages.js'
+import { type Address, printAddress } from '../system/address.js'
+import { listen } from '../system/listen.js'
 
 interface AdminSource {
   /** Whether requests are served: the password file can be read, and the gate is not about to end. */

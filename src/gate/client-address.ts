@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net'
 import { BlockList, isIPv4, isIPv6 } from 'node:net'
 import type { TLSSocket } from 'node:tls'
-import type { RequestHead } from './head.js'
+import type { RequestHead } from './headers.js'
 
 /** Who is at the other end of a connection: a client, or a proxy in front of the gate. */
 export interface Peer {

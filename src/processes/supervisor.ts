@@ -1,11 +1,11 @@
 import cluster, { type Worker } from 'node:cluster'
 import { randomBytes } from 'node:crypto'
-import { openAdmin } from './admin.js'
-import { type ExitStatus, ExitStatus as Status } from './exit-status.js'
-import type { Failure, Success } from './logins.js'
-import { notices, say } from './messages.js'
-import { merge } from './metrics.js'
-import type { Settings } from './options.js'
+import { type ExitStatus, ExitStatus as Status } from '../htgate/exit-status.js'
+import type { Failure, Success } from '../htgate/logins.js'
+import { notices, say } from '../htgate/messages.js'
+import type { Settings } from '../htgate/options.js'
+import { openAdmin } from '../operations/admin.js'
+import { merge } from '../operations/metrics.js'
 
 // --workers: one process that accepts connections and hands them out, and some that serve them (node:cluster). All
 // that they have to tell each other goes through the first: signals, logins, metrics.

@@ -1,6 +1,6 @@
 import cluster from 'node:cluster'
-import type { FromWorker, ToWorker } from './crew.js'
-import type { Failure, Success } from './logins.js'
+import type { Failure, Success } from '../htgate/logins.js'
+import type { FromWorker, ToWorker } from './supervisor.js'
 
 /** What a process that serves is told from outside, by signals or, among --workers, by the first process. */
 export interface Control {

@@ -13,7 +13,7 @@ import {
   statuses,
   until,
   valuesOf,
-} from './support.js'
+} from '../support/gate.js'
 
 const HEAD = `Host: x\r\nAuthorization: ${ALICE}\r\n`
 

@@ -1,6 +1,6 @@
-import type { Exchange } from './exchange.js'
-import type { Log } from './log.js'
-import { notices } from './messages.js'
+import type { Exchange } from '../gate/exchange.js'
+import { notices } from '../htgate/messages.js'
+import type { Log } from '../operations/log.js'
 
 // MLflow 3.5 and newer answers 403 to a Host that it does not know, and to a browser whose page came from another one
 // (mlflow.server.security_utils). Whoever sees that 403 looks for the reason at the gate.

@@ -2,8 +2,8 @@ import { existsSync, lstatSync, unlinkSync } from 'node:fs'
 import type { Server } from 'node:http'
 import { type AddressInfo, connect } from 'node:net'
 import { dirname } from 'node:path'
+import { errors, notices, say } from '../htgate/messages.js'
 import { type Address, printAddress } from './address.js'
-import { errors, notices, say } from './messages.js'
 
 /**
  * Resolves, once the server listens, to where it does: port 0 means any.

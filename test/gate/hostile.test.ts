@@ -10,7 +10,7 @@ import {
   statuses,
   type Upstream,
   until,
-} from './support.js'
+} from '../support/gate.js'
 
 // Clients that mean harm, on bare connections. Whatever they send: nothing comes to the upstream that was not let in,
 // nothing but what was meant, and the next user is served.

@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
-import type { Client, Peer } from './client.js'
-import type { RequestHead } from './head.js'
+import type { Client, Peer } from './client-address.js'
+import type { RequestHead } from './headers.js'
 import { type Reply, send } from './replies.js'
 
 export interface Asked {

@@ -1,7 +1,7 @@
 import { isIP } from 'node:net'
 import { buildConnector, Pool } from 'undici'
-import type { Settings, UpstreamUrl } from './options.js'
-import { readCa } from './tls.js'
+import { readCa } from '../htgate/certificates.js'
+import type { Settings, UpstreamUrl } from '../htgate/options.js'
 
 // undici of major 6: 7 asks for Node 20.18.1. Its `dispatch` with a handler of our own is the fastest way to ask that it has,
 // faster than node:http's agent.
