@@ -1,3 +1,6 @@
+/** What a principal may do; each includes those before it. */
+export type Role = 'read' | 'write' | 'admin'
+
 /** Who sent a request, once that has been verified. */
 export interface Principal {
   /** The user's name, as the provider knows it. */
@@ -8,4 +11,14 @@ export interface Principal {
   readonly groups: readonly string[]
   /** When the login ends by itself, in milliseconds since the epoch. Default: never. */
   readonly expiresAt?: number
+  /**
+   * The most that this login may do, whatever role the policy gives the user: a token may be made for less. Default: no
+   * limit of its own. It holds without any policy, too.
+   */
+  readonly maxRole?: Role
+  /**
+   * Whether no account stands behind the name: a token that the operator made for a program. Where the policy doesn't
+   * name the user or one of its groups, `maxRole` is its role. Default false.
+   */
+  readonly isService?: boolean
 }

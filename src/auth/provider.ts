@@ -18,12 +18,20 @@ export interface Provider {
    * @returns a verdict; never rejects
    */
   verify(credential: Credential, client: string): Promise<Verdict>
+  /**
+   * What is known right now of the account called `name`, without any credential: a token ends with its owner's account,
+   * and has its owner's groups. Synchronous where nobody has to be asked. Absent from providers that cannot tell.
+   */
+  account?(name: string): Account | Promise<Account>
   /** Increments on every change that may revoke a login: then whatever was decided before is decided again. */
   readonly epoch: number
   status(): ProviderStatus
   /** Ends timers, threads and connections. Pending calls of `verify` resolve to `unavailable`. */
   close(): Promise<void>
 }
+
+/** The principal; `unknown` when there is no such account; `unavailable` when the file or directory cannot be read. */
+export type Account = Principal | 'unknown' | 'unavailable'
 
 export interface ProviderStatus {
   /** Whether new logins are possible. */
