@@ -1,4 +1,4 @@
-import { reason } from './passwd-file/errno.js'
+import { reason } from './system/errno.js'
 
 /** What went wrong, for a program to switch on. */
 export type ErrorCode =

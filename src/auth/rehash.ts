@@ -1,7 +1,7 @@
 import { isUtf8 } from 'node:buffer'
 import { type Minimum, weaknessOf } from '../passwd-file/audit.js'
 import { eachLine, encodedOf, isRecordOf, type RecordLine } from '../passwd-file/records.js'
-import { update } from '../passwd-file/store.js'
+import { update } from '../passwd-file/store/update.js'
 import { MAX_PASSWORD_BYTES as BCRYPT_BYTES } from '../schemes/bcrypt.js'
 import { schemeNamed } from '../schemes/index.js'
 

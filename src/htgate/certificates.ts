@@ -1,7 +1,7 @@
 import { X509Certificate } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { createSecureContext, type SecureContextOptions } from 'node:tls'
-import { reason } from '../passwd-file/errno.js'
+import { reason } from '../system/errno.js'
 import { errors } from './messages.js'
 
 /**

@@ -1,6 +1,6 @@
 import { accessSync, closeSync, constants, openSync, type Stats, statSync } from 'node:fs'
 import { dirname } from 'node:path'
-import { followLinks } from '../passwd-file/links.js'
+import { followLinks } from '../system/links.js'
 import { errors } from './messages.js'
 import type { Invocation } from './options.js'
 

@@ -1,5 +1,5 @@
 import { writeSync } from 'node:fs'
-import { reason } from '../passwd-file/errno.js'
+import { reason } from '../system/errno.js'
 import type { Bytes } from './exit-status.js'
 import { errors } from './messages.js'
 

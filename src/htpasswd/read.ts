@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { reason } from '../passwd-file/errno.js'
+import { reason } from '../system/errno.js'
 import { complaints } from './many/messages.js'
 
 /** The whole password file, for what only reads it. */

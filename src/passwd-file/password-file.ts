@@ -3,7 +3,7 @@ import { fileError, HtgateError } from '../errors.js'
 import { type Description, describe, type HashOptions, hash, verify } from '../password.js'
 import { type Edited, type Edits, edit } from './edits.js'
 import { badUser, eachLine, encodedOf, MAX_RECORD_BYTES } from './records.js'
-import { update } from './store.js'
+import { update } from './store/update.js'
 
 export interface OpenOptions {
   /** Begin a new file where there is none; `save` makes it. Default false. */

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { expect, test } from 'vitest'
 import { fileError, HtgateError } from '../../src/errors.js'
-import { LockedError } from '../../src/passwd-file/lock.js'
+import { LockedError } from '../../src/passwd-file/store/lock.js'
 import { temporaryFolder } from '../support/folder.js'
 
 const systemError = (code: string, words: string) =>

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { isatty } from 'node:tty'
-import { reason } from '../../passwd-file/errno.js'
 import { badUser } from '../../passwd-file/records.js'
+import { reason } from '../../system/errno.js'
 import { readAll } from '../input.js'
 import { stderr } from '../output.js'
 import { complaints, type Problem, reasons, waitsForLines } from './messages.js'

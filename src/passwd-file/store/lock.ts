@@ -10,9 +10,9 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
-import { attempt, isErrno } from './errno.js'
+import { attempt, isErrno } from '../../system/errno.js'
+import { beforeSignalsEnd } from '../../system/signals.js'
 import { type Owner, ownerOf, ownName } from './owner.js'
-import { beforeSignalsEnd } from './signals.js'
 
 // A lock is a folder beside the file, FILE.lock, in which every process that wants the file puts an entry of its own.
 // Whoever, after that, finds no other living entry there holds the lock. Entries are never taken over, only removed,

@@ -12,9 +12,9 @@ import {
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest'
-import { LockedError, lock } from '../../src/passwd-file/lock.js'
-import { ownName } from '../../src/passwd-file/owner.js'
-import { temporaryFolder } from '../support/folder.js'
+import { LockedError, lock } from '../../../src/passwd-file/store/lock.js'
+import { ownName } from '../../../src/passwd-file/store/owner.js'
+import { temporaryFolder } from '../../support/folder.js'
 
 let folder: string
 beforeEach(() => {

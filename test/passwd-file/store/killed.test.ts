@@ -4,9 +4,9 @@ import { join } from 'node:path'
 import { performance } from 'node:perf_hooks'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { beforeEach, expect, test } from 'vitest'
-import { temporaryFolder } from '../support/folder.js'
-import { randomFrom } from '../support/random.js'
-import { htpasswd, OUR_HTPASSWD } from '../support/run.js'
+import { temporaryFolder } from '../../support/folder.js'
+import { randomFrom } from '../../support/random.js'
+import { htpasswd, OUR_HTPASSWD } from '../../support/run.js'
 
 // A command that gives the first of many users another password, and so moves all that follows, is killed at a random
 // moment; then another one adds a user, and puts right what the first has left.

@@ -12,8 +12,8 @@ import {
   writeSync,
 } from 'node:fs'
 import { dirname } from 'node:path'
-import { attempt, isErrno } from './errno.js'
-import type { Pieces } from './records.js'
+import { attempt, isErrno } from '../../system/errno.js'
+import type { Pieces } from '../records.js'
 
 /** What a file keeps when its content is replaced. Undefined for a file that is yet to be. */
 export interface Kept {

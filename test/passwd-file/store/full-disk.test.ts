@@ -1,11 +1,11 @@
 import { chmodSync, linkSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { temporaryFolder } from '../support/folder.js'
-import { lacksMounting, mount } from '../support/mount.js'
-import { lacksOrdinaryUser, lacksRoot, ordinaryUser } from '../support/ordinary-user.js'
-import { describeIf } from '../support/peers.js'
-import { htpasswd, OUR_HTPASSWD, type RunOptions, run } from '../support/run.js'
+import { temporaryFolder } from '../../support/folder.js'
+import { lacksMounting, mount } from '../../support/mount.js'
+import { lacksOrdinaryUser, lacksRoot, ordinaryUser } from '../../support/ordinary-user.js'
+import { describeIf } from '../../support/peers.js'
+import { htpasswd, OUR_HTPASSWD, type RunOptions, run } from '../../support/run.js'
 
 const RECORD = 'user:{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ=\n'
 /** It ends in the middle of a block of 512 bytes. */

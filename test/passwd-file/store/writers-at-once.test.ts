@@ -1,8 +1,8 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { temporaryFolder } from '../support/folder.js'
-import { htpasswd } from '../support/run.js'
+import { temporaryFolder } from '../../support/folder.js'
+import { htpasswd } from '../../support/run.js'
 
 const rounds = process.env.HTGATE_FULL ? 20 : 1
 const numbers = (count: number) => Array.from({ length: count }, (_, i) => i + 1)

@@ -14,13 +14,13 @@ import {
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { beforeEach, describe, expect, test } from 'vitest'
-import { append, replace } from '../../src/passwd-file/records.js'
-import { update } from '../../src/passwd-file/store.js'
-import { temporaryFolder } from '../support/folder.js'
-import { lacksMounting, mount } from '../support/mount.js'
-import { lacksOrdinaryUser, lacksRoot, ordinaryUser } from '../support/ordinary-user.js'
-import { describeIf } from '../support/peers.js'
-import { htpasswd } from '../support/run.js'
+import { append, replace } from '../../../src/passwd-file/records.js'
+import { update } from '../../../src/passwd-file/store/update.js'
+import { temporaryFolder } from '../../support/folder.js'
+import { lacksMounting, mount } from '../../support/mount.js'
+import { lacksOrdinaryUser, lacksRoot, ordinaryUser } from '../../support/ordinary-user.js'
+import { describeIf } from '../../support/peers.js'
+import { htpasswd } from '../../support/run.js'
 
 // What an update leaves as it was: links, modes, owners, names, and files that cannot be replaced by another.
 

@@ -1,11 +1,11 @@
 import { readFileSync, type Stats, statSync, unlinkSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { attempt, isErrno } from './errno.js'
-import { followLinks } from './links.js'
+import { attempt, isErrno } from '../../system/errno.js'
+import { followLinks } from '../../system/links.js'
+import type { Pieces } from '../records.js'
 import { type Lock, lock } from './lock.js'
-import type { Pieces } from './records.js'
-import { copyOf, replaceFile, writeToDevice } from './write.js'
+import { copyOf, replaceFile, writeToDevice } from './replace.js'
 
 // The only place where password files are written: lock, read, edit, replace, unlock. Readers never lock.
 
