@@ -1,0 +1,36 @@
+import { describe, expect, test } from 'vitest'
+import { names, parseGrant, splitGrants } from '../../src/policy/grants.js'
+
+describe('a grant', () => {
+  test.each([
+    ['*', { to: 'everyone' }],
+    ['user:alice', { to: 'user', name: 'alice' }],
+    ['group:ml-team', { to: 'group', name: 'ml-team' }],
+    ['group:Domain Users', { to: 'group', name: 'Domain Users' }],
+    ['user:a:b', { to: 'user', name: 'a:b' }],
+    ['user:*', { to: 'user', name: '*' }],
+  ])('%s', (text, grant) => {
+    expect(parseGrant(text)).toEqual(grant)
+  })
+
+  test.each(['', 'alice', 'group:', 'user: ', 'role:x', 'Group:x', '**', 'user:a '])('%j is none', (text) => {
+    expect(parseGrant(text)).toBeUndefined()
+  })
+
+  test('in a variable, names may have spaces', () => {
+    expect(splitGrants(' group:Domain Users user:zoë q  * group:x ')).toEqual([
+      'group:Domain Users',
+      'user:zoë q',
+      '*',
+      'group:x',
+    ])
+  })
+
+  test('names users and groups by their whole, exact names', () => {
+    const grants = [parseGrant('user:alice'), parseGrant('group:ops')].filter((grant) => grant !== undefined)
+    expect(names(grants, 'alice', [])).toBe(true)
+    expect(names(grants, 'bob', ['ops'])).toBe(true)
+    for (const name of ['Alice', 'alice ', 'alic', 'ops', 'group:ops'])
+      expect(names(grants, name, ['Ops', 'alice'])).toBe(false)
+  })
+})
