@@ -7,6 +7,8 @@ set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 peers=${HTGATE_PEERS:-/opt/htgate-peers}
 requirements=$here/peers-requirements.txt
+old_mlflow=$peers/mlflow-2.22
+old_requirements=$here/peers-mlflow-2.22.txt
 
 packages="apache2-bin apache2-utils caddy chromium curl docker-compose expect fish fonts-dejavu-core git man-db nginx openssl postgresql procps
   python3-venv systemd util-linux wrk zsh"
@@ -39,6 +41,16 @@ if ! cmp -s "$requirements" "$peers/peers-requirements.txt"; then
   "$peers/bin/pip" install --quiet --only-binary :all: --disable-pip-version-check --requirement "$requirements"
   # Last, and by this name: it is the sign that everything before it succeeded.
   cp "$requirements" "$peers/peers-requirements.txt"
+fi
+
+# MLflow's last 2.x has an environment of its own: it and 3.x exclude each other.
+if ! cmp -s "$old_requirements" "$old_mlflow/requirements.txt"; then
+  echo "installing MLflow 2.22 from PyPI into $old_mlflow"
+  rm -rf "$old_mlflow"
+  /usr/bin/python3 -m venv "$old_mlflow"
+  "$old_mlflow/bin/pip" install --quiet --only-binary :all: --disable-pip-version-check --requirement "$old_requirements"
+  ln -sf "$old_mlflow/bin/mlflow" "$peers/bin/mlflow-2.22"
+  cp "$old_requirements" "$old_mlflow/requirements.txt"
 fi
 
 echo "peers are installed; those of PyPI in $peers"
