@@ -1,38 +1,24 @@
+import { FLAGS } from '../../dist/htpasswd/algorithm.js'
 import { schemes } from '../../dist/schemes/index.js'
-
-const EXAMPLES = {
-  bcrypt: '$2y$10$…, also $2a$ and $2b$. Written by -B.',
-  'sha512-crypt': '$6$salt$… or $6$rounds=n$salt$…. Written by -5.',
-  'sha256-crypt': '$5$salt$… or $5$rounds=n$salt$…. Written by -2.',
-  apr1: '$apr1$salt$…, Apache’s MD5. Written by -m.',
-  'md5-crypt': '$1$salt$…. Read only.',
-  ssha: '{SSHA}…, nginx’s salted SHA-1. Read only.',
-  sha1: '{SHA}…, SHA-1 without a salt. Written by -s.',
-  'des-crypt': '13 characters, two of them the salt. Written by -d.',
-  plain: '{PLAIN}password, nginx’s. Read only. What -p writes has no mark, and never verifies.',
-}
 
 /** htpasswd(5): the format of the file. */
 export const page = {
   name: 'htpasswd',
   section: 5,
-  summary: 'the password file of web servers and of htgate',
+  summary: 'password file of web servers and of htgate',
   sections: [
     {
       title: 'Description',
       paragraphs: [
-        'A password file holds one record a line: a user, a colon, and a hash. A second colon and what follows it are passed over by servers. Blank lines, and lines whose first character is #, are comments. White space before a user does not count. A user can contain no colon, and servers take the first record of several.',
-        'The file is bytes; names are UTF-8 as a rule. Passwords are hashed as the bytes that a client sends, which is UTF-8 where the server says so (RFC 7617).',
-        'Whoever may read the file may guess at its passwords: give it mode 640, and the group of the server that reads it.',
+        'A password file holds one record per line: user, colon, hash. Servers ignore a second colon and whatever follows it. Blank lines and lines that start with # are comments. White space before a user is ignored. A user name cannot contain a colon. If a user has several records, servers use the first.',
+        'The file is bytes; names are usually UTF-8. A password is hashed as the bytes the client sends, which are UTF-8 if the server asks for that (RFC 7617).',
+        'Anyone who can read the file can guess at its passwords offline: set mode 640 and the group of the server that reads it.',
       ],
     },
     {
       title: 'Schemes',
-      paragraphs: ['The strongest first. Choose bcrypt with a cost of 10 or more.'],
-      options: schemes.map(({ name, strength }) => ({
-        flag: name,
-        text: `${EXAMPLES[name]} ${capital(strength)}.`,
-      })),
+      paragraphs: ['Strongest first.'],
+      options: schemes.map((scheme) => ({ flag: scheme.name, text: aboutScheme(scheme) })),
     },
     {
       title: 'Example',
@@ -46,6 +32,35 @@ export const page = {
     },
     { title: 'See also', paragraphs: ['htpasswd(1), htgate(1)'] },
   ],
+}
+
+function aboutScheme(scheme) {
+  const { format, strength, work, maxPasswordBytes, passwords } = scheme
+  const flag = flagOf(scheme)
+  return [
+    format,
+    capital(strength),
+    ...(flag ? [`Written by ${flag}`] : scheme.hash ? [] : ['Verified only']),
+    ...(work ? [`${capital(work.name)} ${rangeOf(work)}; ${work.recommended} or more recommended`] : []),
+    ...(maxPasswordBytes ? [`Only the first ${maxPasswordBytes} bytes of a password count`] : []),
+    ...(passwords === 'text' ? ['Passwords must be UTF-8'] : []),
+  ]
+    .map((sentence) => `${sentence}.`)
+    .join(' ')
+}
+
+/** The scheme's option of htpasswd; undefined if it has none. */
+export function flagOf({ name }) {
+  const letter = Object.keys(FLAGS).find((letter) => FLAGS[letter] === name)
+  return letter && `-${letter}`
+}
+
+export function rangeOf({ min, max }) {
+  return `${count(min)} to ${count(max)}`
+}
+
+export function count(number) {
+  return number.toLocaleString('en-US')
 }
 
 function capital(word) {

@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os'
 import { HtgateError } from '../errors.js'
-import { type Algorithm, algorithmOf, type HashOptions } from '../password.js'
+import { algorithmOf, type HashOptions } from '../password.js'
+import type { Algorithm } from '../schemes/algorithm.js'
 import { schemeNamed } from '../schemes/index.js'
 import type { AuthEvent } from './events.js'
 

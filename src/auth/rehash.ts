@@ -1,17 +1,17 @@
-import { isUtf8 } from 'node:buffer'
-import { type Minimum, weaknessOf } from '../passwd-file/audit.js'
+import { weaknessOf } from '../passwd-file/audit.js'
 import { eachLine, encodedOf, isRecordOf, type RecordLine } from '../passwd-file/records.js'
 import { update } from '../passwd-file/store/update.js'
-import { MAX_PASSWORD_BYTES as BCRYPT_BYTES } from '../schemes/bcrypt.js'
+import { type Algorithm, accepts, hashWith, truncates } from '../schemes/algorithm.js'
 import { schemeNamed } from '../schemes/index.js'
 
 // Nobody can hash a password anew without knowing it; but at a successful login it is known. A record that is weaker
 // than asked for is replaced then, through the same locked store as every other edit.
 
 /** Whether the record may and should be replaced by a stronger one. */
-export function wantsRehash(password: Uint8Array, encoded: string, wanted: Minimum): boolean {
-  // bcrypt would cut a longer password, which the old hash does not, and takes text only.
-  if (wanted.scheme === 'bcrypt' && (password.length > BCRYPT_BYTES || !isUtf8(password))) return false
+export function wantsRehash(password: Uint8Array, encoded: string, wanted: Algorithm): boolean {
+  const scheme = schemeNamed(wanted.scheme)
+  // bcrypt takes text only, and would ignore the end of a long password, which the old hash may not.
+  if (truncates(scheme, password) || !accepts(scheme, password)) return false
   const weakness = weaknessOf(encoded, wanted)
   return weakness?.rule === 'weak-scheme' || weakness?.rule === 'low-cost'
 }
@@ -22,7 +22,7 @@ export interface Rehash {
   readonly password: Uint8Array
   /** The stored hash that the password was verified against. */
   readonly encoded: string
-  readonly wanted: Minimum
+  readonly wanted: Algorithm
 }
 
 /**
@@ -30,9 +30,7 @@ export interface Rehash {
  * @returns the new hash; undefined if the old one was no longer there
  */
 export async function rehash({ file, user, password, encoded, wanted }: Rehash): Promise<string | undefined> {
-  const { scheme, work } = wanted
-  const options = work === undefined ? {} : { cost: work, rounds: work }
-  const fresh = (await schemeNamed(scheme).hash?.(password, options)) as string
+  const fresh = await hashWith(wanted, password)
   let replaced = false
   await update(file, (content) => {
     const line = firstRecordOf(content, Buffer.from(user))

@@ -2,9 +2,9 @@ import { availableParallelism } from 'node:os'
 import { Command, CommanderError, Option } from 'commander'
 import { TrustedProxies } from '../gate/client-address.js'
 import { FORMATS, type LogFormat } from '../operations/log.js'
-import { parseMinimum, workName } from '../passwd-file/audit.js'
-import { algorithmOf, type HashOptions, type HashScheme } from '../password.js'
-import { schemeNamed } from '../schemes/index.js'
+import type { HashOptions } from '../password.js'
+import { isHashScheme, parseAlgorithm } from '../schemes/algorithm.js'
+import { schemeNamed, schemes } from '../schemes/index.js'
 import { type Address, parseAddress } from '../system/address.js'
 import { VERSION } from '../version.js'
 import { errors } from './messages.js'
@@ -268,18 +268,14 @@ function hostName(name: string, text: string): string {
 }
 
 function hashOptions(name: string, text: string): HashOptions {
-  const { scheme, work } = parseMinimum(text) ?? {}
-  const options = scheme && { scheme: scheme as HashScheme, [workName(scheme)]: work }
-  if (options && isHashable(options)) return options
-  throw errors.badOption(name, text, 'bcrypt:4 to bcrypt:17, or sha512-crypt:1000 and more')
-}
-
-function isHashable(options: HashOptions): boolean {
-  try {
-    return schemeNamed(algorithmOf(options).scheme).strength === 'strong'
-  } catch {
-    return false
+  const { scheme, work } = parseAlgorithm(text) ?? {}
+  if (scheme && isHashScheme(scheme) && schemeNamed(scheme).strength === 'strong') {
+    const factor = schemeNamed(scheme).work
+    return { scheme, ...(factor && { [factor.name]: work }) }
   }
+  const strong = schemes.filter(({ strength, hash }) => strength === 'strong' && hash)
+  const ranges = strong.map(({ name, work }) => (work ? `${name}:${work.min} to ${work.max}` : name))
+  throw errors.badOption(name, text, ranges.join(', '))
 }
 
 function parseUpstream(name: string, text: string): UpstreamUrl {

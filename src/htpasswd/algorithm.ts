@@ -1,37 +1,39 @@
 import type { Command } from 'commander'
-import type { SchemeName } from '../schemes/index.js'
-import { MAX_ROUNDS, MIN_ROUNDS } from '../schemes/sha-crypt.js'
+import { type Algorithm, isInRange } from '../schemes/algorithm.js'
+import { type HashScheme, schemeNamed, type WorkFactor } from '../schemes/index.js'
 import { errors, warnings } from './messages.js'
 import { stderr } from './output.js'
 
-/** What -m -2 -5 -B -d -s -p -C -r choose. */
-export interface Algorithm {
-  readonly scheme: SchemeName
-  /** -C and -r are one value to Apache: bcrypt's cost or the rounds of SHA-crypt. */
-  readonly work: number | undefined
-}
+/** What -m -2 -5 -B -d -s -p and -C -r choose. -p stores the password itself. */
+export type Chosen = Algorithm<HashScheme | typeof PLAINTEXT>
 
-const SCHEMES: Record<string, SchemeName> = {
+export const PLAINTEXT = 'plaintext'
+
+/** Apache's option letter for each scheme that it writes. */
+export const FLAGS: Readonly<Record<string, HashScheme>> = {
   m: 'apr1',
   2: 'sha256-crypt',
   5: 'sha512-crypt',
   B: 'bcrypt',
   d: 'des-crypt',
   s: 'sha1',
-  p: 'plain',
 }
 
 const LONG_MAX = 2n ** 63n - 1n
 
-/** Adds the options to `command`, and answers what they choose, which is known when the command has been parsed. */
-export function algorithmOptions(command: Command): Algorithm {
-  const chosen: { scheme: SchemeName; work: number | undefined } = { scheme: 'apr1', work: undefined }
-  for (const [letter, scheme] of Object.entries(SCHEMES)) {
+/** Adds the options to `command`. The result is valid once the command has been parsed. */
+export function algorithmOptions(command: Command): Chosen {
+  const chosen: { scheme: Chosen['scheme']; work: number | undefined } = { scheme: 'apr1', work: undefined }
+  for (const [letter, scheme] of Object.entries(FLAGS)) {
     command.option(`-${letter}`).on(`option:${letter}`, () => {
       chosen.scheme = scheme
-      if (scheme === 'plain') stderr(warnings.plain)
     })
   }
+  command.option('-p').on('option:p', () => {
+    chosen.scheme = PLAINTEXT
+    stderr(warnings.plain)
+  })
+  // -C and -r set the same value in Apache's.
   for (const letter of ['C', 'r']) {
     command.option(`-${letter} <number>`).on(`option:${letter}`, (text: string) => {
       chosen.work = positiveInteger(text) || undefined
@@ -40,7 +42,7 @@ export function algorithmOptions(command: Command): Algorithm {
   return chosen
 }
 
-/** strtol(3) in a C int: white space, a sign, and what does not fit wraps around. */
+/** strtol(3) into a C int: white space, a sign, and larger numbers wrap around. */
 function positiveInteger(text: string): number {
   const [, digits] = /^[ \t-\r]*([+-]?\d+)$/.exec(text) ?? []
   if (digits === undefined || BigInt(digits) <= 0n) throw errors.workNotPositive()
@@ -48,10 +50,28 @@ function positiveInteger(text: string): number {
   return Number(BigInt.asIntN(32, long))
 }
 
-/** @throws Exit for rounds that crypt(3) does not take: Apache stores a record that nobody can use */
-export function checkRounds({ scheme, work }: Algorithm): void {
-  const takesRounds = scheme === 'sha256-crypt' || scheme === 'sha512-crypt'
-  if (takesRounds && work !== undefined && (work < MIN_ROUNDS || work > MAX_ROUNDS)) {
-    throw errors.roundsOutOfRange(work)
-  }
+/** The work factor of what was chosen, if it has one. */
+export function workFactorOf({ scheme }: Chosen): WorkFactor | undefined {
+  return scheme === PLAINTEXT ? undefined : schemeNamed(scheme).work
+}
+
+/** @throws Exit for rounds that crypt(3) rejects: Apache stores a record with which nobody can log in */
+export function checkRounds(chosen: Chosen): void {
+  const factor = workFactorOf(chosen)
+  if (factor?.name === 'rounds' && isOutOfRange(chosen))
+    throw errors.roundsOutOfRange(chosen.work as number, factor)
+}
+
+/** @throws Exit for a cost that Apache's bcrypt rejects */
+export function checkCost(chosen: Chosen): void {
+  if (workFactorOf(chosen)?.name === 'cost' && isOutOfRange(chosen)) throw errors.bcryptCost()
+}
+
+function isOutOfRange({ scheme, work }: Chosen): boolean {
+  return scheme !== PLAINTEXT && work !== undefined && !isInRange(schemeNamed(scheme), work)
+}
+
+/** -C and -r apply to bcrypt and SHA-crypt. */
+export function warnOfUnusedWork(chosen: Chosen): void {
+  if (chosen.work !== undefined && workFactorOf(chosen) === undefined) stderr(warnings.workIgnored)
 }

@@ -1,8 +1,8 @@
 import { Command, CommanderError, Option } from 'commander'
-import { type Minimum, parseMinimum } from '../passwd-file/audit.js'
+import type { Minimum } from '../passwd-file/audit.js'
+import { parseAlgorithm } from '../schemes/algorithm.js'
 import { schemes } from '../schemes/index.js'
-import { type Algorithm, algorithmOptions, checkRounds } from './algorithm.js'
-import { checkCost } from './hash.js'
+import { algorithmOptions, type Chosen, checkCost, checkRounds } from './algorithm.js'
 import { TASK_OPTIONS, TASKS } from './manual.js'
 import { complaints } from './many/messages.js'
 import { LETTERS, syntax } from './options.js'
@@ -19,7 +19,7 @@ export interface LongRequest {
   /** Where the lines come from; `-` is standard input. */
   readonly input: string
   readonly create: boolean
-  readonly algorithm: Algorithm
+  readonly algorithm: Chosen
   readonly encrypted: boolean
   readonly strict: boolean
   readonly json: boolean
@@ -139,7 +139,7 @@ function filesOf(task: Task, operands: string[]): [file: string, input: string] 
 }
 
 function minimumOf(text: string): Minimum {
-  const minimum = parseMinimum(text)
+  const minimum = parseAlgorithm(text)
   if (minimum) return minimum
   throw complaints.minimum(
     text,

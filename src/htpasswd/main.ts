@@ -22,8 +22,8 @@ export async function main(args: string[]): Promise<ExitStatus> {
 
 async function run(args: string[]): Promise<ExitStatus> {
   const words = split(args, LETTERS)
-  // Apache's htpasswd has no long options; what ours do is loaded only for them.
-  if (words.long) return (await import('./extras.js')).run(args)
+  // Apache's htpasswd has no long options; the code for ours is loaded only if needed.
+  if (words.long) return (await import('./long-commands.js')).run(args)
 
   const invocation = parse(words)
   if (invocation.source === 'argument') hideArguments()

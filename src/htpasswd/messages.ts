@@ -1,3 +1,4 @@
+import type { Scheme, WorkFactor } from '../schemes/index.js'
 import { type Bytes, Exit, ExitStatus } from './exit-status.js'
 
 // Every word that the command says. What Apache's htpasswd says too stands here as Apache says it, to the byte.
@@ -25,9 +26,12 @@ export const progress = {
 export const warnings = {
   plain: 'Warning: storing passwords as plain text might just not work on this platform.\n',
   workIgnored: 'Warning: Ignoring -C/-r argument for this algorithm.\n',
-  truncated: (bytes: number, algorithm: 'BCRYPT' | 'CRYPT') =>
-    `Warning: Password truncated to ${bytes} characters by ${algorithm} algorithm.\n`,
+  truncated: (scheme: Scheme) => `Warning: Password truncated to ${truncation(scheme)}.\n`,
 }
+
+/** In the words of Apache's warning about -d. */
+export const truncation = ({ name, maxPasswordBytes }: Scheme): string =>
+  `${maxPasswordBytes} characters by ${name === 'des-crypt' ? 'CRYPT' : name.toUpperCase()} algorithm`
 
 const failure = (status: ExitStatus, message: string) => new Exit(status, `htpasswd: ${message}\n`)
 
@@ -69,8 +73,8 @@ export const errors = {
   notVerifiable: () => new Exit(ExitStatus.general, 'Could not verify password: Invalid argument\n'),
 
   // Ours alone.
-  roundsOutOfRange: (rounds: number) =>
-    failure(ExitStatus.syntax, `-r takes 1000 to 999999999 rounds, not ${rounds}`),
+  roundsOutOfRange: (rounds: number, { min, max }: WorkFactor) =>
+    failure(ExitStatus.syntax, `-r takes ${min} to ${max} rounds, not ${rounds}`),
   newlineInPlainPassword: () =>
     failure(ExitStatus.syntax, 'a plaintext password cannot contain a newline; hash it, without -p'),
   nulInPassword: () => failure(ExitStatus.syntax, 'a password cannot contain a NUL byte'),

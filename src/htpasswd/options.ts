@@ -1,7 +1,7 @@
 import { isUtf8 } from 'node:buffer'
 import { Command } from 'commander'
 import { badUser } from '../passwd-file/records.js'
-import { type Algorithm, algorithmOptions, checkRounds } from './algorithm.js'
+import { algorithmOptions, type Chosen, checkRounds } from './algorithm.js'
 import { rawArguments } from './arguments.js'
 import { Exit, ExitStatus } from './exit-status.js'
 import { errors } from './messages.js'
@@ -11,7 +11,7 @@ import { USAGE } from './usage.js'
 export type Mode = 'update' | 'create' | 'print' | 'delete' | 'verify'
 
 /** A command line that can be carried out. */
-export interface Invocation extends Algorithm {
+export interface Invocation extends Chosen {
   readonly mode: Mode
   readonly source: 'terminal' | 'input' | 'argument'
   /** Absent in mode `print`. */

@@ -1,6 +1,5 @@
 import { readFileSync } from 'node:fs'
 import { find, restOf } from '../passwd-file/records.js'
-import { hasSetting } from '../schemes/bcrypt.js'
 import { schemeOf } from '../schemes/index.js'
 import { errors, progress } from './messages.js'
 import type { Invocation } from './options.js'
@@ -19,8 +18,9 @@ export async function verifyRecord(invocation: Invocation): Promise<void> {
     if (encoded === '') throw errors.emptyHash(user)
     given ??= await password(invocation)
     const scheme = schemeOf(encoded)
-    // Apache hands $2a$ and $2y$ to a bcrypt that says when it cannot read them, and the rest to crypt(3).
-    if (/^\$2[ay]\$/.test(encoded) && !hasSetting(encoded)) throw errors.notVerifiable()
+    // Apache's own bcrypt reads $2a$ and $2y$ and fails if it can't; the rest goes to crypt(3).
+    const isUnreadable = scheme?.workOf?.(encoded) === undefined
+    if (/^\$2[ay]\$/.test(encoded) && isUnreadable) throw errors.notVerifiable()
     if (!(await scheme?.verify(given, encoded))) throw errors.notVerified()
   }
 

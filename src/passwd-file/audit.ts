@@ -1,6 +1,5 @@
-import { MAX_COST, MIN_COST } from '../schemes/bcrypt.js'
+import type { Algorithm } from '../schemes/algorithm.js'
 import { type Scheme, type SchemeName, schemeOf, schemes } from '../schemes/index.js'
-import { MAX_ROUNDS, MIN_ROUNDS } from '../schemes/sha-crypt.js'
 import { entriesOf } from './entries.js'
 
 // What is wrong with a password file, told from its content alone: nothing is hashed here.
@@ -25,36 +24,7 @@ export interface Finding {
 }
 
 /** The weakest scheme that passes, with its least cost or rounds. */
-export interface Minimum {
-  readonly scheme: SchemeName
-  readonly work: number | undefined
-}
-
-/** Reads `bcrypt:12`, or a scheme alone; undefined for anything else. */
-export function parseMinimum(text: string): Minimum | undefined {
-  const [, name, work] = /^([a-z0-9-]+)(?::([1-9]\d{0,8}))?$/.exec(text) ?? []
-  const scheme = schemes.find((scheme) => scheme.name === name)
-  if (scheme === undefined) return undefined
-  if (work === undefined) return { scheme: scheme.name, work: undefined }
-  const [least, most] = WORK[scheme.name] ?? [1, 0]
-  return Number(work) >= least && Number(work) <= most
-    ? { scheme: scheme.name, work: Number(work) }
-    : undefined
-}
-
-/** What can be asked for, since htpasswd can make it. */
-const WORK: Partial<Record<SchemeName, readonly [least: number, most: number]>> = {
-  bcrypt: [MIN_COST, MAX_COST],
-  'sha512-crypt': [MIN_ROUNDS, MAX_ROUNDS],
-  'sha256-crypt': [MIN_ROUNDS, MAX_ROUNDS],
-}
-
-/** bcrypt below 10 and SHA-crypt below crypt(3)'s own default are within reach of a rented GPU. */
-const LEAST_WORK: Partial<Record<SchemeName, number>> = {
-  bcrypt: 10,
-  'sha512-crypt': 5000,
-  'sha256-crypt': 5000,
-}
+export type Minimum = Algorithm<SchemeName>
 
 /** Lines that are no records come first, as nothing else can be mended before them; then all by their lines. */
 export function audit(bytes: Buffer, minimum?: Minimum): Finding[] {
@@ -101,12 +71,13 @@ export function weaknessOf(
   if (isWeaker(scheme, minimum))
     return { rule: 'weak-scheme', message: `${scheme.name} is ${describe(scheme, minimum)}` }
 
-  const least = scheme.name === minimum?.scheme && minimum.work ? minimum.work : LEAST_WORK[scheme.name]
-  const work = scheme.work?.(encoded)
-  if (least !== undefined && work !== undefined && work < least) {
+  const factor = scheme.work
+  const least = (scheme.name === minimum?.scheme && minimum.work) || factor?.recommended
+  const work = scheme.workOf?.(encoded)
+  if (factor && least !== undefined && work !== undefined && work < least) {
     return {
       rule: 'low-cost',
-      message: `${scheme.name} with ${workName(scheme.name)} ${work}, less than ${least}`,
+      message: `${scheme.name} with ${factor.name} ${work}, less than ${least}`,
     }
   }
   return undefined
@@ -115,13 +86,12 @@ export function weaknessOf(
 /** Whether what no scheme here claims is a hash all the same, by the mark that it begins with, or a bare password. */
 export const isMarked = (encoded: string): boolean => /^[$_{*!]/.test(encoded)
 
-/** What a scheme calls its work: bcrypt has a cost, the others have rounds. */
-export const workName = (scheme: SchemeName): 'cost' | 'rounds' => (scheme === 'bcrypt' ? 'cost' : 'rounds')
+/** The list runs from the strongest scheme to the weakest. */
+const indexOf = (name: string): number => schemes.findIndex((scheme) => scheme.name === name)
 
-/** `schemes` is in the order of their strength. */
 function isWeaker(scheme: Scheme, minimum: Minimum | undefined): boolean {
   if (minimum === undefined) return scheme.strength !== 'strong'
-  return schemes.indexOf(scheme) > schemes.findIndex(({ name }) => name === minimum.scheme)
+  return indexOf(scheme.name) > indexOf(minimum.scheme)
 }
 
 function describe(scheme: Scheme, minimum: Minimum | undefined): string {

@@ -4,7 +4,7 @@ import type { Scheme } from './scheme.js'
 // MD5-based crypt with 1000 iterations: FreeBSD's `$1$`, and Apache's variant `$apr1$` (APR, apr_md5.c).
 // Both use at most eight characters of salt.
 
-function md5Based(name: 'apr1' | 'md5-crypt', magic: '$apr1$' | '$1$') {
+function md5Based<Name extends string>(name: Name, magic: '$apr1$' | '$1$', format: string) {
   const shape = new RegExp(`^\\${magic.replace(/\$$/, '\\$')}([^$]{0,8})\\$[./0-9A-Za-z]{22}$`)
 
   async function encode(password: Uint8Array, salt: string): Promise<string> {
@@ -15,6 +15,8 @@ function md5Based(name: 'apr1' | 'md5-crypt', magic: '$apr1$' | '$1$') {
   return {
     name,
     strength: 'weak',
+    format,
+    passwords: 'bytes',
     claims: (encoded) => encoded.startsWith(magic),
     wellFormed: (encoded) => shape.test(encoded),
     async verify(password, encoded) {
@@ -23,10 +25,10 @@ function md5Based(name: 'apr1' | 'md5-crypt', magic: '$apr1$' | '$1$') {
     },
     // The library's own salt comes from Math.random.
     hash: (password) => encode(password, salt(8)),
-  } satisfies Scheme
+  } as const satisfies Scheme
 }
 
-export const apr1: Scheme = md5Based('apr1', '$apr1$')
+export const apr1 = md5Based('apr1', '$apr1$', "$apr1$SALT$…: MD5 with 1,000 rounds, Apache's variant")
 
-const { hash: _, ...readOnly } = md5Based('md5-crypt', '$1$')
-export const md5Crypt: Scheme = readOnly
+const { hash: _, ...verifyOnly } = md5Based('md5-crypt', '$1$', '$1$SALT$…: MD5 with 1,000 rounds')
+export const md5Crypt = verifyOnly

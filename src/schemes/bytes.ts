@@ -1,9 +1,9 @@
 import { randomBytes, timingSafeEqual } from 'node:crypto'
 
-/** crypt(3)'s alphabet, in the order of its values. */
+/** crypt(3)'s base64 alphabet. */
 const ITOA64 = './0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz'
 
-/** `length` random characters of crypt(3)'s alphabet, six bits each. */
+/** `length` random characters of that alphabet, six bits each. */
 export function salt(length: number): string {
   let text = ''
   for (const byte of randomBytes(length)) text += ITOA64[byte & 63]
@@ -17,12 +17,12 @@ export function to64(value: number, length: number): string {
   return text
 }
 
-/** One character a byte: what libraries that take text need to hash bytes. */
+/** One character per byte, for libraries that hash text. */
 export function latin1(bytes: Uint8Array): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1')
 }
 
-/** Compares without telling by its time where two texts differ; their lengths are no secret. */
+/** Compares in constant time; only the lengths leak. */
 export function equal(a: string, b: string): boolean {
   const x = Buffer.from(a, 'latin1')
   const y = Buffer.from(b, 'latin1')

@@ -2,13 +2,13 @@ import { apr1, md5Crypt } from './apr1.js'
 import { bcrypt } from './bcrypt.js'
 import { desCrypt } from './des-crypt.js'
 import { plain } from './plain.js'
-import type { Scheme, SchemeName } from './scheme.js'
+import type { Scheme } from './scheme.js'
 import { sha256Crypt, sha512Crypt } from './sha-crypt.js'
 import { sha1, ssha } from './sha1.js'
 
-/** Every scheme that records are read in, strongest first. A new one needs its file and its place here. */
-export const schemes: readonly Scheme[] = [
-  bcrypt,
+/** Every scheme, strongest first. */
+const list = [
+  bcrypt, //
   sha512Crypt,
   sha256Crypt,
   apr1,
@@ -17,15 +17,25 @@ export const schemes: readonly Scheme[] = [
   sha1,
   desCrypt,
   plain,
-]
+] as const
 
-/** The scheme that `encoded` claims to be of; undefined for bare plaintext and for what nobody here knows. */
-export function schemeOf(encoded: string): Scheme | undefined {
+type Listed = (typeof list)[number]
+
+/** The name of a scheme. */
+export type SchemeName = Listed['name']
+
+/** The name of a scheme that can hash; the others are only verified. */
+export type HashScheme = Extract<Listed, Required<Pick<Scheme, 'hash'>>>['name']
+
+export const schemes: readonly (Scheme & { readonly name: SchemeName })[] = list
+
+/** The scheme `encoded` claims to be of; undefined for bare plaintext and for hashes that aren't supported. */
+export function schemeOf(encoded: string): (typeof schemes)[number] | undefined {
   return schemes.find((scheme) => scheme.claims(encoded))
 }
 
-export function schemeNamed(name: SchemeName): Scheme {
-  return schemes.find((scheme) => scheme.name === name) as Scheme
+export function schemeNamed(name: SchemeName): (typeof schemes)[number] {
+  return schemes.find((scheme) => scheme.name === name) as (typeof schemes)[number]
 }
 
-export type { HashOptions, Scheme, SchemeName, Strength } from './scheme.js'
+export type { Scheme, Strength, WorkFactor } from './scheme.js'

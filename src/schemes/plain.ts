@@ -1,18 +1,19 @@
 import { equal, latin1 } from './bytes.js'
 import type { Scheme } from './scheme.js'
 
-// nginx's {PLAIN}. What `htpasswd -p` writes has no mark at all and never verifies on Unix, where Apache compares
-// through crypt(3); so it verifies nowhere here.
+// nginx's {PLAIN}. What `htpasswd -p` writes has no prefix and never verifies on Unix, where Apache compares through
+// crypt(3), so it never verifies here either.
 
-export const plain: Scheme = {
+const PREFIX = '{PLAIN}'
+
+export const plain = {
   name: 'plain',
   strength: 'broken',
-  claims: (encoded) => encoded.startsWith('{PLAIN}'),
-  wellFormed: (encoded) => encoded.startsWith('{PLAIN}'),
+  format: "{PLAIN}PASSWORD, nginx's: not hashed at all",
+  passwords: 'bytes',
+  claims: (encoded) => encoded.startsWith(PREFIX),
+  wellFormed: (encoded) => encoded.startsWith(PREFIX),
   async verify(password, encoded) {
-    return encoded.startsWith('{PLAIN}') && equal(latin1(password), encoded.slice('{PLAIN}'.length))
+    return encoded.startsWith(PREFIX) && equal(latin1(password), encoded.slice(PREFIX.length))
   },
-  async hash(password) {
-    return latin1(password)
-  },
-}
+} as const satisfies Scheme

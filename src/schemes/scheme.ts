@@ -1,40 +1,46 @@
-/** The name of a scheme, as `list`, `audit` and the options of the library spell it. */
-export type SchemeName =
-  | 'bcrypt'
-  | 'sha512-crypt'
-  | 'sha256-crypt'
-  | 'apr1'
-  | 'md5-crypt'
-  | 'sha1'
-  | 'ssha'
-  | 'des-crypt'
-  | 'plain'
-
 /**
- * What a stolen file is worth: `strong` resists guessing, `weak` falls to a rented GPU within days,
- * `broken` hides nothing worth the name.
+ * What a stolen file is worth: `strong` resists guessing, `weak` falls to a rented GPU within days, `broken` within
+ * seconds, or hides nothing at all.
  */
 export type Strength = 'strong' | 'weak' | 'broken'
 
-export interface HashOptions {
-  /** bcrypt: work factor as a power of two, 4 to 17. Default 5, as Apache's htpasswd. */
-  cost?: number
-  /** SHA-crypt: number of rounds, 1000 to 999999999. Default 5000, as crypt(3). */
-  rounds?: number
+/** The parameter that decides how long a hash takes to compute. */
+export interface WorkFactor {
+  /** `cost` is a power of two, `rounds` a plain number. The name of the option and of the field in reports. */
+  readonly name: 'cost' | 'rounds'
+  /** The range that `hash` accepts and that `--minimum` may ask for. */
+  readonly min: number
+  readonly max: number
+  /** What Apache's htpasswd uses when it isn't told. */
+  readonly default: number
+  /** What the library uses when it isn't told, and the least that an audit accepts. */
+  readonly recommended: number
 }
 
-/** How a password becomes a hash, and how a hash is checked. One file a scheme. */
+/** A password hashing scheme, with everything the rest of the code knows about it. */
 export interface Scheme {
-  readonly name: SchemeName
+  /** As lists, audits and options spell it: lower case letters, digits and hyphens. */
+  readonly name: string
   readonly strength: Strength
-  /** Whether `encoded` claims to be of this scheme. */
+  /** What a stored hash looks like, for the manual. */
+  readonly format: string
+  /** Absent where the cost of a hash is fixed. */
+  readonly work?: WorkFactor
+  /** How many bytes of a password count; absent if all do. */
+  readonly maxPasswordBytes?: number
+  /** `text` if only passwords that are valid UTF-8 can be hashed and verified. */
+  readonly passwords: 'text' | 'bytes'
+  /** Whether `encoded` claims to be a hash of this scheme. */
   claims(encoded: string): boolean
   /** Whether `encoded` can be the hash of any password at all. */
   wellFormed(encoded: string): boolean
-  /** bcrypt's cost, or the rounds of the other schemes that have them. */
-  work?(encoded: string): number | undefined
-  /** False for a malformed `encoded`; compares in constant time. */
+  /** The work factor of `encoded`, if it states one. */
+  workOf?(encoded: string): number | undefined
+  /** False for a malformed `encoded`. Compares in constant time. */
   verify(password: Uint8Array, encoded: string): Promise<boolean>
-  /** Absent where records are only read. */
-  hash?(password: Uint8Array, options: HashOptions): Promise<string>
+  /**
+   * Hashes with a new salt. Absent if the scheme is only verified.
+   * @param work within `work`'s range; its default if left out
+   */
+  hash?(password: Uint8Array, work?: number): Promise<string>
 }

@@ -5,25 +5,21 @@ import type { Scheme } from './scheme.js'
 // SHA-crypt (Ulrich Drepper, "Unix crypt using SHA-256 and SHA-512", version 0.6). The letters A, B, C, DP, DS,
 // P and S are the specification's.
 
-export const DEFAULT_ROUNDS = 5000
-export const MIN_ROUNDS = 1000
-export const MAX_ROUNDS = 999_999_999
+const DEFAULT_ROUNDS = 5000
 const MAX_SALT = 16
 
 interface Variant {
-  readonly name: 'sha256-crypt' | 'sha512-crypt'
   readonly magic: '$5$' | '$6$'
   readonly digest: 'sha256' | 'sha512'
-  /** The bytes of C in the order in which they are written, three at a time. */
+  /** The bytes of C in output order, three at a time. */
   readonly order: readonly (readonly [number, number, number])[]
-  /** What is left at the end, and the number of characters for it. */
+  /** The bytes that remain at the end, and the number of characters they take. */
   readonly tail: readonly [value: (c: Uint8Array) => number, characters: number]
 }
 
 const at = (bytes: Uint8Array, index: number): number => bytes[index] as number
 
 const sha256: Variant = {
-  name: 'sha256-crypt',
   magic: '$5$',
   digest: 'sha256',
   order: Array.from({ length: 10 }, (_, i) => rotate([i, i + 10, i + 20], 2 * i)),
@@ -31,7 +27,6 @@ const sha256: Variant = {
 }
 
 const sha512: Variant = {
-  name: 'sha512-crypt',
   magic: '$6$',
   digest: 'sha512',
   order: Array.from({ length: 21 }, (_, i) => rotate([i, i + 21, i + 42], i)),
@@ -68,8 +63,8 @@ function encode(variant: Variant, key: Uint8Array, saltText: string, rounds: num
 }
 
 /**
- * What is hashed in a round is the same again after 42 rounds, but for C: so there are 42 buffers, with a gap for C.
- * C is passed on as text of one character a byte, which node:crypto makes and takes faster than a buffer.
+ * Apart from C, a round's input repeats every 42 rounds, so there are 42 buffers with a gap for C. C is kept as text of
+ * one character a byte, which node:crypto produces and consumes faster than a buffer.
  */
 function rounded(variant: Variant, A: Buffer, P: Buffer, S: Buffer, rounds: number): Buffer {
   const gap = Buffer.alloc(A.length)
@@ -92,12 +87,12 @@ function rounded(variant: Variant, A: Buffer, P: Buffer, S: Buffer, rounds: numb
 
 const NOTHING = Buffer.alloc(0)
 
-/** `digest` again and again, cut to `length` bytes. */
+/** `digest` repeated and cut to `length` bytes. */
 function stretch(digest: Buffer, length: number): Buffer {
   return Buffer.alloc(length, digest)
 }
 
-function shaCrypt(variant: Variant): Scheme {
+function shaCrypt<Name extends string>(name: Name, variant: Variant) {
   const characters = variant.order.length * 4 + variant.tail[1]
   const shape = new RegExp(
     `^\\$[56]\\$(?:rounds=([1-9][0-9]{3,8})\\$)?([^$]{0,${MAX_SALT}})\\$([./0-9A-Za-z]{${characters}})$`,
@@ -106,11 +101,20 @@ function shaCrypt(variant: Variant): Scheme {
     encoded.startsWith(variant.magic) ? (shape.exec(encoded) ?? undefined) : undefined
 
   return {
-    name: variant.name,
+    name,
     strength: 'strong',
+    format: `${variant.magic}SALT$… or ${variant.magic}rounds=N$SALT$…`,
+    work: {
+      name: 'rounds',
+      min: 1000,
+      max: 999_999_999,
+      default: DEFAULT_ROUNDS,
+      recommended: DEFAULT_ROUNDS,
+    },
+    passwords: 'bytes',
     claims: (encoded) => encoded.startsWith(variant.magic),
     wellFormed: (encoded) => parse(encoded) !== undefined,
-    work(encoded) {
+    workOf(encoded) {
       const parts = parse(encoded)
       return parts && Number(parts[1] ?? DEFAULT_ROUNDS)
     },
@@ -119,13 +123,13 @@ function shaCrypt(variant: Variant): Scheme {
       if (saltOf === undefined || hash === undefined) return false
       return equal(encode(variant, password, saltOf, Number(rounds)), hash)
     },
-    async hash(password, { rounds }) {
+    async hash(password, rounds) {
       const saltOf = salt(MAX_SALT)
       const setting = rounds === undefined ? '' : `rounds=${rounds}$`
       return `${variant.magic}${setting}${saltOf}$${encode(variant, password, saltOf, rounds ?? DEFAULT_ROUNDS)}`
     },
-  }
+  } as const satisfies Scheme
 }
 
-export const sha256Crypt = shaCrypt(sha256)
-export const sha512Crypt = shaCrypt(sha512)
+export const sha256Crypt = shaCrypt('sha256-crypt', sha256)
+export const sha512Crypt = shaCrypt('sha512-crypt', sha512)

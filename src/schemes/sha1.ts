@@ -10,9 +10,11 @@ const sha1Of = (...parts: Uint8Array[]): Buffer => {
   return hash.digest()
 }
 
-export const sha1: Scheme = {
+export const sha1 = {
   name: 'sha1',
   strength: 'broken',
+  format: '{SHA}…: one round of SHA-1, no salt',
+  passwords: 'bytes',
   claims: (encoded) => encoded.startsWith('{SHA}'),
   wellFormed: (encoded) => /^\{SHA\}[+/0-9A-Za-z]{27}=$/.test(encoded),
   async verify(password, encoded) {
@@ -21,11 +23,13 @@ export const sha1: Scheme = {
   async hash(password) {
     return `{SHA}${sha1Of(password).toString('base64')}`
   },
-}
+} as const satisfies Scheme
 
-export const ssha: Scheme = {
+export const ssha = {
   name: 'ssha',
   strength: 'broken',
+  format: '{SSHA}…: one round of SHA-1 with a salt',
+  passwords: 'bytes',
   claims: (encoded) => encoded.startsWith('{SSHA}'),
   wellFormed: (encoded) => decode(encoded) !== undefined,
   async verify(password, encoded) {
@@ -34,9 +38,9 @@ export const ssha: Scheme = {
     const salt = bytes.subarray(20)
     return equal(sha1Of(password, salt).toString('latin1'), bytes.toString('latin1', 0, 20))
   },
-}
+} as const satisfies Scheme
 
-/** Base 64, padded or not; a single character at the end stands for nothing. */
+/** Base64, padded or not; a single character at the end would encode nothing. */
 const SSHA = /^\{SSHA\}((?:[+/0-9A-Za-z]{4})*(?:[+/0-9A-Za-z]{2,3}={0,2})?)$/
 
 /** The digest's 20 bytes, and the salt after them. */

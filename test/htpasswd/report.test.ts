@@ -159,8 +159,8 @@ users:13: strong: user already on line 2; servers read that one
       read,
     } = shell({ "o'users": `a:${SHA1}\nb:${BCRYPT_10}\nb:${BCRYPT_10}\nno colon\n` })
     const { stdout } = await ours("--audit --json o'users")
-    const mends = (JSON.parse(stdout) as { mend: string }[]).map(({ mend }) => mend)
-    const script = mends.join('\n').replace(/^htpasswd (.*)$/gm, '"$NODE" "$HTPASSWD" $1 >/dev/null 2>&1')
+    const fixes = (JSON.parse(stdout) as { fix: string }[]).map(({ fix }) => fix)
+    const script = fixes.join('\n').replace(/^htpasswd (.*)$/gm, '"$NODE" "$HTPASSWD" $1 >/dev/null 2>&1')
     const env = { NODE: process.execPath, HTPASSWD: OUR_HTPASSWD }
     expect(await run('/bin/sh', ['-ec', script], { cwd, env, input: 'secret\nsecret\n' })).toMatchObject({
       status: 0,

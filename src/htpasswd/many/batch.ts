@@ -1,11 +1,11 @@
-import { type HashOptions, type SchemeName, schemeNamed, schemeOf } from '../../schemes/index.js'
+import { type Algorithm, hashWith } from '../../schemes/algorithm.js'
+import { schemeOf } from '../../schemes/index.js'
 
 /** What one worker does at a time. */
 export type Batch =
   | {
       readonly task: 'hash'
-      readonly scheme: SchemeName
-      readonly options: HashOptions
+      readonly algorithm: Algorithm
       readonly items: readonly Uint8Array[]
     }
   | { readonly task: 'verify'; readonly items: readonly (readonly [password: Uint8Array, encoded: string])[] }
@@ -13,10 +13,7 @@ export type Batch =
 /** For each item its hash, or whether the password is right. */
 export async function perform(batch: Batch): Promise<string[] | boolean[]> {
   if (batch.task === 'hash') {
-    const { hash } = schemeNamed(batch.scheme)
-    return Promise.all(
-      batch.items.map((password) => (hash as NonNullable<typeof hash>)(password, batch.options)),
-    )
+    return Promise.all(batch.items.map((password) => hashWith(batch.algorithm, password)))
   }
   return Promise.all(
     batch.items.map(

@@ -1,14 +1,11 @@
-import { isUtf8 } from 'node:buffer'
 import { edit } from '../../passwd-file/edits.js'
 import { MAX_RECORD_BYTES } from '../../passwd-file/records.js'
-import { MAX_PASSWORD_BYTES as BCRYPT_BYTES } from '../../schemes/bcrypt.js'
-import { MAX_PASSWORD_BYTES as DES_BYTES } from '../../schemes/des-crypt.js'
-import { schemeOf } from '../../schemes/index.js'
+import { accepts, truncates } from '../../schemes/algorithm.js'
+import { type Scheme, schemeNamed, schemeOf } from '../../schemes/index.js'
 import { checkAccess } from '../access.js'
-import type { Algorithm } from '../algorithm.js'
+import { type Chosen, PLAINTEXT, warnOfUnusedWork } from '../algorithm.js'
 import { updateFile } from '../edit.js'
 import { type ExitStatus, ExitStatus as Status } from '../exit-status.js'
-import { warnOfUselessWork } from '../hash.js'
 import type { LongRequest } from '../long-options.js'
 import { errors } from '../messages.js'
 import { stderr } from '../output.js'
@@ -40,10 +37,10 @@ export async function importUsers(request: LongRequest): Promise<ExitStatus> {
   return Status.ok
 }
 
-function secretProblem(secret: Buffer, { scheme }: Algorithm): string | undefined {
+function secretProblem(secret: Buffer, { scheme }: Chosen): string | undefined {
   const problem = passwordProblem(secret)
-  if (problem === undefined && scheme === 'bcrypt' && !isUtf8(secret)) return reasons.notUtf8
-  return problem
+  if (problem || scheme === PLAINTEXT) return problem
+  return accepts(schemeNamed(scheme), secret) ? undefined : reasons.notUtf8
 }
 
 function hashProblem(secret: Buffer): string | undefined {
@@ -51,17 +48,17 @@ function hashProblem(secret: Buffer): string | undefined {
   return schemeOf(encoded)?.wellFormed(encoded) ? undefined : reasons.notAHash
 }
 
-async function hashAll(found: readonly Credential[], { scheme, work }: Algorithm): Promise<string[]> {
-  warnOfUselessWork({ scheme, work })
-  if (scheme === 'bcrypt') warnOfTruncation(found, BCRYPT_BYTES, 'BCRYPT')
-  if (scheme === 'des-crypt') warnOfTruncation(found, DES_BYTES, 'CRYPT')
-  const options = work === undefined ? {} : { cost: work, rounds: work }
-  return onAllCores({ task: 'hash', scheme, options, items: found.map(({ secret }) => secret) })
+async function hashAll(found: readonly Credential[], chosen: Chosen): Promise<string[]> {
+  const { scheme, work } = chosen
+  warnOfUnusedWork(chosen)
+  if (scheme === PLAINTEXT) return found.map(({ secret }) => secret.toString('latin1'))
+  warnOfTruncation(found, schemeNamed(scheme))
+  return onAllCores({ task: 'hash', algorithm: { scheme, work }, items: found.map(({ secret }) => secret) })
 }
 
-function warnOfTruncation(found: readonly Credential[], most: number, algorithm: string): void {
-  const count = found.filter(({ secret }) => secret.length > most).length
-  if (count > 0) stderr(summaries.truncated(count, most, algorithm))
+function warnOfTruncation(found: readonly Credential[], scheme: Scheme): void {
+  const count = found.filter(({ secret }) => truncates(scheme, secret)).length
+  if (count > 0) stderr(summaries.truncated(count, scheme))
 }
 
 /** A record for each user, or what is wrong with some. */

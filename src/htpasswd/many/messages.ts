@@ -1,4 +1,6 @@
+import type { Scheme } from '../../schemes/index.js'
 import { Exit, ExitStatus } from '../exit-status.js'
+import { truncation } from '../messages.js'
 
 // What is said about many users at once, and about whole files. Names have one character a byte until they are printed.
 
@@ -75,6 +77,6 @@ export const summaries = {
   imported: (added: number, updated: number) => `Added ${users(added)}, updated ${updated}.\n`,
   removed: (count: number) => `Removed ${users(count)}.\n`,
   verified: (correct: number, wrong: number) => `${users(correct)} correct, ${wrong} wrong.\n`,
-  truncated: (count: number, most: number, algorithm: string) =>
-    `Warning: ${count} password${count === 1 ? '' : 's'} truncated to ${most} characters by ${algorithm} algorithm.\n`,
+  truncated: (count: number, scheme: Scheme) =>
+    `Warning: ${count} password${count === 1 ? '' : 's'} truncated to ${truncation(scheme)}.\n`,
 }

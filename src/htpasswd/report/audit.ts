@@ -4,7 +4,7 @@ import { type ExitStatus, ExitStatus as Status } from '../exit-status.js'
 import type { LongRequest } from '../long-options.js'
 import { print, stderr } from '../output.js'
 import { readPasswordFile } from '../read.js'
-import { mend, type Report } from './mend.js'
+import { fixFor, type Report } from './fix.js'
 import { printable } from './printable.js'
 import { sarif } from './sarif.js'
 
@@ -24,7 +24,7 @@ export function auditFile(request: LongRequest): ExitStatus {
 function reportsOn({ file, minimum }: LongRequest): Report[] {
   const reportOf = ({ rule, line, user, message }: Finding): Report => {
     const name = user === undefined ? undefined : Buffer.from(user, 'latin1').toString()
-    return { rule, line, user: name, message, mend: mend(rule, file, name ?? '', line, minimum) }
+    return { rule, line, user: name, message, fix: fixFor(rule, file, name ?? '', line, minimum) }
   }
   const content = readPasswordFile(file)
   return [...fileReports(file), ...audit(content, minimum).map(reportOf)]
@@ -40,13 +40,13 @@ function fileReports(file: string): Report[] {
       line: 0,
       user: undefined,
       message: `every user of this machine may ${may} the file`,
-      mend: mend('file-mode', file, '', 0),
+      fix: fixFor('file-mode', file, '', 0),
     },
   ]
 }
 
 /** FILE:LINE: as compilers have it, for editors to jump to. */
-function textOf(file: string, { line, user, message, mend }: Report): string {
+function textOf(file: string, { line, user, message, fix }: Report): string {
   const place = line === 0 ? file : `${file}:${line}`
-  return `${place}: ${user === undefined ? '' : `${user}: `}${message}\n    ${mend}\n`
+  return `${place}: ${user === undefined ? '' : `${user}: `}${message}\n    ${fix}\n`
 }

@@ -1,5 +1,5 @@
 import { isatty } from 'node:tty'
-import { isMarked, workName } from '../../passwd-file/audit.js'
+import { isMarked } from '../../passwd-file/audit.js'
 import { type Entry, entriesOf } from '../../passwd-file/entries.js'
 import { schemeOf } from '../../schemes/index.js'
 import { type ExitStatus, ExitStatus as Status } from '../exit-status.js'
@@ -19,9 +19,12 @@ export function listUsers({ file, json }: LongRequest): ExitStatus {
   return Status.ok
 }
 
-function describe({ encoded }: Entry): { scheme: string; work: number | undefined } {
+function describe({ encoded }: Entry): { scheme: string; work: number | undefined; workName?: string } {
   const scheme = schemeOf(encoded)
-  if (scheme) return { scheme: scheme.name, work: scheme.work?.(encoded) }
+  if (scheme) {
+    const work = scheme.workOf?.(encoded)
+    return { scheme: scheme.name, work, ...(scheme.work && { workName: scheme.work.name }) }
+  }
   return {
     scheme: encoded === '' ? 'none' : isMarked(encoded) ? 'unknown' : 'plaintext',
     work: undefined,
@@ -53,13 +56,12 @@ function asTable(entries: readonly Entry[]): string {
 
 function asJson(entries: readonly Entry[]): string {
   const rows = entries.map((entry) => {
-    const { scheme, work } = describe(entry)
-    const name = schemeOf(entry.encoded)?.name
+    const { scheme, work, workName } = describe(entry)
     return {
       line: entry.number,
       user: text(entry.user),
       scheme,
-      ...(work !== undefined && name ? { [workName(name)]: work } : {}),
+      ...(work !== undefined && workName ? { [workName]: work } : {}),
     }
   })
   return `${JSON.stringify(rows, null, 2)}\n`

@@ -1,5 +1,5 @@
 import { VERSION } from '../../version.js'
-import type { Report } from './mend.js'
+import type { Report } from './fix.js'
 
 const RULES: Record<Report['rule'], { readonly level: 'error' | 'warning'; readonly text: string }> = {
   'weak-scheme': { level: 'error', text: 'The scheme no longer withstands guessing.' },
@@ -20,10 +20,10 @@ export function sarif(file: string, reports: readonly Report[]): string {
     shortDescription: { text },
     defaultConfiguration: { level },
   }))
-  const results = reports.map(({ rule, line, user, message, mend }) => ({
+  const results = reports.map(({ rule, line, user, message, fix }) => ({
     ruleId: rule,
     level: RULES[rule].level,
-    message: { text: `${user === undefined ? '' : `${user}: `}${message}. To mend it: ${mend}` },
+    message: { text: `${user === undefined ? '' : `${user}: `}${message}. Fix: ${fix}` },
     locations: [
       {
         physicalLocation: {

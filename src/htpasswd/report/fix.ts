@@ -1,5 +1,7 @@
 import type { Minimum, Rule } from '../../passwd-file/audit.js'
 import { badUser } from '../../passwd-file/records.js'
+import { type Scheme, schemes } from '../../schemes/index.js'
+import { FLAGS } from '../algorithm.js'
 
 /** A finding as it is reported: about a line, or (line 0) about the file itself. */
 export interface Report {
@@ -8,25 +10,25 @@ export interface Report {
   readonly user: string | undefined
   readonly message: string
   /** A command for a shell. */
-  readonly mend: string
+  readonly fix: string
 }
 
-/** The options that hash well enough for `minimum`. */
+/** The options that make a hash good enough for `minimum`. */
 export function hashOptions(minimum: Minimum | undefined): string {
-  switch (minimum?.scheme) {
-    case 'sha512-crypt':
-      return minimum.work ? `-5 -r ${minimum.work}` : '-5'
-    case 'sha256-crypt':
-      return minimum.work ? `-2 -r ${minimum.work}` : '-2'
-    case 'bcrypt':
-      return `-B -C ${minimum.work ?? 10}`
-    default:
-      return '-B -C 10'
-  }
+  const flagged = schemes.filter(({ name }) => flagOf(name))
+  const wanted = flagged.find(({ name, strength }) => name === minimum?.scheme && strength === 'strong')
+  const { name, work } = wanted ?? (flagged[0] as Scheme)
+  const value = (wanted && minimum?.work) ?? work?.recommended
+  const options = work && value !== work.default ? ` ${work.name === 'cost' ? '-C' : '-r'} ${value}` : ''
+  return `-${flagOf(name)}${options}`
 }
 
-/** The command that mends a finding, for a shell. */
-export function mend(
+/** Apache's option letter for a scheme. */
+const flagOf = (name: string): string | undefined =>
+  Object.keys(FLAGS).find((letter) => FLAGS[letter] === name)
+
+/** The shell command that fixes a finding. */
+export function fixFor(
   rule: Rule | 'file-mode',
   file: string,
   user: string,
