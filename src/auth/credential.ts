@@ -10,7 +10,7 @@ export interface BasicCredential {
   readonly name: string
   /** The claimed name as bytes, always valid UTF-8. */
   readonly user: Buffer
-  /** The password as the client sent it: UTF-8 in most cases, but not necessarily. Never empty. */
+  /** The password as the client sent it: UTF-8 in most cases, but not necessarily. No provider is given an empty one. */
   readonly password: Buffer
 }
 

@@ -12,12 +12,18 @@ export interface Provider {
   /** The principal of a credential that is known to be good right now. Pure and synchronous: the fast path. */
   remembered(credential: Credential): Principal | undefined
   /**
-   * Judges a credential.
+   * Whether the name that a Basic credential claims is one of this provider's. Pure and synchronous. Absent, or
+   * undefined, where only `verify` can tell.
+   */
+  knows?(credential: Credential): boolean | undefined
+  /**
+   * Judges a credential. An unknown name must take as long as a wrong password.
    *
-   * @param client the client's address, for whatever takes turns by client
+   * @param client the client's address
+   * @param signal aborts when nobody waits for the verdict any more
    * @returns a verdict; never rejects
    */
-  verify(credential: Credential, client: string): Promise<Verdict>
+  verify(credential: Credential, client: string, signal?: AbortSignal): Promise<Verdict>
   /**
    * What is known right now of the account called `name`, without any credential: a token ends with its owner's account,
    * and has its owner's groups. Synchronous where nobody has to be asked. Absent from providers that cannot tell.
@@ -25,6 +31,10 @@ export interface Provider {
   account?(name: string): Account | Promise<Account>
   /** Increments on every change that may revoke a login: then whatever was decided before is decided again. */
   readonly epoch: number
+  /** Calls `listener` after every increment of `epoch`. */
+  onChange(listener: () => void): void
+  /** What the provider itself counts. Default: nothing. */
+  measures?(): Measures
   status(): ProviderStatus
   /** Ends timers, threads and connections. Pending calls of `verify` resolve to `unavailable`. */
   close(): Promise<void>
@@ -32,6 +42,16 @@ export interface Provider {
 
 /** The principal; `unknown` when there is no such account; `unavailable` when the file or directory cannot be read. */
 export type Account = Principal | 'unknown' | 'unavailable'
+
+/** Numbers of one process, by name, to be summed over all processes. */
+export interface Measures {
+  /** Totals that only grow, such as `hashes`. */
+  readonly counts: Readonly<Record<string, number>>
+  /** Current values that add up over processes, such as `cached`. */
+  readonly gauges: Readonly<Record<string, number>>
+  /** Current values that every process has for itself in full, such as `users`. */
+  readonly sizes: Readonly<Record<string, number>>
+}
 
 export interface ProviderStatus {
   /** Whether new logins are possible. */
