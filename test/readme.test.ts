@@ -1,6 +1,6 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
-import { commandLine } from '../src/htgate/options.js'
+import { OPTIONS as HTGATE_OPTIONS } from '../src/htgate/options/index.js'
 import { SHORT_OPTIONS, TASK_OPTIONS, TASKS } from '../src/htpasswd/manual.js'
 import { lacksOrdinaryUser } from './support/ordinary-user.js'
 import { describeIf } from './support/peers.js'
@@ -15,7 +15,7 @@ describeIf(lacksOrdinaryUser, 'the README’s sessions', () => {
 
 describe('the README', () => {
   test('names every option of htgate', () => {
-    const flags = commandLine().options.map(({ long }) => long as string)
+    const flags = HTGATE_OPTIONS.map(({ flag }) => flag)
     expect(flags.filter((flag) => !README.includes(flag))).toEqual([])
   })
 

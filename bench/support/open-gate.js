@@ -3,7 +3,7 @@
 
 import { Gate } from '../../dist/gate/gate.js'
 import { createGateServer } from '../../dist/gate/server.js'
-import { parse } from '../../dist/htgate/options.js'
+import { parse } from '../../dist/htgate/command-line.js'
 import { Log } from '../../dist/operations/log.js'
 import { Metrics } from '../../dist/operations/metrics.js'
 import { forward } from '../../dist/upstream/proxy.js'
@@ -14,7 +14,7 @@ const settings = parse(['--file', 'none', '--upstream', upstreamUrl], {})
 const upstream = openUpstream(settings, settings.upstream)
 const log = new Log('json')
 const everybody = { check: () => ({ ok: true, user: 'alice' }) }
-const gate = new Gate('', everybody, settings.trust, log, new Metrics(), (exchange) =>
+const gate = new Gate('', everybody, settings.trustProxy, log, new Metrics(), (exchange) =>
   forward(exchange, upstream, log),
 )
 createGateServer(gate, undefined).listen(Number(port), '127.0.0.1')

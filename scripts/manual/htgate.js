@@ -1,16 +1,14 @@
-import { commandLine } from '../../dist/htgate/options.js'
-
-const command = commandLine()
+import { OPTIONS as DECLARED } from '../../dist/htgate/options/index.js'
 
 /** The options of --help, as the manual pages and completions want them. */
-export const OPTIONS = command.options.map(({ flags, description, defaultValue }) => {
-  const [, flag, argument] = /^(.*?)(?: [<[](.*)[>\]])?$/.exec(flags)
-  return {
-    flag,
-    argument,
-    text: sentence(description) + (defaultValue === undefined ? '' : ` Default: ${defaultValue}.`),
-  }
-})
+export const OPTIONS = DECLARED.map(({ flags, argument, help, choices, defaultText }) => ({
+  flag: flags,
+  argument,
+  choices,
+  text:
+    sentence(choices === undefined ? help : `${help}: ${choices.join(', ')}`) +
+    (defaultText === undefined ? '' : ` Default: ${defaultText}.`),
+}))
 
 /** htgate(1); the texts on options are those of --help. */
 export const page = {

@@ -1,8 +1,8 @@
 import cluster from 'node:cluster'
 import { runCrew } from '../processes/supervisor.js'
+import { parse, unknownVariables } from './command-line.js'
 import { Exit, ExitStatus } from './exit-status.js'
 import { errors, notices, say } from './messages.js'
-import { parse, unknownVariables } from './options.js'
 import { guard } from './serve.js'
 
 /** Carries out a command line; never throws. Resolves when the gate has ended. */

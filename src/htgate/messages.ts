@@ -1,7 +1,7 @@
 import type { AuthEvent } from '../auth/events.js'
 import { printable } from '../operations/log.js'
 import { Exit, ExitStatus } from './exit-status.js'
-import type { Settings } from './options.js'
+import type { Settings } from './options/index.js'
 
 // What the command itself says, on standard error: lower case, no full stop, what is wrong and what to do.
 
@@ -20,10 +20,13 @@ export const errors = {
   option: (message: string) => usage(message),
   badOption: (name: string, value: string, expected: string) =>
     usage(`${name}: '${value}' is not ${expected}`),
-  missing: (name: string, why: string) => usage(`${name} is missing: ${why}`),
-  conflict: (a: string, b: string) => usage(`${a} and ${b} exclude each other`),
-  onlyTogether: (a: string, b: string) => usage(`${a} and ${b} go together: one of them is missing`),
-  needs: (a: string, b: string) => usage(`${a} is of use only with ${b}`),
+  badAddress: (name: string, port: string) =>
+    usage(
+      `${name}: '${port}' is not an address\nhint: ':${port}' listens on all addresses, '127.0.0.1:${port}' on this machine only`,
+    ),
+  missing: (name: string, what: string) => usage(`${name} is required: ${what}`),
+  conflict: (a: string, b: string) => usage(`${a} and ${b} cannot be used together`),
+  needs: (a: string, b: string) => usage(`${a} requires ${b}`),
   cannotRead: (name: string, path: string, why: string) => failed(`${name}: cannot read ${path}: ${why}`),
   passwordFile: (why: string, isMissing: boolean) =>
     failed(`--file: ${why}${isMissing ? '\nmake one with: htpasswd -cB -C 10 FILE USER' : ''}`),
@@ -38,7 +41,11 @@ export const errors = {
   inTheWay: (address: string) =>
     failed(`cannot listen on ${address}: what is there is no socket\ngive another path, or remove it`),
   cannotListen: (address: string, why: string) => failed(`cannot listen on ${address}: ${why}`),
-  unexpected: (error: unknown) => failed(`unexpected: ${error instanceof Error ? error.message : error}`),
+  unexpected(error: unknown) {
+    if (!(error instanceof Error)) return failed(`unexpected error: ${error}`)
+    const detail = process.env.HTGATE_DEBUG ? error.stack : error.message
+    return failed(`unexpected error: ${detail}\nhint: HTGATE_DEBUG=1 prints the stack`)
+  },
 }
 
 type Loaded = Extract<AuthEvent, { type: 'loaded' }>
@@ -52,8 +59,8 @@ const WEAK_NAMED = 3
 /** What it tells an operator while all is well. */
 export const notices = {
   /** What it guards, for whom, and how well. */
-  guards({ file, upstream, upstreamText, trust }: Settings, { users, weak }: Loaded): string {
-    const what = upstream ? `guarding ${upstreamText}` : 'answering proxies (forward-auth)'
+  guards({ file, upstream, trustProxy }: Settings, { users, weak }: Loaded): string {
+    const what = upstream ? `guarding ${upstream.text}` : 'answering proxies (forward-auth)'
     const lines = [`${what} for ${users} user${users === 1 ? '' : 's'} of ${file}`]
     if (weak.count > 0) {
       const named = weak.first.slice(0, WEAK_NAMED)
@@ -63,7 +70,7 @@ export const notices = {
       lines.push(`see all with: htpasswd --audit ${file}`)
       lines.push(`set one anew with: htpasswd -B -C 10 ${file} USER`)
     }
-    if (upstream === undefined && trust.none) lines.push(TRUST)
+    if (upstream === undefined && trustProxy.none) lines.push(TRUST)
     if (users === 0) lines.push('nobody can log in: add a user with: htpasswd -B -C 10 FILE USER')
     return lines.join('\n')
   },
@@ -80,7 +87,7 @@ export const notices = {
   workers: (count: number) => `${count} processes serve`,
   workerEnded: (how: string) => `a process that serves ended (${how}); another takes its place`,
   unknownVariables: (names: readonly string[]) =>
-    `no option, and ignored: ${names.join(', ')}; 'htgate --help' names all that there are`,
+    `unknown variable${names.length === 1 ? '' : 's'} ${names.join(', ')} ignored\nhint: 'htgate --help' lists all options`,
   ending: (signal: string) => `${signal}: no new connections; ending when what has begun is done`,
   brokenOff: (seconds: number) => `what was not done after ${seconds} s was broken off`,
 }

@@ -2,6 +2,7 @@ import cluster from 'node:cluster'
 import { EventEmitter } from 'node:events'
 import type { Server } from 'node:http'
 import type { Server as TlsServer } from 'node:https'
+import { availableParallelism } from 'node:os'
 import { createAuthenticator } from '../auth/authenticator.js'
 import type { AuthEvent } from '../auth/events.js'
 import type { HtgateError } from '../errors.js'
@@ -21,7 +22,7 @@ import { openUpstream } from '../upstream/upstream.js'
 import { readCertificate } from './certificates.js'
 import { Logins } from './logins.js'
 import { errors, notices, say } from './messages.js'
-import type { Settings } from './options.js'
+import type { Settings } from './options/index.js'
 
 /** Milliseconds that the log's reader has in any case, whatever else took the time there was. */
 const LAST_LINES = 100
@@ -36,14 +37,14 @@ export async function guard(settings: Settings): Promise<void> {
   let ended = 0
   try {
     const { inside, close } = openInside(settings, log)
-    const logins = new Logins(authenticator, settings.loginFailures, settings.hashThreads, log, crewKey)
+    const logins = new Logins(authenticator, settings.loginFailures, hashThreadsOf(settings), log, crewKey)
     logins.onFailure = (failure) => orders.tell({ is: 'failure', failure })
     logins.onSuccess = (success) => orders.tell({ is: 'success', success })
     orders.onFailure = (failure) => logins.count(failure)
     orders.onSuccess = (success) => logins.welcome(success)
     const metrics = new Metrics()
     orders.metrics = () => metrics.text(authenticator.counters())
-    const gate = new Gate(settings.realm, logins, settings.trust, log, metrics, inside)
+    const gate = new Gate(settings.realm, logins, settings.trustProxy, log, metrics, inside)
     gate.asks = settings.upstream === undefined
     let readable = true
     events.on('auth', ({ type, level, message }) => {
@@ -79,6 +80,10 @@ export async function guard(settings: Settings): Promise<void> {
   }
 }
 
+/** Threads that hash in this process: the processors are divided among the workers. */
+const hashThreadsOf = ({ hashThreads, workers }: Settings): number =>
+  hashThreads ?? Math.max(1, Math.floor(availableParallelism() / workers))
+
 /** Whether all processes would say the same: they watch one file. */
 const isOfFile = (type: AuthEvent['type']): boolean =>
   type === 'loaded' || type === 'unreadable' || type === 'lines-skipped' || type === 'records-unusable'
@@ -92,9 +97,9 @@ async function openAuthenticator(settings: Settings, events: EventEmitter<{ auth
   const collect = (event: AuthEvent) => first.push(event)
   events.on('auth', collect)
   const authenticator = await createAuthenticator({
-    file: settings.file,
+    file: settings.file as string,
     realm: settings.realm,
-    workers: settings.hashThreads,
+    workers: hashThreadsOf(settings),
     queue: settings.hashQueue,
     cacheSize: settings.cacheSize,
     cacheTtl: settings.cacheTtl,

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { type ExitStatus, ExitStatus as Status } from '../htgate/exit-status.js'
 import type { Failure, Success } from '../htgate/logins.js'
 import { notices, say } from '../htgate/messages.js'
-import type { Settings } from '../htgate/options.js'
+import type { Settings } from '../htgate/options/index.js'
 import { openAdmin } from '../operations/admin.js'
 import { merge } from '../operations/metrics.js'
 

@@ -1,7 +1,7 @@
 import { isIP } from 'node:net'
 import { buildConnector, Pool } from 'undici'
 import { readCa } from '../htgate/certificates.js'
-import type { Settings, UpstreamUrl } from '../htgate/options.js'
+import type { Settings } from '../htgate/options/index.js'
 
 // undici of major 6: 7 asks for Node 20.18.1. Its `dispatch` with a handler of our own is the fastest way to ask that it has,
 // faster than node:http's agent.
@@ -12,6 +12,18 @@ import type { Settings, UpstreamUrl } from '../htgate/options.js'
  */
 const KEEP_ALIVE = 1000
 const MAX_HEADERS = 64 * 1024
+
+/** The URL of the guarded server, taken apart. */
+export interface UpstreamUrl {
+  /** As the user wrote it, for messages. */
+  readonly text: string
+  /** Scheme, host and port. */
+  readonly origin: string
+  /** Prepended to every path: empty, or starts with a slash and does not end with one. */
+  readonly prefix: string
+  /** Path of a unix socket; the origin is then only a name for it. */
+  readonly socketPath: string | undefined
+}
 
 /** Where requests go. */
 export interface Upstream {

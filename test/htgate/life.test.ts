@@ -111,10 +111,10 @@ describe('at the start', () => {
     expect(await said(folder)).toContain(`cannot listen on unix:${folder}: what is there is no socket`)
   })
 
-  test('a variable that is no option is told of', async () => {
+  test('an unknown variable is reported', async () => {
     expect(
       (await startGate({ upstream: 'http://127.0.0.1:9', env: { HTGATE_TLS_CERTS: 'c' } })).said(),
-    ).toContain('no option, and ignored: HTGATE_TLS_CERTS')
+    ).toContain('unknown variable HTGATE_TLS_CERTS ignored')
   })
 
   test('certificates for the upstream that are missing, or none: exit 1', async () => {

@@ -1,7 +1,11 @@
+import { execFileSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
+import { helpText, parse, unknownVariables } from '../../src/htgate/command-line.js'
 import { Exit } from '../../src/htgate/exit-status.js'
-import { parse, type Settings, unknownVariables } from '../../src/htgate/options.js'
+import { GROUPS, OPTIONS, type Settings, SHELLS } from '../../src/htgate/options/index.js'
 import { parseAddress, systemdSockets } from '../../src/system/address.js'
+import { run } from '../support/run.js'
 
 const MUST = ['--file', 'f', '--upstream', 'http://127.0.0.1:5000']
 
@@ -22,7 +26,12 @@ test('without options but the file and the upstream', () => {
   expect(settings(MUST)).toMatchObject({
     file: 'f',
     realm: 'MLflow Login',
-    upstream: { origin: 'http://127.0.0.1:5000', prefix: '', socketPath: undefined },
+    upstream: {
+      text: 'http://127.0.0.1:5000',
+      origin: 'http://127.0.0.1:5000',
+      prefix: '',
+      socketPath: undefined,
+    },
     upstreamTimeout: 120_000,
     listen: [],
     loginFailures: 10,
@@ -54,7 +63,7 @@ describe('each option is an environment variable too', () => {
       upstreamTimeout: 2500,
       log: 'text',
     })
-    expect(['127.0.0.1', '10.1.2.3', '192.168.0.1'].map((address) => found.trust.has(address))).toEqual([
+    expect(['127.0.0.1', '10.1.2.3', '192.168.0.1'].map((address) => found.trustProxy.has(address))).toEqual([
       true,
       true,
       false,
@@ -78,7 +87,7 @@ test('a value that makes no sense is blamed on the variable that it came from', 
   expect(refusal(MUST, { HTGATE_WORKERS: 'x' })).toMatch(/^2 HTGATE_WORKERS: 'x' is not/)
   expect(refusal(MUST, { HTGATE_LISTEN: 'x' })).toMatch(/^2 HTGATE_LISTEN: 'x' is not/)
   expect(refusal(['--forward-auth', '--file', 'f'], { HTGATE_UPSTREAM: 'http://h' })).toMatch(
-    /^2 HTGATE_UPSTREAM and --forward-auth exclude/,
+    /^2 HTGATE_UPSTREAM and --forward-auth cannot be used together/,
   )
 })
 
@@ -95,6 +104,7 @@ test('variables that are no options are found; those that Kubernetes sets are no
 
 test('a path in the upstream comes before every request’s', () => {
   expect(settings(['--file', 'f', '--upstream', 'https://h/a/b/']).upstream).toEqual({
+    text: 'https://h/a/b/',
     origin: 'https://h',
     prefix: '/a/b',
     socketPath: undefined,
@@ -102,9 +112,9 @@ test('a path in the upstream comes before every request’s', () => {
 })
 
 test.each([
-  [[], '--file is missing'],
-  [['--file', 'f'], '--upstream is missing'],
-  [[...MUST, '--forward-auth'], '--upstream and --forward-auth exclude each other'],
+  [[], '--file is required'],
+  [['--file', 'f'], '--upstream is required'],
+  [[...MUST, '--forward-auth'], '--upstream and --forward-auth cannot be used together'],
   [[...MUST, '--nonsense'], "unknown option '--nonsense'"],
   [[...MUST, 'operand'], 'too many arguments'],
   [['--file', 'f', '--upstream', 'mlflow:5000'], "--upstream: 'mlflow:5000' is not"],
@@ -114,24 +124,72 @@ test.each([
   [[...MUST, '--listen', 'localhost'], "--listen: 'localhost' is not"],
   [[...MUST, '--listen', ''], "--listen: '' is not"],
   [[...MUST, '--listen', ':99999'], "--listen: ':99999' is not"],
-  [[...MUST, '--tls-cert', 'c'], '--tls-cert and --tls-key go together'],
-  [[...MUST, '--upstream-ca', 'c'], '--upstream-ca is of use only with an https upstream'],
+  [[...MUST, '--tls-cert', 'c'], '--tls-cert requires --tls-key'],
+  [[...MUST, '--upstream-ca', 'c'], '--upstream-ca requires an https upstream'],
   [[...MUST, '--upstream-host', 'a b'], "--upstream-host: 'a b' is not"],
   [[...MUST, '--upstream-timeout', 'soon'], "--upstream-timeout: 'soon' is not"],
   [[...MUST, '--trust-proxy', '10.0.0.0/33'], "--trust-proxy: '10.0.0.0/33' is not"],
   [[...MUST, '--trust-proxy', '10.0.0.0/8/9'], "--trust-proxy: '10.0.0.0/8/9' is not"],
   [[...MUST, '--trust-proxy', 'everybody'], "--trust-proxy: 'everybody' is not"],
   [[...MUST, '--realm', 'Zoë'], "--realm: 'Zoë' is not"],
-  [[...MUST, '--log', 'xml'], "option '--log <format>' argument 'xml' is invalid"],
+  [[...MUST, '--log', 'xml'], "--log: 'xml' is not one of json, text, off"],
+  [[...MUST, '--completion', 'tcsh'], "option '--completion <shell>' argument 'tcsh' is invalid"],
   [[...MUST, '--workers', '0'], "--workers: '0' is not"],
   [[...MUST, '--login-failures', '-1'], "--login-failures: '-1' is not"],
 ])('%j makes no sense: %s', (args, message) => {
   expect(refusal(args as string[])).toContain(`2 ${message}`)
 })
 
-test('--help and --version say so, and nothing starts', () => {
-  expect(parse(['--version'], {})).toMatchObject({ text: expect.stringMatching(/^htgate \d+\.\d+\.\d+/) })
-  expect(parse(['--help'], {})).toMatchObject({ text: expect.stringContaining('--trust-proxy') })
+test('a port alone is rejected with a hint, since it does not say who may connect', () => {
+  try {
+    parse([...MUST, '--listen', '8080'], {})
+    expect.unreachable()
+  } catch (error) {
+    expect((error as Error).message).toContain(
+      "--listen: '8080' is not an address\nhint: ':8080' listens on all addresses, '127.0.0.1:8080' on this machine only",
+    )
+  }
+})
+
+const printed = (args: string[]) => (parse(args, {}) as { text: string }).text
+
+test.each(['-V', '-v', '--version'])('%s prints the version', (flag) => {
+  expect(printed([flag])).toMatch(/^htgate \d+\.\d+\.\d+\n$/)
+})
+
+test.each(['-h', '--help'])('%s prints every option under a heading, with its default', (flag) => {
+  const text = printed([flag])
+  for (const { flag } of OPTIONS) expect(text).toMatch(new RegExp(`^  (-., |    )?${flag}\\b`, 'm'))
+  for (const { heading } of GROUPS) expect(text).toContain(`\n${heading}:\n`)
+  expect(text.replaceAll(/\s+/g, ' ')).toContain(
+    '(default: sockets passed by systemd, or else 127.0.0.1:8080)',
+  )
+  expect(text.replaceAll(/\s+/g, ' ')).toContain('(default: 120 s)')
+})
+
+test.each([10, 40, 60, 80, 100, 120, 300])('--help fits a terminal of %d columns', (columns) => {
+  const width = Math.min(120, Math.max(40, columns))
+  const [body = '', examples = ''] = helpText(columns).split('Examples:')
+  // Only commands, which are to be copied, may be longer.
+  for (const line of body.split('\n'))
+    if (!line.includes('http://HOST')) expect(line.length, line).toBeLessThanOrEqual(width)
+  for (const line of examples.split('\n')) expect(line.length, line).toBeLessThanOrEqual(80)
+})
+
+test('the page of options in the documentation is the one that the declarations make', async () => {
+  const { stdout } = await run(process.execPath, ['scripts/options-page.js'])
+  expect(readFileSync('docs/options.md', 'utf8'), 'run: node scripts/options-page.js >docs/options.md').toBe(
+    stdout.toString(),
+  )
+})
+
+test.each(SHELLS)('--completion %s prints its completions', (shell) => {
+  // They are made by the build.
+  const file = readFileSync(`dist/completions/${shell}`, 'utf8')
+  expect(file).toContain('htgate')
+  expect(execFileSync(process.execPath, ['bin/htgate.js', '--completion', shell], { encoding: 'utf8' })).toBe(
+    file,
+  )
 })
 
 test('addresses', () => {

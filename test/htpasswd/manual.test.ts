@@ -1,14 +1,14 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { commandLine } from '../../src/htgate/options.js'
+import { OPTIONS as DECLARED } from '../../src/htgate/options/index.js'
 import { SHORT_OPTIONS, TASK_OPTIONS, TASKS } from '../../src/htpasswd/manual.js'
 import { temporaryFolder } from '../support/folder.js'
 import { describeWith, peer } from '../support/peers.js'
 import { htpasswd, run } from '../support/run.js'
 
 const OPTIONS = [...SHORT_OPTIONS, ...TASKS, ...TASK_OPTIONS]
-const HTGATE_OPTIONS = commandLine().options.map(({ long }) => long as string)
+const HTGATE_OPTIONS = DECLARED.map(({ flag }) => flag)
 
 /** The completions for a shell, in a file. */
 async function completions(shell: string): Promise<string> {

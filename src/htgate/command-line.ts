@@ -1,0 +1,161 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { Command, CommanderError, Option } from 'commander'
+import { VERSION } from '../version.js'
+import { errors } from './messages.js'
+import { type Declaration, flagOf, type Group, variableOf } from './options/declaration.js'
+import { GROUPS, OPTIONS, type OptionText, type Settings, SHELLS } from './options/index.js'
+
+/** What to print instead of starting. */
+export interface Text {
+  readonly text: string
+}
+
+/**
+ * Reads a command line and the environment.
+ * @throws Exit for one that makes no sense
+ */
+export function parse(args: readonly string[], env: NodeJS.ProcessEnv): Settings | Text {
+  const given = readArguments(args)
+  if ('text' in given) return given
+  const settings: Record<string, unknown> = {}
+  const named = (key: string) =>
+    given.texts.has(key) || !env[variableOf(key)] ? flagOf(key) : variableOf(key)
+  for (const [key, option] of DECLARATIONS) {
+    const variable = env[variableOf(key)]
+    // An empty variable counts as unset.
+    const texts = given.texts.get(key) ?? (variable ? [fromVariable(key, option, variable)] : [])
+    settings[key] = option.read(named(key), texts)
+  }
+  const complete = settings as unknown as Settings
+  if (complete.file === undefined) throw errors.missing('--file', 'the password file')
+  for (const group of GROUPS) (group as Group).check?.(settings, named)
+  return complete
+}
+
+const DECLARATIONS: readonly (readonly [string, Declaration])[] = GROUPS.flatMap(({ options }) =>
+  Object.entries<Declaration>(options),
+)
+
+/** A switch's text is normalized, so that its declaration need not know what a variable may say. */
+function fromVariable(key: string, option: Declaration, text: string): string {
+  if (option.argument !== undefined) return text
+  if (!/^(?:1|true|yes|0|false|no)$/i.test(text))
+    throw errors.badOption(variableOf(key), text, 'true or false')
+  return String(/^[1ty]/i.test(text))
+}
+
+/** The texts on the command line by option, or what to print instead. */
+function readArguments(args: readonly string[]): { readonly texts: Map<string, string[]> } | Text {
+  const texts = new Map<string, string[]>()
+  const command = new Command('htgate')
+    .helpOption(false)
+    .exitOverride()
+    .configureOutput({ writeErr() {} })
+  const collect = (key: string) => (value: string) => {
+    texts.set(key, [...(texts.get(key) ?? []), value])
+    return value
+  }
+  for (const [key, { short, argument }] of DECLARATIONS) {
+    const flags = `${short ? `${short}, ` : ''}${flagOf(key)}`
+    if (argument === undefined) command.on(`option:${flagOf(key).slice(2)}`, () => texts.set(key, ['true']))
+    const option = new Option(argument === undefined ? flags : `${flags} <${argument}>`)
+    command.addOption(argument === undefined ? option : option.argParser(collect(key)))
+  }
+  command.option('-h, --help').option('-V, --version').option('-v')
+  command.addOption(new Option('--completion <shell>').choices(SHELLS))
+  try {
+    command.parse(args, { from: 'user' })
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error
+    throw errors.option(error.message.replace(/^error: /, ''))
+  }
+  const { help, version, v, completion } = command.opts()
+  if (help) return { text: helpText(process.stdout.columns || 80) }
+  if (version || v) return { text: `htgate ${VERSION}\n` }
+  if (completion)
+    return { text: readFileSync(join(import.meta.dirname, '../completions', completion), 'utf8') }
+  return { texts }
+}
+
+/** Kubernetes sets such variables in each container if a service is called htgate. */
+const OF_KUBERNETES = /^HTGATE_(?:SERVICE|PORT)(?:_|$)/
+
+/** Prints the stack of an unexpected error. */
+export const DEBUG_VARIABLE = 'HTGATE_DEBUG'
+
+/** Variables that look like options but are not: most likely misspelled ones. */
+export function unknownVariables(env: NodeJS.ProcessEnv): string[] {
+  const known = new Set([DEBUG_VARIABLE, ...OPTIONS.map(({ variable }) => variable)])
+  return Object.keys(env).filter(
+    (name) => name.startsWith('HTGATE_') && !known.has(name) && !OF_KUBERNETES.test(name),
+  )
+}
+
+const INTRODUCTION =
+  'Puts a login in front of a server that has none, such as MLflow: a reverse proxy that authenticates users, or a forward-auth endpoint for other proxies.'
+
+const PARAGRAPHS = [
+  'Each option is also an environment variable: --tls-cert is HTGATE_TLS_CERT. Separate several values of a repeatable option by spaces. The command line takes precedence.',
+  'SIGTERM and SIGINT stop accepting connections, finish requests in progress and exit; a second one exits at once. SIGHUP reloads the password file and the certificate.',
+]
+
+const EXAMPLES = [
+  ['htpasswd -cB -C 10 .htpasswd alice'],
+  ['htgate --file .htpasswd --upstream http://127.0.0.1:5000 --listen :8080'],
+  [
+    'htgate --file .htpasswd --upstream http://127.0.0.1:5000 --listen :443',
+    '--tls-cert cert.pem --tls-key key.pem',
+  ],
+  ['htgate --file .htpasswd --forward-auth --listen 127.0.0.1:9090', '--trust-proxy loopback'],
+]
+
+const NARROWEST = 40
+const WIDEST = 120
+
+/** What --help prints on a terminal that is `columns` wide. */
+export function helpText(columns: number): string {
+  const width = Math.min(WIDEST, Math.max(NARROWEST, columns))
+  const terms = OPTIONS.map((option) => [option, termOf(option)] as const)
+  const longest = Math.max(...terms.map(([, term]) => term.length))
+  // Beside the options where there is room for it, below them elsewhere.
+  const column = longest + 4 <= width / 2 ? longest + 4 : 8
+  const lines = ['Usage: htgate [options]', '', ...wrap(INTRODUCTION, width, 0)]
+  let heading = ''
+  for (const [option, term] of terms) {
+    if (option.group !== heading) lines.push('', `${option.group}:`)
+    heading = option.group
+    const [first = '', ...rest] = wrap(describe(option), width, column)
+    if (term.length + 4 <= column) lines.push(`  ${term}`.padEnd(column) + first.trimStart(), ...rest)
+    else lines.push(`  ${term}`, first, ...rest)
+  }
+  for (const paragraph of PARAGRAPHS) lines.push('', ...wrap(paragraph, width, 0))
+  lines.push('', 'Examples:')
+  for (const parts of EXAMPLES) lines.push(`  ${parts.join(' \\\n      ')}`)
+  return `${lines.join('\n')}\n`
+}
+
+function termOf({ flags, argument }: OptionText): string {
+  const aligned = flags.startsWith('--') ? `    ${flags}` : flags
+  return argument === undefined ? aligned : `${aligned} <${argument}>`
+}
+
+function describe({ help, choices, defaultText }: OptionText): string {
+  const values = choices === undefined ? '' : `: ${choices.join(', ')}`
+  const standard = defaultText === undefined ? '' : ` (default: ${defaultText})`
+  return `${help}${values}${standard}`
+}
+
+/** Lines of at most `width` columns, each indented by `indent`. */
+function wrap(text: string, width: number, indent: number): string[] {
+  const lines: string[] = []
+  let line = ''
+  for (const word of text.split(' ')) {
+    if (line !== '' && indent + line.length + 1 + word.length > width) {
+      lines.push(line)
+      line = ''
+    }
+    line += line === '' ? word : ` ${word}`
+  }
+  return [...lines, line].map((each) => ' '.repeat(indent) + each)
+}

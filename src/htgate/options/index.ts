@@ -1,0 +1,65 @@
+import { flagOf, type Values, variableOf } from './declaration.js'
+import { listen } from './listen.js'
+import { hashing, login } from './login.js'
+import { operations } from './operations.js'
+import { upstream } from './upstream.js'
+
+/** All options, in the order of --help. To add some: a file with a group, and two lines here. */
+export const GROUPS = [login, hashing, upstream, listen, operations] as const
+
+/** The values of all options. Times are in milliseconds. */
+export type Settings = Values<typeof login.options> &
+  Values<typeof hashing.options> &
+  Values<typeof upstream.options> &
+  Values<typeof listen.options> &
+  Values<typeof operations.options>
+
+/** An option as --help, the manual page, docs/options.md and the completions describe it. */
+export interface OptionText {
+  readonly group: string
+  /** `-u, --upstream` */
+  readonly flags: string
+  readonly flag: string
+  readonly variable: string | undefined
+  readonly argument: string | undefined
+  readonly help: string
+  readonly defaultText: string | undefined
+  readonly choices: readonly string[] | undefined
+}
+
+export const SHELLS = ['bash', 'zsh', 'fish'] as const
+
+const GENERAL = 'General'
+const general = (flags: string, help: string, more: Partial<OptionText> = {}): OptionText => ({
+  group: GENERAL,
+  flags,
+  flag: flags.replace(/^.*, /, ''),
+  variable: undefined,
+  argument: undefined,
+  help,
+  defaultText: undefined,
+  choices: undefined,
+  ...more,
+})
+
+/** All options, those that print something and exit included. */
+export const OPTIONS: readonly OptionText[] = [
+  ...GROUPS.flatMap(({ heading, options }) =>
+    Object.entries(options).map(([key, { short, argument, help, defaultText, choices }]): OptionText => {
+      const flag = flagOf(key)
+      return {
+        group: heading,
+        flags: short === undefined ? flag : `${short}, ${flag}`,
+        flag,
+        variable: variableOf(key),
+        argument,
+        help,
+        defaultText,
+        choices,
+      }
+    }),
+  ),
+  general('--completion', 'print completions for a shell', { argument: 'shell', choices: SHELLS }),
+  general('-h, --help', 'print this text'),
+  general('-V, --version', 'print the version'),
+]

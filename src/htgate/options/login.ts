@@ -1,0 +1,79 @@
+import type { HashOptions } from '../../password.js'
+import { isHashScheme, parseAlgorithm } from '../../schemes/algorithm.js'
+import { schemeNamed, schemes } from '../../schemes/index.js'
+import { errors } from '../messages.js'
+import { group, optional, withDefault } from './declaration.js'
+import { asciiText, count, path, positive, seconds } from './parsers.js'
+
+/** Who may log in, and how. */
+export const login = group('Logins', {
+  file: optional({ short: '-f', argument: 'path', help: 'password file, as htpasswd writes it' }, path),
+  realm: withDefault(
+    { argument: 'text', help: 'name of the server in the browser’s login dialog', default: 'MLflow Login' },
+    asciiText,
+  ),
+  loginFailures: withDefault(
+    {
+      argument: 'number',
+      help: 'failed logins of one client with one user within 5 minutes before further ones are answered 429; 0 disables the limit, but not the growing delay of answers',
+      default: '10',
+    },
+    count,
+  ),
+  rehash: optional(
+    {
+      argument: 'scheme:n',
+      help: 'replace weaker records in the password file at login, for example bcrypt:12; htgate needs write access to the file',
+      defaultText: 'never',
+    },
+    hashOptions,
+  ),
+})
+
+/** What verifying passwords may cost. */
+export const hashing = group('Password hashing', {
+  hashThreads: optional(
+    {
+      argument: 'number',
+      help: 'threads that hash passwords, per process',
+      defaultText: 'one per processor',
+    },
+    positive,
+  ),
+  hashQueue: optional(
+    {
+      argument: 'number',
+      help: 'number of passwords that may wait to be hashed; beyond that, logins are answered 503',
+      defaultText: '32 per thread',
+    },
+    count,
+  ),
+  cacheSize: withDefault(
+    {
+      argument: 'number',
+      help: 'number of verified credentials to cache; 0 disables the cache',
+      default: '10000',
+    },
+    count,
+  ),
+  cacheTtl: withDefault(
+    {
+      argument: 'seconds',
+      help: 'how long verified credentials stay in the cache',
+      default: '3600',
+      unit: 's',
+    },
+    seconds,
+  ),
+})
+
+function hashOptions(name: string, text: string): HashOptions {
+  const { scheme, work } = parseAlgorithm(text) ?? {}
+  if (scheme && isHashScheme(scheme) && schemeNamed(scheme).strength === 'strong') {
+    const factor = schemeNamed(scheme).work
+    return { scheme, ...(factor && { [factor.name]: work }) }
+  }
+  const strong = schemes.filter(({ strength, hash }) => strength === 'strong' && hash)
+  const ranges = strong.map(({ name, work }) => (work ? `${name}:${work.min} to ${work.max}` : name))
+  throw errors.badOption(name, text, ranges.join(', '))
+}

@@ -1,0 +1,72 @@
+import type { UpstreamUrl } from '../../upstream/upstream.js'
+import { errors } from '../messages.js'
+import { group, optional, toggle, withDefault } from './declaration.js'
+import { hostName, path, seconds } from './parsers.js'
+
+/** The guarded server. */
+export const upstream = group(
+  'Upstream',
+  {
+    upstream: optional(
+      {
+        short: '-u',
+        argument: 'url',
+        help: 'server to guard: http://HOST:PORT, https://HOST:PORT or unix:/PATH; a path in the URL is prepended to each request’s',
+      },
+      upstreamUrl,
+    ),
+    upstreamHost: optional(
+      {
+        argument: 'name',
+        help: 'Host header to send to the upstream',
+        defaultText: 'the client’s',
+      },
+      hostName,
+    ),
+    upstreamCa: optional(
+      {
+        argument: 'path',
+        help: 'certificates (PEM) to trust for an https upstream',
+        defaultText: 'the system’s',
+      },
+      path,
+    ),
+    upstreamTimeout: withDefault(
+      {
+        argument: 'seconds',
+        help: 'how long the upstream may take to start its response',
+        default: '120',
+        unit: 's',
+      },
+      seconds,
+    ),
+    forwardAuth: toggle(
+      'guard no upstream but answer other proxies: 200 with X-Forwarded-User, or 401 (nginx auth_request, Caddy forward_auth, Traefik ForwardAuth, Envoy ext_authz)',
+    ),
+  },
+  ({ upstream, upstreamCa, forwardAuth }, named) => {
+    if (upstream === undefined && !forwardAuth) {
+      throw errors.missing('--upstream', 'the server to guard (or --forward-auth)')
+    }
+    if (upstream !== undefined && forwardAuth) throw errors.conflict(named('upstream'), named('forwardAuth'))
+    if (upstreamCa !== undefined && !upstream?.origin.startsWith('https:')) {
+      throw errors.needs(named('upstreamCa'), 'an https upstream')
+    }
+  },
+)
+
+function upstreamUrl(name: string, text: string): UpstreamUrl {
+  const bad = () =>
+    errors.badOption(
+      name,
+      text.replace(/\/\/[^/]*@/, '//…@'),
+      'http://HOST:PORT, https://HOST:PORT or unix:/PATH',
+    )
+  if (text.startsWith('unix:/')) {
+    return { text, origin: 'http://localhost', prefix: '', socketPath: text.slice('unix:'.length) }
+  }
+  if (!/^https?:\/\//i.test(text) || !URL.canParse(text)) throw bad()
+  const { origin, pathname, search, hash, username, password } = new URL(text)
+  if (search || hash || username || password) throw bad()
+  return { text, origin, prefix: pathname.replace(/\/+$/, ''), socketPath: undefined }
+}
