@@ -8,6 +8,10 @@ import { guard } from './serve.js'
 /** Carries out a command line; never throws. Resolves when the gate has ended. */
 export async function main(args: readonly string[]): Promise<ExitStatus> {
   try {
+    if (args[0] === 'token') {
+      const { token } = await import('./token-command.js')
+      return await token(args.slice(1), process.env)
+    }
     const settings = parse(args, process.env)
     if ('text' in settings) {
       process.stdout.write(settings.text)

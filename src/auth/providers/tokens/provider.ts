@@ -1,0 +1,373 @@
+import type { Credential } from '../../credential.js'
+import type { Principal } from '../../principal.js'
+import type { Account, Measures, Provider, ProviderStatus, Verdict } from '../../provider.js'
+import { Watcher } from '../../watcher.js'
+import { idOf, type TokenRecord } from './records.js'
+import { TokenTable } from './table.js'
+import { digestOf, isToken, PREFIX } from './token.js'
+import {
+  confirmationKey,
+  createToken,
+  isLaterDay,
+  type NewToken,
+  noteLearnt,
+  revokeOwn,
+} from './token-file.js'
+
+// Tokens as credentials. A token is worth what its owner is worth now: the provider that has the owner's account is
+// asked for it at each use. An issuer (OpenID Connect) can't be asked; there the owner's groups are those of her last
+// login, and her tokens rest when that is too long ago. A program's token has no account until one by its user's name
+// turns up: from then on it lives and dies with that account, which the file remembers.
+
+const DAY = 86_400_000
+/** Milliseconds before something learnt is written down, and at least between two writes. */
+const WRITE_SOON = 1000
+const WRITE_AGAIN = 10_000
+/** Rewriting a file takes time in which nothing else runs: this keeps it under one percent. */
+const REST_PER_BUSY = 100
+const MAX_PRINCIPALS = 10_000
+
+export interface TokenProviderOptions {
+  /** Path of the token file. It need not exist yet. */
+  readonly file: string
+  /** The providers that have the owners' accounts, in the order of the chain. */
+  readonly accounts?: readonly Provider[] | undefined
+  /** How long after the owner's last login at an issuer her tokens work, in milliseconds. Default: 30 days. */
+  readonly ownerTtl?: number | undefined
+  /** Told of what an operator may want to know. */
+  readonly onEvent?: ((event: TokenEvent) => void) | undefined
+  readonly now?: (() => number) | undefined
+}
+
+export interface TokenEvent {
+  readonly type: 'tokens-loaded' | 'tokens-unreadable' | 'tokens-skipped' | 'tokens-unwritable'
+  readonly level: 'info' | 'warn' | 'error'
+  readonly message: string
+}
+
+export class TokenProvider implements Provider {
+  readonly name = 'token'
+  readonly concurrency = 16
+  readonly #file: string
+  readonly #accounts: readonly Provider[]
+  readonly #ownerTtl: number
+  readonly #onEvent: (event: TokenEvent) => void
+  readonly #now: () => number
+  readonly #watcher: Watcher
+  /** Undefined while the file can't be read. */
+  #table: TokenTable | undefined
+  #detail = 'not read yet'
+  #hasBeenRead = false
+  #epoch = 0
+  /** What was learnt and isn't in the file yet. */
+  #used = new Map<string, number>()
+  #bound = new Map<string, string>()
+  #confirmed = new Map<string, { groups: readonly string[]; at: number }>()
+  /** What stays learnt, where the file can't be written. */
+  readonly #boundForGood = new Map<string, string>()
+  readonly #usedToday = new Map<string, number>()
+  /** Names for which no provider has an account, as last heard. */
+  readonly #programs = new Set<string>()
+  /** By digest; the policy knows a principal again by its identity. */
+  readonly #principals = new Map<
+    string,
+    { readonly record: TokenRecord; readonly owner: Principal; readonly principal: Principal }
+  >()
+  #writeTimer: NodeJS.Timeout | undefined
+  #writing: Promise<void> = Promise.resolve()
+  #writeAfter = 0
+  #isWritable = true
+  #closed = false
+  readonly #listeners: (() => void)[] = []
+  #reloads = 0
+
+  constructor({ file, accounts = [], ownerTtl = 30 * DAY, onEvent, now = Date.now }: TokenProviderOptions) {
+    this.#file = file
+    this.#accounts = accounts
+    this.#ownerTtl = ownerTtl
+    this.#onEvent = onEvent ?? (() => {})
+    this.#now = now
+    this.#watcher = new Watcher(file, {
+      content: (bytes) => this.#load(bytes),
+      unreadable: (error) => this.#unreadable(error),
+    })
+  }
+
+  /** Reads the file and watches it from then on. */
+  start(): Promise<void> {
+    return this.#watcher.start()
+  }
+
+  get file(): string {
+    return this.#file
+  }
+
+  get epoch(): number {
+    return this.#epoch
+  }
+
+  onChange(listener: () => void): void {
+    this.#listeners.push(listener)
+  }
+
+  measures(): Measures {
+    return { counts: { reloads: this.#reloads }, gauges: {}, sizes: { tokens: this.size } }
+  }
+
+  get size(): number {
+    return this.#table?.size ?? 0
+  }
+
+  /** A token as bearer or as the password of Basic, with any user name. */
+  accepts(credential: Credential): boolean {
+    return tokenIn(credential) !== undefined
+  }
+
+  remembered(credential: Credential): Principal | undefined {
+    const token = tokenIn(credential)
+    if (token === undefined || this.#table === undefined) return undefined
+    const record = this.#table.get(digestOf(token))
+    if (record === undefined || this.#hasExpired(record)) return undefined
+    const owner = this.#ownerOf(record)
+    return owner instanceof Promise ? undefined : this.#principalOf(record, owner)
+  }
+
+  async verify(credential: Credential): Promise<Verdict> {
+    const token = tokenIn(credential)
+    if (token === undefined) return { ok: false, reason: 'denied' }
+    if (this.#table === undefined) return { ok: false, reason: 'unavailable' }
+    const record = this.#table.get(digestOf(token))
+    if (record === undefined) return { ok: false, reason: 'denied' }
+    const candidate = record.user
+    if (this.#hasExpired(record)) return { ok: false, reason: 'denied', candidate }
+    const owner = await this.#ownerOf(record)
+    if (owner === 'unavailable') return { ok: false, reason: 'unavailable', candidate }
+    const principal = this.#principalOf(record, owner)
+    return principal ? { ok: true, principal } : { ok: false, reason: 'denied', candidate }
+  }
+
+  status(): ProviderStatus {
+    return this.#table ? { ready: true } : { ready: false, detail: this.#detail }
+  }
+
+  /** Reads the file again now. @throws a system error */
+  reload(): Promise<void> {
+    return this.#watcher.read()
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true
+    clearTimeout(this.#writeTimer)
+    await this.#writing
+    await this.#write()
+    this.#table = undefined
+    this.#detail = 'closed'
+    await this.#watcher.close()
+  }
+
+  /** Makes a token that counts at once. @throws RangeError; LockedError or a system error */
+  async create(token: NewToken): Promise<{ token: string; record: TokenRecord }> {
+    const made = await createToken(this.#file, token, this.#now())
+    await this.#watcher.read()
+    return made
+  }
+
+  /** The tokens of one user, newest first. */
+  async list(user: string): Promise<TokenRecord[]> {
+    const records = (await this.#table?.list(user)) ?? []
+    return records
+      .map((record) => ({ ...record, used: this.#used.get(record.digest) ?? record.used }))
+      .sort((a, b) => b.created - a.created)
+  }
+
+  /** Revokes a token of `user` by its ID; false if the user has none by this ID. */
+  async revoke(user: string, id: string): Promise<boolean> {
+    const revoked = await revokeOwn(this.#file, user, id)
+    await this.#watcher.read()
+    return revoked.length > 0
+  }
+
+  /** Takes note that an owner has logged in at a provider that can't be asked for accounts. */
+  confirm({ provider, name, groups }: Principal): void {
+    if (this.#table === undefined || this.#table.size === 0) return
+    this.#confirmed.set(confirmationKey(provider, name), { groups, at: this.#now() })
+    this.#writeLater()
+  }
+
+  #hasExpired(record: TokenRecord): boolean {
+    return record.expires !== undefined && record.expires <= this.#now()
+  }
+
+  #ownerOf(record: TokenRecord): Account | Promise<Account> {
+    const account = record.account ?? this.#boundForGood.get(record.digest)
+    if (account === undefined) return this.#ownerOfProgram(record)
+    const provider = this.#accounts.find(({ name }) => name === account)
+    if (provider === undefined) return 'unknown'
+    if (provider.account) return provider.account(record.user)
+    const login = this.#confirmed.get(confirmationKey(account, record.user))
+    const confirmed = login?.at ?? record.confirmed
+    if (confirmed === undefined || confirmed + this.#ownerTtl <= this.#now()) return 'unknown'
+    return { name: record.user, provider: account, groups: login?.groups ?? record.groups }
+  }
+
+  /** The account by this name that turned up first, if one has; or else the program. */
+  #ownerOfProgram(record: TokenRecord): Account | Promise<Account> {
+    const pending: Promise<Account>[] = []
+    let isUnavailable = false
+    for (const provider of this.#accounts) {
+      const account = provider.account?.(record.user) ?? 'unknown'
+      if (account instanceof Promise) pending.push(account)
+      else if (typeof account === 'object') return this.#bind(record, account)
+      else if (account === 'unavailable') isUnavailable = true
+    }
+    const decide = (found: readonly Account[]): Account => {
+      const owner = found.find((each) => typeof each === 'object')
+      if (owner) return this.#bind(record, owner)
+      // A directory that is down doesn't stop a program that it didn't know before.
+      if (isUnavailable || found.includes('unavailable')) {
+        return this.#programs.has(record.user) ? programOf(record) : 'unavailable'
+      }
+      this.#programs.add(record.user)
+      return programOf(record)
+    }
+    return pending.length === 0 ? decide([]) : Promise.all(pending).then(decide)
+  }
+
+  #bind(record: TokenRecord, owner: Principal): Principal {
+    this.#boundForGood.set(record.digest, owner.provider)
+    this.#bound.set(record.digest, owner.provider)
+    this.#writeLater()
+    return owner
+  }
+
+  #principalOf(record: TokenRecord, owner: Account): Principal | undefined {
+    if (typeof owner === 'string') return undefined
+    const now = this.#now()
+    if (isLaterDay(record.used, now) && isLaterDay(this.#usedToday.get(record.digest), now)) {
+      this.#usedToday.set(record.digest, now)
+      this.#used.set(record.digest, now)
+      this.#writeLater()
+    }
+    const known = this.#principals.get(record.digest)
+    if (known?.record === record && isSame(known.owner, owner)) return known.principal
+    const principal = principalOf(record, owner)
+    if (this.#principals.size >= MAX_PRINCIPALS) this.#principals.clear()
+    this.#principals.set(record.digest, { record, owner, principal })
+    return principal
+  }
+
+  async #load(bytes: Buffer): Promise<void> {
+    const table = await TokenTable.build(bytes)
+    if (this.#closed) return
+    const isNew = table.fingerprint !== this.#table?.fingerprint || table.size !== this.#table.size
+    this.#table = table
+    this.#hasBeenRead = true
+    this.#reloads++
+    if (!isNew) return
+    this.#changed()
+    for (const known of [this.#boundForGood, this.#usedToday]) {
+      for (const digest of known.keys()) if (!table.has(digest)) known.delete(digest)
+    }
+    const { size, skipped } = table
+    this.#tell('tokens-loaded', 'info', `${this.#file}: ${size} token${size === 1 ? '' : 's'}`)
+    if (skipped.count > 0) {
+      const lines = `line${skipped.count === 1 ? '' : 's'} ${skipped.first.join(', ')}`
+      const more =
+        skipped.count > skipped.first.length ? ` and ${skipped.count - skipped.first.length} more` : ''
+      this.#tell('tokens-skipped', 'warn', `${this.#file}: ${lines}${more}: not a token record, skipped`)
+    }
+  }
+
+  #unreadable(error: NodeJS.ErrnoException): void {
+    if (this.#closed) return
+    // No token has been made yet. A file that was there and is gone is something else.
+    if (error.code === 'ENOENT' && !this.#hasBeenRead) {
+      this.#table = TokenTable.empty
+      return
+    }
+    this.#table = undefined
+    this.#changed()
+    this.#detail = `cannot read ${this.#file}: ${error.code === 'ENOENT' ? 'no such file' : error.message}`
+    this.#tell('tokens-unreadable', 'error', this.#detail)
+  }
+
+  #changed(): void {
+    this.#epoch++
+    for (const listener of this.#listeners) listener()
+  }
+
+  #tell(type: TokenEvent['type'], level: TokenEvent['level'], message: string): void {
+    queueMicrotask(() => this.#onEvent({ type, level, message }))
+  }
+
+  #writeLater(): void {
+    if (this.#writeTimer !== undefined || this.#closed) return
+    const wait = Math.max(WRITE_SOON, this.#writeAfter - performance.now())
+    this.#writeTimer = setTimeout(() => {
+      this.#writing = this.#write().finally(() => (this.#writeTimer = undefined))
+    }, wait).unref()
+  }
+
+  async #write(): Promise<void> {
+    const [used, accounts, confirmed] = [this.#used, this.#bound, new Map(this.#confirmed)]
+    if (used.size + accounts.size + confirmed.size === 0 || this.#table === undefined) return
+    this.#used = new Map()
+    this.#bound = new Map()
+    const start = performance.now()
+    try {
+      await noteLearnt(this.#file, { used, accounts, confirmed })
+      // Logins are in the file now; in memory they would outlive what another process learns.
+      for (const [key, login] of confirmed)
+        if (this.#confirmed.get(key) === login) this.#confirmed.delete(key)
+      if (!this.#closed && confirmed.size > 0) await this.#watcher.read()
+      this.#isWritable = true
+    } catch (error) {
+      if (this.#isWritable && (error as NodeJS.ErrnoException).code !== 'ENOENT') {
+        this.#isWritable = false
+        const why = (error as Error).message
+        const what = 'when tokens were last used is not recorded'
+        this.#tell('tokens-unwritable', 'warn', `cannot write ${this.#file}: ${why}; ${what}`)
+      }
+    }
+    const end = performance.now()
+    this.#writeAfter = end + Math.max(WRITE_AGAIN, REST_PER_BUSY * (end - start))
+  }
+}
+
+/** The owner, within the token's own limits. */
+function principalOf(record: TokenRecord, { expiresAt: ownersEnd, ...owner }: Principal): Principal {
+  const { expires = ownersEnd, role: maxRole } = record
+  const expiresAt = expires === undefined || ownersEnd === undefined ? expires : Math.min(expires, ownersEnd)
+  return {
+    ...owner,
+    maxRole,
+    via: `token ${idOf(record)}`,
+    ...(expiresAt === undefined ? {} : { expiresAt }),
+  }
+}
+
+const isSame = (a: Principal, b: Principal): boolean =>
+  a === b ||
+  (a.name === b.name &&
+    a.provider === b.provider &&
+    a.expiresAt === b.expiresAt &&
+    (a.groups === b.groups || a.groups.join('\n') === b.groups.join('\n')))
+
+/** The token in a credential, if it has a token's form. */
+export function tokenIn(credential: Credential): string | undefined {
+  if (credential.kind === 'bearer') return credential.token.startsWith(PREFIX) ? credential.token : undefined
+  if (credential.kind !== 'basic') return undefined
+  const { password } = credential
+  // The bytes first: most passwords aren't tokens, and this is on every request's way.
+  if (password[0] !== 0x68 || password[1] !== 0x74 || password[2] !== 0x67 || password[3] !== 0x5f)
+    return undefined
+  const text = password.toString('latin1')
+  return isToken(text) ? text : undefined
+}
+
+const programOf = (record: TokenRecord): Principal => ({
+  name: record.user,
+  provider: 'token',
+  groups: [],
+  isService: true,
+})

@@ -1,0 +1,161 @@
+import { readFile } from 'node:fs/promises'
+import { update } from '../../../passwd-file/store/update.js'
+import type { Role } from '../../principal.js'
+import { eachLine, HEADER, idOf, parse, recordOf, serialize, type TokenRecord } from './records.js'
+import { listTokens } from './table.js'
+import { makeToken } from './token.js'
+
+// Edits of a token file: one process at a time, all or nothing, like the password file.
+
+const MAX_USER_BYTES = 255
+const MAX_NAME_BYTES = 255
+const HOUR = 3_600_000
+const DAY = 24 * HOUR
+
+export interface NewToken {
+  readonly user: string
+  readonly role: Role
+  /** Milliseconds since the epoch. Default: never. */
+  readonly expires?: number | undefined
+  /** What the owner calls it. Default: empty. */
+  readonly name?: string | undefined
+  /** The provider that has the owner's account. Default: a program's token. */
+  readonly account?: string | undefined
+  /** The owner's groups, where the provider can't be asked for them later. */
+  readonly groups?: readonly string[] | undefined
+  /** Whether the owner has logged in just now, at a provider that can't be asked later. */
+  readonly confirmed?: boolean | undefined
+}
+
+/**
+ * Makes a token and adds it to the file at `path`, which need not exist.
+ * @returns the token, which can't be had again, and its record
+ * @throws RangeError for a name that can't be stored; LockedError or a system error, with the file as it was
+ */
+export async function createToken(
+  path: string,
+  { user, role, expires, name = '', account, groups = [], confirmed }: NewToken,
+  now = Date.now(),
+): Promise<{ token: string; record: TokenRecord }> {
+  const flaw = flawOfUser(user) ?? flawOfName(name)
+  if (flaw) throw new RangeError(flaw)
+  const token = makeToken()
+  const day = confirmed ? now : undefined
+  const record = recordOf(token, { user, role, created: now, expires, account, confirmed: day, groups, name })
+  const line = serialize(record)
+  await update(
+    path,
+    (content) => {
+      if (content.length === 0) return [Buffer.from(HEADER), line]
+      return content.at(-1) === 0x0a ? [content, line] : [content, Buffer.from('\n'), line]
+    },
+    { create: 'if-missing' },
+  )
+  return { token, record }
+}
+
+/** Why no token can be made for this user; undefined if one can. */
+export function flawOfUser(user: string): string | undefined {
+  if (user === '') return 'the user name is empty'
+  if (Buffer.byteLength(user) > MAX_USER_BYTES) return `the user name is longer than ${MAX_USER_BYTES} bytes`
+  return hasControl(user) ? 'the user name contains a control character' : undefined
+}
+
+/** Why a token can't be called so; undefined if it can. */
+export function flawOfName(name: string): string | undefined {
+  if (Buffer.byteLength(name) > MAX_NAME_BYTES) return `the name is longer than ${MAX_NAME_BYTES} bytes`
+  return hasControl(name) ? 'the name contains a control character' : undefined
+}
+
+const hasControl = (text: string): boolean => /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/.test(text)
+
+/** The records in the file at `path`: all, or those of one user. */
+export async function readTokens(path: string, user?: string): Promise<TokenRecord[]> {
+  return listTokens(await readFile(path), user)
+}
+
+/**
+ * Removes the records for which `isRevoked` answers true.
+ * @returns those that were removed
+ */
+export async function revokeTokens(
+  path: string,
+  isRevoked: (record: TokenRecord) => boolean,
+): Promise<TokenRecord[]> {
+  const revoked: TokenRecord[] = []
+  await editRecords(path, (record) => {
+    if (!isRevoked(record)) return record
+    revoked.push(record)
+    return undefined
+  })
+  return revoked
+}
+
+/** By the owner's own hand: nobody revokes another's token by its ID. */
+export const revokeOwn = (path: string, user: string, id: string): Promise<TokenRecord[]> =>
+  revokeTokens(path, (record) => record.user === user && idOf(record) === id)
+
+/** What a gate has learnt of tokens since it last wrote the file. */
+export interface Learnt {
+  /** By digest, when a token was used. */
+  readonly used: ReadonlyMap<string, number>
+  /** By digest, the provider that turned out to have an account of the token's user. */
+  readonly accounts: ReadonlyMap<string, string>
+  /** By provider and user (`confirmationKey`), the groups of an owner who logged in, and when. */
+  readonly confirmed: ReadonlyMap<string, { readonly groups: readonly string[]; readonly at: number }>
+}
+
+export const confirmationKey = (account: string, user: string): string => `${account}\n${user}`
+
+/** Writes down what was learnt; leaves the file alone where it says so already. */
+export async function noteLearnt(path: string, { used, accounts, confirmed }: Learnt): Promise<void> {
+  await editRecords(path, (record) => {
+    const account = record.account ?? accounts.get(record.digest)
+    const login = account === undefined ? undefined : confirmed.get(confirmationKey(account, record.user))
+    const lastUsed = later(record.used, used.get(record.digest), DAY)
+    const lastConfirmed = later(record.confirmed, login?.at, HOUR)
+    const groups = login ? [...login.groups].sort() : record.groups
+    if (
+      account === record.account &&
+      lastUsed === record.used &&
+      lastConfirmed === record.confirmed &&
+      groups.join('\n') === record.groups.join('\n')
+    ) {
+      return record
+    }
+    return { ...record, account, used: lastUsed, confirmed: lastConfirmed, groups }
+  })
+}
+
+/** What is known, or `fresh` where it is later by the clock of these ticks. */
+function later(known: number | undefined, fresh: number | undefined, tick: number): number | undefined {
+  return fresh !== undefined && isLater(known, fresh, tick) ? fresh : known
+}
+
+const isLater = (known: number | undefined, fresh: number, tick: number): boolean =>
+  known === undefined || Math.floor(fresh / tick) > Math.floor(known / tick)
+
+/** Whether a use is worth writing down. */
+export const isLaterDay = (known: number | undefined, fresh: number): boolean => isLater(known, fresh, DAY)
+
+/** Replaces each record by what `edit` makes of it; undefined removes it. Other lines stay to the byte. */
+async function editRecords(
+  path: string,
+  edit: (record: TokenRecord) => TokenRecord | undefined,
+): Promise<void> {
+  await update(path, (content) => {
+    const pieces: Buffer[] = []
+    let position = 0
+    eachLine(content, (start, end) => {
+      const record = parse(content.toString('utf8', start, end))
+      const edited = record && edit(record)
+      if (edited === record) return
+      pieces.push(content.subarray(position, start))
+      if (edited) pieces.push(serialize(edited))
+      position = end
+    })
+    if (position === 0) return undefined
+    pieces.push(content.subarray(position))
+    return pieces
+  })
+}

@@ -1,0 +1,193 @@
+import { Command, CommanderError } from 'commander'
+import { dayText, idOf, isRole, secondText, type TokenRecord } from '../auth/providers/tokens/records.js'
+import { createToken, readTokens, revokeTokens } from '../auth/providers/tokens/token-file.js'
+import { reason } from '../system/errno.js'
+import { Exit, ExitStatus } from './exit-status.js'
+import { errors, say } from './messages.js'
+
+// htgate token create | list | revoke: the token file, from a shell.
+
+const UNITS: Readonly<Record<string, number>> = { m: 60_000, h: 3_600_000, d: 86_400_000, w: 7 * 86_400_000 }
+const LONGEST_DAYS = 3660
+
+const EXAMPLES = `
+The token file can also be given as HTGATE_TOKEN_FILE.
+
+Examples:
+  htgate token create --user ci --role write --expires 90d --token-file /var/lib/htgate/tokens
+  htgate token list --token-file /var/lib/htgate/tokens
+  htgate token revoke 3f9a0c61d2b47e58 --token-file /var/lib/htgate/tokens
+`
+
+interface Options {
+  readonly tokenFile?: string
+  readonly user?: string
+  readonly role?: string
+  readonly expires?: string
+  readonly name?: string
+  readonly json?: boolean
+  readonly expired?: boolean
+}
+
+/**
+ * Carries out `htgate token …`.
+ * @throws Exit
+ */
+export async function token(args: readonly string[], env: NodeJS.ProcessEnv): Promise<ExitStatus> {
+  let text = ''
+  let run: (() => Promise<void>) | undefined
+  const program = new Command('htgate token')
+    .description('Makes, lists and revokes tokens: logins for programs, by Bearer or as a Basic password.')
+    .helpOption('--help', 'print this text')
+    .addHelpText('after', EXAMPLES)
+  const add = (name: string, about: string) => {
+    return program
+      .command(name)
+      .description(about)
+      .option('-t, --token-file <path>', 'the token file')
+      .helpOption('--help', 'print this text')
+  }
+  add('create', 'make a token and print it; it cannot be shown again')
+    .option('-u, --user <name>', 'the owner')
+    .option('-r, --role <role>', 'the most it may do: read, write or admin')
+    .option('-e, --expires <time>', 'when it expires, such as 12h, 90d or never', '90d')
+    .option('-n, --name <text>', 'what it is for', '')
+    .action((options: Options) => {
+      run = () => create(fileOf(options, env), options)
+    })
+  add('list', 'list tokens; the tokens themselves are not stored')
+    .option('-u, --user <name>', 'only those of this user')
+    .option('--json', 'as JSON')
+    .action((options: Options) => {
+      run = () => list(fileOf(options, env), options)
+    })
+  add('revoke', 'revoke tokens; a running gate refuses them within a second')
+    .argument('[id...]', 'as shown by list')
+    .option('-u, --user <name>', 'all of this user; with IDs, only if they are this user’s')
+    .option('--expired', 'all that have expired')
+    .action((ids: string[], options: Options) => {
+      run = () => revoke(fileOf(options, env), ids, options)
+    })
+  for (const command of [program, ...program.commands]) {
+    command.exitOverride().configureOutput({
+      writeOut: (part) => {
+        text += part
+      },
+      writeErr() {},
+    })
+  }
+  try {
+    program.parse(args.length === 0 ? ['--help'] : [...args], { from: 'user' })
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error
+    if (error.exitCode === 0) {
+      process.stdout.write(text)
+      return ExitStatus.ok
+    }
+    throw usage(error.message.replace(/^error: /, ''))
+  }
+  await run?.()
+  return ExitStatus.ok
+}
+
+async function create(file: string, { user, role, expires = '', name }: Options): Promise<void> {
+  if (user === undefined) throw usage('--user is missing: whose token?')
+  if (role === undefined) throw usage('--role is missing: read, write or admin?')
+  if (!isRole(role)) throw usage(`--role: '${role}' is not read, write or admin`)
+  const until = expiryOf(expires)
+  try {
+    const { token, record } = await createToken(file, { user, role, expires: until, name })
+    process.stdout.write(`${token}\n`)
+    const end = record.expires === undefined ? 'never expires' : `expires ${secondText(record.expires)}`
+    say(`token ${idOf(record)} for ${user}: ${role}, ${end}; it cannot be shown again`)
+  } catch (error) {
+    if (error instanceof RangeError) throw usage(error.message)
+    throw cannot('write', file, error)
+  }
+}
+
+async function list(file: string, { user, json }: Options): Promise<void> {
+  const records = await readTokens(file, user).catch((error) => {
+    throw cannot('read', file, error)
+  })
+  process.stdout.write(json ? `${JSON.stringify(records.map(plainOf), null, 2)}\n` : tableOf(records))
+}
+
+async function revoke(file: string, ids: readonly string[], { user, expired }: Options): Promise<void> {
+  if (ids.length === 0 && user === undefined && !expired) {
+    throw usage('which tokens? Give IDs, --user or --expired')
+  }
+  const now = Date.now()
+  const wanted = new Set(ids)
+  const revoked = await revokeTokens(file, (record) => {
+    if (user !== undefined && record.user !== user) return false
+    if (expired && !(record.expires !== undefined && record.expires <= now)) return false
+    return wanted.size === 0 || wanted.has(idOf(record)) || wanted.has(record.digest)
+  }).catch((error) => {
+    throw cannot('write', file, error)
+  })
+  for (const record of revoked) {
+    wanted.delete(idOf(record))
+    wanted.delete(record.digest)
+  }
+  say(`${revoked.length} token${revoked.length === 1 ? '' : 's'} revoked`)
+  const [missing] = wanted
+  if (missing !== undefined) {
+    throw new Exit(ExitStatus.failed, `no token ${missing} in ${file}\nsee all with: htgate token list`)
+  }
+}
+
+function fileOf({ tokenFile }: Options, env: NodeJS.ProcessEnv): string {
+  const file = tokenFile || env.HTGATE_TOKEN_FILE
+  if (!file) throw usage('--token-file is missing')
+  return file
+}
+
+/** @throws Exit for what isn't a time */
+function expiryOf(text: string): number | undefined {
+  if (text === 'never') return undefined
+  const [, number, unit = ''] = /^(\d{1,6})([mhdw])$/.exec(text) ?? []
+  const ms = Number(number) * (UNITS[unit] ?? Number.NaN)
+  if (ms > 0 && ms <= LONGEST_DAYS * 86_400_000) return Date.now() + ms
+  throw usage(`--expires: '${text}' is not a time such as 12h, 90d or never (at most ${LONGEST_DAYS}d)`)
+}
+
+const plainOf = (record: TokenRecord) => ({
+  id: idOf(record),
+  user: record.user,
+  role: record.role,
+  created: secondText(record.created),
+  expires: record.expires === undefined ? null : secondText(record.expires),
+  lastUsed: record.used === undefined ? null : dayText(record.used),
+  account: record.account ?? null,
+  name: record.name,
+})
+
+function tableOf(records: readonly TokenRecord[]): string {
+  const rows = [['ID', 'USER', 'ROLE', 'CREATED', 'EXPIRES', 'LAST USED', 'NAME']]
+  for (const record of records) {
+    const { user, role, created, expires, used, name } = record
+    const end = expires === undefined ? 'never' : dayText(expires)
+    const last = used === undefined ? 'never' : dayText(used)
+    rows.push([idOf(record), user, role, dayText(created), end, last, name])
+  }
+  const widths = (rows[0] as string[]).map((_, i) =>
+    Math.max(...rows.map((row) => (row[i] as string).length)),
+  )
+  return rows
+    .map(
+      (row) =>
+        `${row
+          .map((cell, i) => cell.padEnd(widths[i] as number))
+          .join('  ')
+          .trimEnd()}\n`,
+    )
+    .join('')
+}
+
+const usage = (message: string) => errors.option(message)
+
+function cannot(verb: string, file: string, error: unknown): Exit {
+  if (error instanceof Exit) return error
+  return new Exit(ExitStatus.failed, `cannot ${verb} ${file}: ${reason(error as Error)}`)
+}
