@@ -10,8 +10,8 @@ requirements=$here/peers-requirements.txt
 old_mlflow=$peers/mlflow-2.22
 old_requirements=$here/peers-mlflow-2.22.txt
 
-packages="apache2-bin apache2-utils caddy chromium curl docker-compose expect fish fonts-dejavu-core git man-db nginx openssl postgresql procps
-  python3-venv systemd util-linux wrk zsh"
+packages="apache2-bin apache2-utils caddy chromium curl docker-compose expect fish fonts-dejavu-core git ldap-utils man-db nginx openssl postgresql procps
+  python3-venv slapd systemd util-linux wrk zsh"
 
 missing=
 for package in $packages; do

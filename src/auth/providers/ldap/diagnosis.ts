@@ -1,0 +1,147 @@
+import { Control } from 'ldapts'
+import type { Attributes, Result } from './ber.js'
+import { Reader } from './ber.js'
+import { DirectoryError } from './errors.js'
+
+/** What a server's answer to a user's bind means. */
+export type BindOutcome =
+  | { readonly kind: 'granted'; readonly remark?: string }
+  /** `because`: for the log, where it is more than a wrong password. */
+  | { readonly kind: 'refused'; readonly because?: string; readonly unknown?: true }
+  /** The password was not judged. */
+  | { readonly kind: 'failed'; readonly error: DirectoryError }
+
+const PPOLICY = '1.3.6.1.4.1.42.2.27.8.5.1'
+
+/** Asks the server to say why it refuses a password (draft-behera-ldap-password-policy). */
+export const ppolicyControl = (): Control => new Control(PPOLICY)
+
+/** Attributes of a user's entry that tell why it may not log in. */
+export const STATE_ATTRIBUTES = ['pwdAccountLockedTime', 'nsAccountLock', 'userAccountControl', 'lockoutTime']
+
+const AD: Readonly<Record<string, string>> = {
+  '530': 'may not log in at this time of day',
+  '531': 'may not log in from this machine',
+  '532': 'the password has expired',
+  '533': 'the account is disabled',
+  '701': 'the account has expired',
+  '773': 'the password has to be changed first',
+  '775': 'the account is locked',
+}
+
+const PPOLICY_ERRORS: Readonly<Record<number, string>> = {
+  0: 'the password has expired',
+  1: 'the account is locked',
+  2: 'the password has to be changed first',
+}
+
+/** Result codes that say something of this user and this password only. */
+const REFUSED = new Set([19, 32, 34, 48, 49, 50, 53])
+
+/** Judges the answer to a user's bind. `state` has the attributes of the user's entry, where they could be read. */
+export function judgeBind(server: string, result: Result, state?: Attributes): BindOutcome {
+  const policy = ppolicyOf(result.controls.get(PPOLICY))
+  if (result.code === 0) {
+    // The server would let them do nothing else.
+    if (policy.error === 2) return { kind: 'refused', because: PPOLICY_ERRORS[2] as string }
+    return policy.remark === undefined ? { kind: 'granted' } : { kind: 'granted', remark: policy.remark }
+  }
+  if (!REFUSED.has(result.code))
+    return { kind: 'failed', error: failureOf(server, result, 'the login', true) }
+  const data = /\bdata ([0-9a-f]+)\b/i.exec(result.diagnostic)?.[1]?.toLowerCase() ?? ''
+  if (data === '525') return { kind: 'refused', unknown: true }
+  const because =
+    AD[data] ??
+    (policy.error === undefined ? undefined : PPOLICY_ERRORS[policy.error]) ??
+    (state && stateOf(state)) ??
+    remarkOf(result)
+  return because === undefined ? { kind: 'refused' } : { kind: 'refused', because }
+}
+
+/** What the entry's attributes say, of OpenLDAP, 389 Directory Server and Active Directory. */
+function stateOf(attributes: Attributes): string | undefined {
+  const first = (name: string) => attributes.get(name.toLowerCase())?.[0]
+  if (first('pwdAccountLockedTime') !== undefined) return 'the account is locked'
+  if (first('nsAccountLock')?.toLowerCase() === 'true') return 'the account is disabled'
+  const control = Number(first('userAccountControl') ?? 0)
+  if ((control & 0x2) !== 0) return 'the account is disabled'
+  if (Number(first('lockoutTime') ?? 0) > 0) return 'the account is locked'
+  return undefined
+}
+
+/** A plain wrong password needs no words. */
+function remarkOf({ code, diagnostic }: Result): string | undefined {
+  if (code === 49 && !/lock|expir|disab|inactiv/i.test(diagnostic)) return undefined
+  return diagnostic
+    ? `the directory says ${JSON.stringify(diagnostic)}`
+    : `the directory answers ${nameOfCode(code)}`
+}
+
+/**
+ * What a result other than success means for `what` was asked.
+ * @param isLocal whether that concerns one login only
+ */
+export function failureOf(server: string, result: Result, what: string, isLocal = false): DirectoryError {
+  const { code, diagnostic, referrals } = result
+  if (code === 10) {
+    const to = referrals.length > 0 ? ` to ${referrals.slice(0, 3).join(', ')}` : ''
+    return new DirectoryError(`${server}: ${what} failed, it refers${to || ' to another server'}`, {
+      hint: 'referrals are not followed; name the server that holds the entries in --ldap-url',
+      isLocal,
+    })
+  }
+  const says = diagnostic ? `: ${JSON.stringify(diagnostic)}` : ''
+  const message = `${server}: ${what} failed, ${nameOfCode(code)}${says}`
+  return new DirectoryError(message, { hint: HINTS[code], isLocal: isLocal && code !== 51 && code !== 52 })
+}
+
+const HINTS: Readonly<Record<number, string>> = {
+  1: 'the directory may not allow anonymous searches; see --ldap-bind-dn',
+  8: 'the directory wants TLS: use ldaps:// or --ldap-starttls',
+  13: 'the directory wants TLS: use ldaps:// or --ldap-starttls',
+  32: 'there is no such base, or the service account may not see it',
+  34: 'check how the DN is written',
+  50: 'the service account may not do this',
+}
+
+const CODES: Readonly<Record<number, string>> = {
+  1: 'operations error',
+  2: 'protocol error',
+  3: 'time limit exceeded',
+  4: 'size limit exceeded',
+  7: 'authentication method not supported',
+  8: 'stronger authentication required',
+  10: 'referral',
+  11: 'administrative limit exceeded',
+  13: 'confidentiality required',
+  19: 'constraint violation',
+  32: 'no such object',
+  34: 'invalid DN syntax',
+  48: 'inappropriate authentication',
+  49: 'invalid credentials',
+  50: 'insufficient access rights',
+  51: 'busy',
+  52: 'unavailable',
+  53: 'unwilling to perform',
+}
+
+export const nameOfCode = (code: number): string => CODES[code] ?? `result code ${code}`
+
+function ppolicyOf(value: Buffer | undefined): { error?: number; remark?: string } {
+  if (value === undefined || value.length === 0) return {}
+  try {
+    const found: { error?: number; remark?: string } = {}
+    const response = new Reader(value).enter(0x30)
+    if (response.peek() === 0xa0) {
+      const warning = response.enter(0xa0)
+      const tag = warning.peek()
+      const number = warning.integer(tag)
+      if (tag === 0x80) found.remark = `the password expires in ${Math.ceil(number / 86_400)} days`
+      if (tag === 0x81) found.remark = `the password has expired; ${number} more logins are allowed`
+    }
+    if (response.peek() === 0x81) found.error = response.integer(0x81)
+    return found
+  } catch {
+    return {}
+  }
+}

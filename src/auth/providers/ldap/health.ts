@@ -1,0 +1,51 @@
+import type { ProviderStatus } from '../../provider.js'
+import { explain } from './errors.js'
+import type { LdapEvent } from './events.js'
+
+/** Whether the directory answers. While it does not, one login at a time finds out, and the others need not wait. */
+export class Health {
+  #problem: string | undefined
+  /** By performance.now(). */
+  #lastSuccess = Number.NEGATIVE_INFINITY
+  readonly #tell: (event: LdapEvent) => void
+
+  constructor(tell: (event: LdapEvent) => void) {
+    this.#tell = tell
+  }
+
+  get isGood(): boolean {
+    return this.#problem === undefined
+  }
+
+  get status(): ProviderStatus {
+    return this.#problem === undefined ? { ready: true } : { ready: false, detail: this.#problem }
+  }
+
+  /** In milliseconds. */
+  get sinceSuccess(): number {
+    return performance.now() - this.#lastSuccess
+  }
+
+  succeeded(): void {
+    this.#lastSuccess = performance.now()
+    if (this.#problem === undefined) return
+    this.#problem = undefined
+    this.#tell({ type: 'directory-reachable', level: 'info', message: 'ldap: the directory answers again' })
+  }
+
+  /**
+   * @param since when it was asked, by performance.now()
+   * @returns whether that was not known
+   */
+  failed(error: unknown, since: number): boolean {
+    // Others were served meanwhile: a mishap, not an outage.
+    if (this.#lastSuccess > since) return false
+    const problem = explain(error)
+    const isNews = this.#problem !== problem
+    this.#problem = problem
+    if (!isNews) return false
+    const message = `ldap: ${problem}; nobody new can log in`
+    this.#tell({ type: 'directory-unreachable', level: 'error', message })
+    return true
+  }
+}

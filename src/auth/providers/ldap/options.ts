@@ -1,0 +1,149 @@
+import { readFileSync } from 'node:fs'
+import type { Filter } from 'ldapts'
+import { HtgateError } from '../../../errors.js'
+import { hasPlaceholder, parseFilter } from './filter.js'
+import { isAttribute, isLocal, type LdapUrl, nameOf, parseLdapUrl } from './url.js'
+
+export interface LdapOptions {
+  /** As in RFC 4516, read as Apache's `AuthLDAPURL`: `ldaps://HOST/BASE?ATTRIBUTE?SCOPE?FILTER`. */
+  url: string
+  /** The DN of the account that searches. Default: searches are anonymous. */
+  bindDn?: string | undefined
+  /** Its password. */
+  bindPassword?: string | undefined
+  /** Path of a file whose first line is its password; read with each login. */
+  bindPasswordFile?: string | undefined
+  /**
+   * Bind as the user, without an account that searches: `{}` is replaced by the name. Either a DN
+   * (`uid={},ou=people,dc=example,dc=org`) or a form that Active Directory knows (`{}@corp.example.org`).
+   */
+  bindAs?: string | undefined
+  /** Path of the certificate authorities that the directory's certificate may be signed by, in PEM. Default: Node's own. */
+  ca?: string | undefined
+  /** Whether to begin TLS on a connection of `ldap://`. Default false. */
+  startTls?: boolean | undefined
+  /** The DN to search groups under. Default: groups are those of `memberOf`. */
+  groupBase?: string | undefined
+  /** Which groups count; with `{dn}` or `{user}` in it, also whose they are. Default: those of the usual classes. */
+  groupFilter?: string | undefined
+  /** The attribute of a group that lists its members. Default: `member`, `uniqueMember` or `memberUid`, by class. */
+  groupAttribute?: string | undefined
+  /** The attribute of the user's entry that is the name from then on. Default: the one in the URL. */
+  userAttribute?: string | undefined
+  /** How long a login may take at the directory, in milliseconds, from 100 to 300,000. Default 10,000. */
+  timeout?: number | undefined
+  /** How long a login is remembered, in milliseconds, from 0 to 86,400,000. Default 300,000: 5 minutes. */
+  ttl?: number | undefined
+  /** Logins that are remembered. Default 10,000. */
+  cacheSize?: number | undefined
+  /** Logins that the directory is asked for at a time; each takes two connections. Default 8. */
+  concurrency?: number | undefined
+}
+
+export interface LdapSettings {
+  readonly url: LdapUrl
+  readonly security: LdapUrl['security']
+  /** Of the URL. */
+  readonly filter: Filter
+  readonly bindDn: string | undefined
+  readonly bindPassword: string | undefined
+  readonly bindPasswordFile: string | undefined
+  readonly bindAs: string | undefined
+  readonly ca: string | undefined
+  readonly groupBase: string | undefined
+  readonly groupFilter: Filter | undefined
+  /** Whether the filter says whose the groups are. */
+  readonly groupFilterIsWhole: boolean
+  readonly groupAttribute: string | undefined
+  readonly userAttribute: string
+  readonly timeout: number
+  readonly ttl: number
+  readonly cacheSize: number
+  readonly concurrency: number
+}
+
+/**
+ * The options with their defaults.
+ * @throws HtgateError ERR_OPTION
+ */
+export function ldapSettings(options: LdapOptions): LdapSettings {
+  const { bindDn, bindPassword, bindPasswordFile, bindAs, groupBase, groupFilter, groupAttribute } = options
+  if (typeof options.url !== 'string') throw wrong('ldap.url', 'has to be an LDAP URL')
+  const url = parseLdapUrl(options.url)
+  if (options.startTls && url.security === 'tls') throw wrong('ldap.startTls', 'does not go with ldaps://')
+  const security = options.startTls ? 'starttls' : url.security
+  const exposed = security === 'none' && url.endpoints.find((endpoint) => !isLocal(endpoint))
+  if (exposed) {
+    throw wrong(
+      'ldap.url',
+      `would send passwords to ${nameOf(exposed)} in plain text; use ldaps://, or ldap:// with StartTLS (--ldap-starttls)`,
+    )
+  }
+  if (bindDn === '') throw wrong('ldap.bindDn', 'must not be empty')
+  if (bindDn !== undefined && bindAs !== undefined) throw wrong('ldap.bindDn', 'does not go with ldap.bindAs')
+  if (bindPassword !== undefined && bindPasswordFile !== undefined) {
+    throw wrong('ldap.bindPassword', 'does not go with ldap.bindPasswordFile')
+  }
+  if ((bindDn === undefined) !== (bindPassword === undefined && bindPasswordFile === undefined)) {
+    throw wrong(
+      'ldap.bindDn',
+      'needs a password: ldap.bindPasswordFile (--ldap-bind-password-file); and it needs the DN',
+    )
+  }
+  if (bindPassword === '') throw wrong('ldap.bindPassword', 'must not be empty: the bind would be anonymous')
+  if (bindAs !== undefined && bindAs.split('{}').length !== 2) {
+    throw wrong('ldap.bindAs', "has to have {} in it once, where the user's name goes")
+  }
+  if (groupBase === undefined && (groupFilter ?? groupAttribute) !== undefined) {
+    throw wrong(
+      groupFilter === undefined ? 'ldap.groupAttribute' : 'ldap.groupFilter',
+      'requires ldap.groupBase',
+    )
+  }
+  for (const name of ['groupAttribute', 'userAttribute'] as const) {
+    const attribute = options[name]
+    if (attribute !== undefined && !isAttribute(attribute)) throw wrong(`ldap.${name}`, 'is not an attribute')
+  }
+  if (groupFilter !== undefined && groupAttribute !== undefined && hasPlaceholder(groupFilter)) {
+    throw wrong('ldap.groupAttribute', 'has no effect with {dn} or {user} in ldap.groupFilter')
+  }
+  return {
+    url,
+    security,
+    filter: parseFilter(url.filter, 'the filter of ldap.url'),
+    bindDn,
+    bindPassword,
+    bindPasswordFile,
+    bindAs,
+    ca: options.ca === undefined ? undefined : readCa(options.ca),
+    groupBase,
+    groupFilter: groupFilter === undefined ? undefined : parseFilter(groupFilter, 'ldap.groupFilter'),
+    groupFilterIsWhole: groupFilter !== undefined && hasPlaceholder(groupFilter),
+    groupAttribute,
+    userAttribute: options.userAttribute ?? url.attribute,
+    timeout: integer('timeout', options.timeout ?? 10_000, 100, 300_000),
+    ttl: integer('ttl', options.ttl ?? 300_000, 0, 86_400_000),
+    cacheSize: integer('cacheSize', options.cacheSize ?? 10_000, 0, 10_000_000),
+    concurrency: integer('concurrency', options.concurrency ?? 8, 1, 1000),
+  }
+}
+
+function readCa(path: string): string {
+  let pem: string
+  try {
+    pem = readFileSync(path, 'utf8')
+  } catch (error) {
+    throw wrong('ldap.ca', `cannot be read: ${path}: ${(error as NodeJS.ErrnoException).code}`)
+  }
+  // Node would trust nobody then, without saying why.
+  if (!pem.includes('-----BEGIN CERTIFICATE-----'))
+    throw wrong('ldap.ca', `is not a certificate in PEM: ${path}`)
+  return pem
+}
+
+function integer(name: string, value: number, least: number, most: number): number {
+  if (Number.isInteger(value) && value >= least && value <= most) return value
+  throw wrong(`ldap.${name}`, `has to be a whole number from ${least} to ${most}, not ${value}`)
+}
+
+const wrong = (name: string, why: string) => new HtgateError('ERR_OPTION', `option ${name} ${why}`)

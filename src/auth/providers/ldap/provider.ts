@@ -1,0 +1,396 @@
+import { isUtf8 } from 'node:buffer'
+import { randomBytes } from 'node:crypto'
+import { performance } from 'node:perf_hooks'
+import type { BasicCredential, Credential } from '../../credential.js'
+import type { Principal } from '../../principal.js'
+import type { Provider, ProviderStatus, Refused, Verdict } from '../../provider.js'
+import type { Connection } from './connection.js'
+import { type BindOutcome, failureOf, judgeBind } from './diagnosis.js'
+import { Directory } from './directory.js'
+import { escapeDnValue } from './dn.js'
+import { DirectoryError, explain } from './errors.js'
+import type { LdapEvent } from './events.js'
+import { present } from './filter.js'
+import { groupsOf } from './groups.js'
+import { Health } from './health.js'
+import { isBoundAs } from './identity.js'
+import { Logins } from './logins.js'
+import type { LdapSettings } from './options.js'
+import { findUsers, isPrintable, readUser, type UserEntry, valuesOf } from './search.js'
+import { UniformTiming } from './timing.js'
+import type { Endpoint } from './url.js'
+
+/** Longer names nobody has; in bytes. */
+const LONGEST_NAME = 255
+const RETRY_AFTER_S = 5
+/** How often, in milliseconds, a directory is looked at that nobody had to do with, and one that does not answer. */
+const PROBE_EVERY = 15_000
+const PROBE_WHILE_DOWN = 2_000
+/** Logins that are asked for again in the background: how many at a time, and how many may wait. */
+const REFRESHES = 2
+const REFRESHES_WAITING = 10_000
+/** After how long, in milliseconds, a refresh that failed is tried again. */
+const REFRESH_AGAIN = 1_000
+/** How often, in milliseconds, the same trouble is logged. */
+const REPEAT = 60_000
+const ACTIVE_DIRECTORY = '1.2.840.113556.1.4.800'
+
+/** Logins by a directory server. */
+export class LdapProvider implements Provider {
+  readonly name = 'ldap'
+  readonly concurrency: number
+  readonly #settings: LdapSettings
+  readonly #tell: (event: LdapEvent) => void
+  readonly #directory: Directory
+  readonly #health: Health
+  readonly #logins: Logins
+  readonly #timing = new UniformTiming()
+  readonly #underWay = new Map<string, Promise<Verdict>>()
+  readonly #refreshes: (() => Promise<void>)[] = []
+  #refreshing = 0
+  #epoch = 0
+  #isTrying = false
+  #isActiveDirectory: boolean | undefined
+  #timer: NodeJS.Timeout | undefined
+  #closed = false
+  /** When trouble was logged last, by its message. */
+  readonly #logged = new Map<string, number>()
+  /** A DN that does not exist, for users that do not. */
+  readonly #standInDn: string
+
+  /** @param onEvent called in a turn of the event loop's own */
+  constructor(settings: LdapSettings, onEvent: (event: LdapEvent) => void) {
+    this.#settings = settings
+    this.concurrency = settings.concurrency
+    this.#tell = (event) => queueMicrotask(() => onEvent(event))
+    this.#directory = new Directory(settings)
+    this.#health = new Health(this.#tell)
+    this.#logins = new Logins(settings.cacheSize, settings.ttl, () => this.#epoch++)
+    const { base } = settings.url
+    this.#standInDn = `cn=htgate-stand-in-${randomBytes(8).toString('hex')}${base && `,${base}`}`
+  }
+
+  get epoch(): number {
+    return this.#epoch
+  }
+
+  /** Resolves when the directory has answered, or failed to; `status` knows which. */
+  async start(): Promise<void> {
+    await this.#probe()
+  }
+
+  status(): ProviderStatus {
+    return this.#health.status
+  }
+
+  /** Logins that are remembered. */
+  get remembers(): number {
+    return this.#logins.size
+  }
+
+  accepts(credential: Credential): boolean {
+    return credential.kind === 'basic'
+  }
+
+  remembered(credential: Credential): Principal | undefined {
+    if (credential.kind !== 'basic' || this.#logins.size === 0) return undefined
+    const key = this.#logins.keyOf(credential.user, credential.password)
+    const login = this.#logins.get(key)
+    if (login === undefined) return undefined
+    if (login.refreshAt <= performance.now()) {
+      login.refreshAt = Number.POSITIVE_INFINITY
+      this.#refresh(key, credential)
+    }
+    return login.principal
+  }
+
+  async verify(credential: Credential): Promise<Verdict> {
+    if (credential.kind !== 'basic') return { ok: false, reason: 'denied' }
+    const { name } = credential
+    const key = this.#logins.keyOf(credential.user, credential.password)
+    let verdict = this.#underWay.get(key)
+    if (verdict === undefined) {
+      verdict = this.#ask(key, name, credential.password).finally(() => this.#underWay.delete(key))
+      this.#underWay.set(key, verdict)
+    }
+    return verdict
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true
+    clearTimeout(this.#timer)
+    this.#refreshes.length = 0
+    this.#logins.close()
+    this.#directory.close()
+    await Promise.all(this.#underWay.values())
+  }
+
+  async #ask(key: string, name: string, bytes: Buffer): Promise<Verdict> {
+    const unavailable: Refused = {
+      ok: false,
+      reason: 'unavailable',
+      candidate: name,
+      retryAfter: RETRY_AFTER_S,
+    }
+    if (!isPrintable(name) || Buffer.byteLength(name) > LONGEST_NAME) return unknown(name)
+    if (this.#closed) return unavailable
+    const isTrial = !this.#health.isGood
+    if (isTrial && this.#isTrying) return unavailable
+    if (isTrial) this.#isTrying = true
+    const since = performance.now()
+    try {
+      const verdict = await this.#judge(name, passwordOf(bytes))
+      this.#health.succeeded()
+      if (this.#closed) return unavailable
+      if (verdict.ok) this.#logins.set(key, verdict.principal, since)
+      return verdict
+    } catch (error) {
+      if (!this.#closed) this.#report(error, since, name)
+      return unavailable
+    } finally {
+      if (isTrial) this.#isTrying = false
+    }
+  }
+
+  #judge(name: string, password: string | undefined): Promise<Verdict> {
+    const { bindAs } = this.#settings
+    return bindAs === undefined ? this.#bySearch(name, password) : this.#asUser(name, password, bindAs)
+  }
+
+  /** The service account finds the entry; a connection of its own shows whether the password is right. */
+  async #bySearch(name: string, password: string | undefined): Promise<Verdict> {
+    const deadline = this.#directory.deadline()
+    const { connection, endpoint } = await this.#directory.service(deadline)
+    try {
+      const users = await findUsers(connection, this.#settings, name)
+      const user = this.#onlyOne(users, name)
+      if (user === undefined || password === undefined) {
+        await this.#standIn(endpoint, deadline)
+        return users.length === 0 ? unknown(name) : denied(name)
+      }
+      const outcome = await this.#bind(user, password, endpoint, deadline)
+      return await this.#verdictOf(outcome, name, () => this.#principal(connection, user))
+    } finally {
+      connection.close()
+    }
+  }
+
+  /** The user's own bind comes first, and the user's own entry is read on the same connection. */
+  async #asUser(name: string, password: string | undefined, bindAs: string): Promise<Verdict> {
+    if (password === undefined) return denied(name)
+    const { connection } = await this.#directory.connect(this.#directory.deadline())
+    try {
+      const isDn = /=\s*\{\}/.test(bindAs)
+      const bindName = bindAs.replace('{}', () => (isDn ? escapeDnValue(name) : name))
+      const outcome = judgeBind(connection.server, await connection.bind(bindName, password))
+      return await this.#verdictOf(outcome, name, async () => {
+        if (isDn) {
+          const user = await readUser(connection, this.#settings, bindName, name)
+          return user && this.#onlyOne([user], name) && this.#principal(connection, user)
+        }
+        const user = this.#onlyOne(await findUsers(connection, this.#settings, name), name)
+        if (user === undefined) return undefined
+        if (await isBoundAs(connection, this.#settings, user, bindName))
+          return this.#principal(connection, user)
+        this.#refused(
+          name,
+          `bound as ${JSON.stringify(bindName)}, the directory has somebody else than ${user.dn}`,
+        )
+        return undefined
+      })
+    } finally {
+      connection.close()
+    }
+  }
+
+  #onlyOne(users: readonly UserEntry[], name: string): UserEntry | undefined {
+    const [user] = users
+    if (user === undefined) return undefined
+    if (users.length > 1) this.#refused(name, 'more than one entry matches; narrow the filter of --ldap-url')
+    // With an empty DN the bind would be anonymous.
+    else if (user.dn === '') this.#refused(name, 'the entry has no DN')
+    else if (!isPrintable(user.name))
+      this.#refused(name, `${user.dn} has no ${this.#settings.userAttribute} that is a name`)
+    else return user
+    return undefined
+  }
+
+  async #bind(user: UserEntry, password: string, endpoint: Endpoint, deadline: number): Promise<BindOutcome> {
+    const { connection } = await this.#directory.connect(deadline, endpoint)
+    try {
+      const start = performance.now()
+      const result = await connection.bind(user.dn, password)
+      if (result.code !== 0) this.#timing.failed(performance.now() - start)
+      return judgeBind(connection.server, result, user.attributes)
+    } finally {
+      connection.close()
+    }
+  }
+
+  /** As for a wrong password; but a password that may belong to another provider is not sent. */
+  async #standIn(endpoint: Endpoint, deadline: number): Promise<void> {
+    const { connection } = await this.#directory.connect(deadline, endpoint)
+    try {
+      const start = performance.now()
+      await connection.bind(this.#standInDn, randomBytes(12).toString('base64'))
+      await this.#timing.standIn(performance.now() - start)
+    } finally {
+      connection.close()
+    }
+  }
+
+  async #verdictOf(
+    outcome: BindOutcome,
+    name: string,
+    principal: () => Promise<Principal | undefined>,
+  ): Promise<Verdict> {
+    if (outcome.kind === 'failed') throw outcome.error
+    if (outcome.kind === 'refused') {
+      if (outcome.because !== undefined) this.#refused(name, outcome.because)
+      return outcome.unknown ? unknown(name) : denied(name)
+    }
+    if (outcome.remark !== undefined) this.#say('login-remark', 'info', name, outcome.remark)
+    const granted = await principal()
+    return granted === undefined ? denied(name) : { ok: true, principal: granted }
+  }
+
+  async #principal(connection: Connection, user: UserEntry): Promise<Principal> {
+    const isActiveDirectory = await this.#learn(connection)
+    const groups = await groupsOf(connection, this.#settings, user, isActiveDirectory)
+    return { name: user.name, provider: this.name, groups }
+  }
+
+  /** Whether this is Active Directory, by the root of its entries (RFC 4512, 5.1). Asked once. */
+  async #learn(connection: Connection): Promise<boolean> {
+    if (this.#isActiveDirectory !== undefined) return this.#isActiveDirectory
+    const attributes = ['supportedCapabilities']
+    const query = { base: '', scope: 'base', filter: present('objectClass'), attributes, limit: 1 } as const
+    const { entries } = await connection.search(query)
+    const capabilities = entries[0] ? valuesOf(entries[0].attributes, 'supportedCapabilities') : []
+    this.#isActiveDirectory = capabilities.includes(ACTIVE_DIRECTORY)
+    return this.#isActiveDirectory
+  }
+
+  /** Asks for a remembered login again, while it still counts. The password is at hand, and kept only until then. */
+  #refresh(key: string, { name, password }: BasicCredential): void {
+    if (this.#refreshes.length >= REFRESHES_WAITING) {
+      this.#refreshAgain(key)
+      return
+    }
+    const copy = Buffer.from(password)
+    this.#refreshes.push(async () => {
+      const before = this.#logins.get(key)?.principal
+      if (before === undefined) return
+      const verdict = await this.verify({ kind: 'basic', name, user: Buffer.from(name), password: copy })
+      copy.fill(0)
+      if (verdict.ok) {
+        if (!isSame(before, verdict.principal)) this.#epoch++
+      } else if (verdict.reason === 'denied') {
+        this.#logins.delete(key)
+        this.#epoch++
+        this.#say('login-ended', 'info', name, 'the directory no longer grants the login')
+      } else {
+        this.#refreshAgain(key)
+      }
+    })
+    this.#pump()
+  }
+
+  #refreshAgain(key: string): void {
+    const login = this.#logins.get(key)
+    if (login !== undefined) login.refreshAt = performance.now() + REFRESH_AGAIN
+  }
+
+  #pump(): void {
+    while (this.#refreshing < REFRESHES) {
+      const refresh = this.#refreshes.shift()
+      if (refresh === undefined) return
+      this.#refreshing++
+      refresh().finally(() => {
+        this.#refreshing--
+        this.#pump()
+      })
+    }
+  }
+
+  /** Looks whether the directory answers, and finds out again later. */
+  async #probe(): Promise<void> {
+    const since = performance.now()
+    if (!this.#health.isGood || this.#health.sinceSuccess > PROBE_EVERY / 2) {
+      try {
+        await this.#look()
+        this.#health.succeeded()
+      } catch (error) {
+        if (!this.#closed && this.#health.failed(error, since)) this.#directory.next()
+      }
+    }
+    this.#probeLater()
+  }
+
+  #probeLater(): void {
+    clearTimeout(this.#timer)
+    if (this.#closed) return
+    this.#timer = setTimeout(() => this.#probe(), this.#health.isGood ? PROBE_EVERY : PROBE_WHILE_DOWN)
+    this.#timer.unref()
+  }
+
+  async #look(): Promise<void> {
+    const deadline = this.#directory.deadline()
+    const { bindAs, url } = this.#settings
+    const { connection } =
+      bindAs === undefined ? await this.#directory.service(deadline) : await this.#directory.connect(deadline)
+    try {
+      await this.#learn(connection)
+      if (bindAs !== undefined || url.base === '') return
+      const query = {
+        base: url.base,
+        scope: 'base',
+        filter: present('objectClass'),
+        attributes: ['1.1'],
+        limit: 1,
+      } as const
+      const { result } = await connection.search(query)
+      if (result.code !== 0) throw failureOf(connection.server, result, `the search in ${url.base}`)
+    } finally {
+      connection.close()
+    }
+  }
+
+  #report(error: unknown, since: number, name: string): void {
+    if (!(error instanceof DirectoryError && error.isLocal)) {
+      if (this.#health.failed(error, since)) this.#directory.next()
+      this.#probeLater()
+      return
+    }
+    this.#health.succeeded()
+    this.#say('login-refused', 'error', name, explain(error))
+  }
+
+  #refused(name: string, because: string): void {
+    this.#say('login-refused', 'warn', name, because)
+  }
+
+  #say(type: LdapEvent['type'], level: LdapEvent['level'], user: string, what: string): void {
+    const message = `ldap: ${JSON.stringify(user)}: ${what}`
+    const now = performance.now()
+    if (now - (this.#logged.get(message) ?? Number.NEGATIVE_INFINITY) < REPEAT) return
+    if (this.#logged.size >= 1000) this.#logged.clear()
+    this.#logged.set(message, now)
+    this.#tell({ type, level, message, user })
+  }
+}
+
+const unknown = (candidate: string): Refused => ({ ok: false, reason: 'denied', candidate, unknown: true })
+const denied = (candidate: string): Refused => ({ ok: false, reason: 'denied', candidate })
+
+/** Undefined for what can be nobody's: servers may cut a password at NUL, and compare text in UTF-8 only. */
+function passwordOf(bytes: Buffer): string | undefined {
+  if (bytes.length === 0 || bytes.includes(0) || !isUtf8(bytes)) return undefined
+  return bytes.toString()
+}
+
+function isSame(a: Principal, b: Principal): boolean {
+  return (
+    a.name === b.name && a.groups.length === b.groups.length && a.groups.every((g, i) => g === b.groups[i])
+  )
+}

@@ -1,0 +1,369 @@
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import type { LdapOptions } from '../../../../src/auth/providers/ldap/index.js'
+import { describeWith } from '../../../support/peers.js'
+import {
+  BASE,
+  GROUPS,
+  group,
+  PEOPLE,
+  person,
+  SERVICE,
+  type Slapd,
+  startSlapd,
+  UNDER_POLICY,
+} from '../../../support/slapd.js'
+import { basic, directory, until } from './support.js'
+
+const COMMA = `cn=Doe\\, \\"J\\" \\+ \\#1\\;\\\\,${PEOPLE}`
+const LONG = 'x'.repeat(1000)
+const ENTRIES = [
+  person('alice', 'wonderland', { mail: 'alice@example.org', employeeNumber: '7' }),
+  person('bob', 'builder', { mail: 'shared@example.org' }),
+  person('eve', 'evil', { mail: 'shared@example.org' }),
+  person('carol', LONG),
+  person('山田', 'パスワード太郎'),
+  person('François', 'où est-il?'),
+  { ...person('comma', 'secret'), dn: COMMA, cn: 'Doe, "J" + #1;\\' },
+  { ...person('nopassword', 'x'), userPassword: '{CRYPT}*' },
+  { ...person('star', 'secret'), dn: `uid=a\\2a(b)\\5c,${PEOPLE}`, uid: 'a*(b)\\' },
+  person('locked', 'secret', UNDER_POLICY),
+  person('expired', 'secret', { ...UNDER_POLICY, pwdChangedTime: '20200101000000Z' }),
+  person('reset', 'secret', { ...UNDER_POLICY, pwdReset: 'TRUE' }),
+  ...Array.from({ length: 1500 }, (_, i) => person(`user${i}`, `secret${i}`)),
+]
+
+describeWith(['slapd', 'ldapmodify'], 'OpenLDAP', () => {
+  let slapd: Slapd
+  let passwordFile: string
+  const options = (more: Partial<LdapOptions> = {}): LdapOptions => ({
+    url: `${slapd.url}/${PEOPLE}?uid?sub?(objectClass=inetOrgPerson)`,
+    bindDn: SERVICE.dn,
+    bindPasswordFile: passwordFile,
+    ...more,
+  })
+
+  beforeAll(async () => {
+    slapd = await startSlapd({ entries: ENTRIES })
+    passwordFile = join(slapd.folder, 'password')
+    writeFileSync(passwordFile, `${SERVICE.password}\n`)
+    const dn = (name: string) => `uid=${name},${PEOPLE}`
+    await slapd.modify(group('ML-Team', 'groupOfNames', 'member', [dn('alice'), dn('bob'), COMMA]))
+    await slapd.modify(group('staff, all', 'groupOfNames', 'member', [dn('alice')]))
+    await slapd.modify(group('unique', 'groupOfUniqueNames', 'uniqueMember', [dn('alice')]))
+    await slapd.modify(group('posix', 'posixGroup', 'memberUid', ['alice', 'a*(b)\\']))
+  })
+  afterAll(() => slapd?.end())
+
+  test('lets in who has the password, with the groups of memberOf', async () => {
+    const { who, provider } = await directory(options())
+    expect(await who('alice', 'wonderland')).toBe('alice ML-Team staff, all')
+    expect(await who('alice', 'wrong')).toBe('denied')
+    expect(await who('nobody', 'wonderland')).toBe('unknown')
+    expect(provider.status()).toEqual({ ready: true })
+  })
+
+  test('the name is as the directory writes it', async () => {
+    const { who } = await directory(options())
+    expect(await who('ALICE', 'wonderland')).toMatch(/^alice /)
+    const byMail = { url: `${slapd.url}/${PEOPLE}?mail`, userAttribute: 'uid' }
+    expect(await (await directory(options(byMail))).who('Alice@example.org', 'wonderland')).toMatch(/^alice /)
+  })
+
+  test('groups are searched under --ldap-group-base', async () => {
+    const groups = { groupBase: GROUPS }
+    expect(await (await directory(options(groups))).who('alice', 'wonderland')).toBe(
+      'alice ML-Team posix staff, all unique',
+    )
+    const filter = { ...groups, groupFilter: '(cn=ml-*)' }
+    expect(await (await directory(options(filter))).who('alice', 'wonderland')).toBe('alice ML-Team')
+    const attribute = { ...groups, groupAttribute: 'memberUid' }
+    expect(await (await directory(options(attribute))).who('alice', 'wonderland')).toBe('alice posix')
+    const whole = { ...groups, groupFilter: '(|(memberUid={user})(uniqueMember={dn}))' }
+    expect(await (await directory(options(whole))).who('alice', 'wonderland')).toBe('alice posix unique')
+  })
+
+  test.each([
+    ['山田', 'パスワード太郎', '山田'],
+    ['François', 'où est-il?', 'François'],
+    ['comma', 'secret', 'comma ML-Team'],
+    ['a*(b)\\', 'secret', 'a*(b)\\ posix'],
+    ['carol', LONG, 'carol'],
+  ])('special characters: %s', async (name, password, expected) => {
+    const { who } = await directory(options({ groupBase: GROUPS }))
+    expect(await who(name, password)).toBe(expected)
+    expect(await who(name, `${password}!`)).toBe('denied')
+    expect(await who(name, password.slice(0, -1))).toBe('denied')
+  })
+
+  test('a name is a value, never a part of the filter', async () => {
+    const { who } = await directory(options())
+    for (const name of [
+      '*',
+      'al*',
+      'alice)(uid=*',
+      '*)(uid=*))(|(uid=*',
+      '\\61lice',
+      'alice\\',
+      '(alice)',
+      'alice\0',
+      'alice\0x',
+    ]) {
+      expect(await who(name, 'wonderland')).toBe('unknown')
+    }
+    expect(await who('', 'wonderland')).toBe('unknown')
+    expect(await who('x'.repeat(300), 'wonderland')).toBe('unknown')
+  })
+
+  test('an empty password is refused, and one that servers would cut or cannot read', async () => {
+    const { who } = await directory(options())
+    expect(await who('alice', '')).toBe('denied')
+    expect(await who('alice', 'wonderland\0')).toBe('denied')
+    expect(await who('alice', '\0')).toBe('denied')
+    expect(await who('alice', Buffer.from('wonderl\xe4nd', 'latin1'))).toBe('denied')
+    expect(await who('nobody', '')).toBe('unknown')
+    expect(await who('nopassword', 'x')).toBe('denied')
+  })
+
+  test('two entries for one name let nobody in', async () => {
+    const { who, messages } = await directory(options({ url: `${slapd.url}/${PEOPLE}?mail` }))
+    expect(await who('shared@example.org', 'builder')).toBe('denied')
+    expect(await who('shared@example.org', 'evil')).toBe('denied')
+    expect(messages()).toContain('"shared@example.org": more than one entry matches')
+  })
+
+  test('the filter of the URL decides who may log in', async () => {
+    const { who } = await directory(
+      options({ url: `${slapd.url}/${PEOPLE}?uid?sub?(memberOf=cn=ML-Team,${GROUPS})` }),
+    )
+    expect(await who('bob', 'builder')).toBe('bob ML-Team')
+    expect(await who('eve', 'evil')).toBe('unknown')
+    const french = await directory(options({ url: `${slapd.url}/${PEOPLE}?uid??(cn=Fran\\c3\\a7ois)` }))
+    expect(await french.who('François', 'où est-il?')).toBe('François')
+  })
+
+  test('ldaps and StartTLS, with the authority that signed the certificate', async () => {
+    const secure = { url: `${slapd.secureUrl}/${PEOPLE}`, ca: slapd.ca }
+    expect(await (await directory(options(secure))).who('alice', 'wonderland')).toMatch(/^alice /)
+    const startTls = { startTls: true, ca: slapd.ca }
+    expect(await (await directory(options(startTls))).who('alice', 'wonderland')).toMatch(/^alice /)
+    const byName = { url: `ldaps://localhost:${slapd.securePort}/${PEOPLE}`, ca: slapd.ca }
+    expect(await (await directory(options(byName))).who('alice', 'wonderland')).toMatch(/^alice /)
+    const apache = { url: `ldap://localhost:${slapd.port}/${PEOPLE} STARTTLS`, ca: slapd.ca }
+    expect(await (await directory(options(apache))).who('alice', 'wonderland')).toMatch(/^alice /)
+  })
+
+  test('a certificate that is not trusted ends in 503, and nothing is sent', async () => {
+    for (const more of [{ url: `${slapd.secureUrl}/${PEOPLE}` }, { startTls: true }]) {
+      const { login, provider, messages } = await directory(options(more))
+      expect(await login('alice', 'wonderland')).toMatchObject({
+        ok: false,
+        reason: 'unavailable',
+        retryAfter: 5,
+      })
+      expect(provider.status()).toMatchObject({ ready: false })
+      expect(messages()).toMatch(
+        /the certificate is self-signed \(name the certificate authority with --ldap-ca\)/,
+      )
+    }
+  })
+
+  test('locked, expired and reset accounts say so in the log', async () => {
+    const { who, messages } = await directory(options())
+    for (let i = 0; i < 3; i++) await who('locked', 'wrong')
+    expect(await who('locked', 'secret')).toBe('denied')
+    expect(messages()).toContain('"locked": the account is locked')
+    expect(await who('expired', 'secret')).toBe('denied')
+    expect(messages()).toContain('"expired": the password has expired')
+    expect(await who('reset', 'secret')).toBe('denied')
+    expect(messages()).toContain('"reset": the password has to be changed first')
+  })
+
+  test('a wrong service password is nobody’s failure', async () => {
+    const { login, provider } = await directory(
+      options({ bindPasswordFile: undefined, bindPassword: 'wrong' }),
+    )
+    expect(await login('alice', 'wonderland')).toMatchObject({ ok: false, reason: 'unavailable' })
+    expect(provider.status().detail).toContain(`the directory refuses ${SERVICE.dn}`)
+    const missing = await directory(options({ bindPasswordFile: '/nowhere/password' }))
+    expect(missing.provider.status().detail).toContain(
+      'cannot read the password file /nowhere/password: ENOENT',
+    )
+  })
+
+  test('a base that does not exist is reported', async () => {
+    const { login, provider } = await directory(options({ url: `${slapd.url}/ou=nowhere,${BASE}` }))
+    expect(await login('alice', 'wonderland')).toMatchObject({ reason: 'unavailable' })
+    expect(provider.status().detail).toContain('no such object')
+  })
+
+  test('without a service account, the user binds by a DN made of the name', async () => {
+    const own = { url: `${slapd.url}/${PEOPLE}`, bindDn: undefined, bindPasswordFile: undefined }
+    const { who } = await directory({ ...own, bindAs: `uid={},${PEOPLE}` })
+    expect(await who('alice', 'wonderland')).toBe('alice ML-Team staff, all')
+    expect(await who('alice', 'wrong')).toBe('denied')
+    expect(await who('alice', '')).toBe('denied')
+    expect(await who('nobody', 'x')).toBe('denied')
+    expect(await who('a*(b)\\', 'secret')).toBe('a*(b)\\')
+    expect(await who(`alice,${PEOPLE}`, 'wonderland')).toBe('denied')
+    expect(await who('PLAIN', 'wonderland')).toBe('denied')
+  })
+
+  test('200 first logins at once are all let in, over few connections', async () => {
+    const { who } = await directory(options({ concurrency: 8 }))
+    const logins = Array.from({ length: 200 }, (_, i) => who(`user${i}`, `secret${i}`))
+    expect(await Promise.all(logins)).toEqual(Array.from({ length: 200 }, (_, i) => `user${i}`))
+  })
+
+  test('the same login at the same time is asked for once', async () => {
+    const { login } = await directory(options())
+    const verdicts = await Promise.all(Array.from({ length: 50 }, () => login('alice', 'wonderland')))
+    expect(new Set(verdicts).size).toBe(1)
+  })
+
+  test('a login is remembered, and asked again in the background: a changed password ends it', async () => {
+    const { provider, login, messages } = await directory(options({ ttl: 1000 }))
+    expect((await login('user1', 'secret1')).ok).toBe(true)
+    expect(provider.remembered(basic('user1', 'secret1'))).toMatchObject({ name: 'user1', provider: 'ldap' })
+    expect(provider.remembered(basic('user1', 'secret2'))).toBeUndefined()
+    const { epoch } = provider
+    // In use, it outlasts its time without a gap.
+    const end = performance.now() + 2500
+    while (performance.now() < end) {
+      expect(provider.remembered(basic('user1', 'secret1'))).toBeDefined()
+      await new Promise((resolve) => setTimeout(resolve, 20))
+    }
+    expect(provider.epoch).toBe(epoch)
+    await slapd.modify(
+      `dn: uid=user1,${PEOPLE}\nchangetype: modify\nreplace: userPassword\nuserPassword: another\n`,
+    )
+    const start = performance.now()
+    const ended = await until(
+      () => provider.remembered(basic('user1', 'secret1')),
+      (it) => it === undefined,
+    )
+    expect(ended).toBeUndefined()
+    expect(performance.now() - start).toBeLessThan(1000)
+    expect(provider.epoch).toBeGreaterThan(epoch)
+    await until(messages, (text) => text.includes('no longer grants'))
+    expect(messages()).toContain('"user1": the directory no longer grants the login')
+  })
+
+  test('a deleted user and one that is used no more are forgotten', async () => {
+    const { provider, login } = await directory(options({ ttl: 600 }))
+    await login('user2', 'secret2')
+    await login('user3', 'secret3')
+    await slapd.modify(`dn: uid=user2,${PEOPLE}\nchangetype: delete\n`)
+    const use = () => provider.remembered(basic('user2', 'secret2'))
+    expect(await until(use, (it) => it === undefined, 1000)).toBeUndefined()
+    await until(
+      () => provider.remembers,
+      (size) => size === 0,
+      2000,
+    )
+    expect(provider.remembers).toBe(0)
+  })
+
+  test('groups are asked again too', async () => {
+    const { provider, login } = await directory(options({ ttl: 600 }))
+    await login('user4', 'secret4')
+    const { epoch } = provider
+    const groups = () => provider.remembered(basic('user4', 'secret4'))?.groups
+    expect(groups()).toEqual([])
+    await slapd.modify(group('late', 'groupOfNames', 'member', [`uid=user4,${PEOPLE}`]))
+    expect(await until(groups, (it) => it?.length === 1, 2000)).toEqual(['late'])
+    expect(provider.epoch).toBeGreaterThan(epoch)
+    await slapd.modify(`dn: cn=late,${GROUPS}\nchangetype: delete\n`)
+    expect(await until(groups, (it) => it?.length === 0, 2000)).toEqual([])
+  })
+
+  test('stopped, restarted, killed, hanging: 503, and remembered logins last their time', async () => {
+    const { provider, login, who, events } = await directory(options({ ttl: 60_000, timeout: 500 }))
+    expect((await login('bob', 'builder')).ok).toBe(true)
+    await slapd.stop()
+    expect(await login('alice', 'wonderland')).toMatchObject({ reason: 'unavailable', retryAfter: 5 })
+    expect(provider.status()).toMatchObject({ ready: false })
+    expect(provider.status().detail).toContain('connection refused')
+    expect(provider.remembered(basic('bob', 'builder'))).toMatchObject({ name: 'bob' })
+    await slapd.start()
+    expect(await who('alice', 'wonderland')).toBe('alice ML-Team staff, all')
+    expect(provider.status()).toEqual({ ready: true })
+    expect(events.map(({ type }) => type)).toEqual(['directory-unreachable', 'directory-reachable'])
+
+    slapd.signal('SIGSTOP')
+    const start = performance.now()
+    // One of them finds out; the others know soon after.
+    const waiting = Array.from({ length: 20 }, (_, i) => who(`user${10 + i}`, 'x'))
+    expect(new Set(await Promise.all(waiting))).toEqual(new Set(['unavailable']))
+    expect(performance.now() - start).toBeLessThan(1500)
+    expect(provider.status().detail).toContain('no answer in time')
+    const next = performance.now()
+    await Promise.all([who('user40', 'x'), who('user41', 'x')])
+    expect(performance.now() - next).toBeLessThan(1000)
+    slapd.signal('SIGCONT')
+    expect(
+      await until(
+        () => who('alice', 'wonderland'),
+        (it) => it.startsWith('alice'),
+      ),
+    ).toMatch(/^alice/)
+
+    slapd.signal('SIGKILL')
+    expect(
+      await until(
+        () => who('alice', 'wonderland'),
+        (it) => it === 'unavailable',
+      ),
+    ).toBe('unavailable')
+    await slapd.start()
+    expect(
+      await until(
+        () => who('alice', 'wonderland'),
+        (it) => it.startsWith('alice'),
+      ),
+    ).toMatch(/^alice/)
+  })
+
+  test('readiness returns by itself', async () => {
+    const { provider } = await directory(options({ timeout: 500 }))
+    await slapd.stop()
+    await provider.verify(basic('alice', 'wonderland'))
+    expect(provider.status().ready).toBe(false)
+    await slapd.start()
+    expect(
+      (
+        await until(
+          () => provider.status(),
+          ({ ready }) => ready,
+        )
+      ).ready,
+    ).toBe(true)
+  })
+
+  test('an unknown user takes as long as a wrong password', async () => {
+    const { login } = await directory(options())
+    const time = async (name: string, password: string) => {
+      const start = performance.now()
+      await login(name, password)
+      return performance.now() - start
+    }
+    const known: number[] = []
+    const unknown: number[] = []
+    for (let i = 0; i < 500; i++) {
+      known.push(await time(`user${100 + i}`, `wrong${i}`))
+      unknown.push(await time(`none${100 + i}`, `wrong${i}`))
+    }
+    const median = (values: number[]) => values.toSorted((a, b) => a - b)[values.length >> 1] as number
+    const [a, b] = [median(known), median(unknown)]
+    expect(Math.abs(a - b) / Math.max(a, b)).toBeLessThan(0.25)
+  })
+
+  test('a closed provider answers unavailable', async () => {
+    const { provider, login } = await directory(options())
+    const pending = login('alice', 'wonderland')
+    await provider.close()
+    expect(await pending).toMatchObject({ reason: 'unavailable' })
+    expect(await login('alice', 'wonderland')).toMatchObject({ reason: 'unavailable' })
+  })
+})

@@ -1,0 +1,66 @@
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { type LdapOptions, ldapSettings } from '../../../../src/auth/providers/ldap/options.js'
+import { temporaryFolder } from '../../../support/folder.js'
+
+const url = 'ldaps://ldap.example.org/dc=x'
+
+test('defaults', () => {
+  expect(ldapSettings({ url })).toMatchObject({
+    security: 'tls',
+    userAttribute: 'uid',
+    timeout: 10_000,
+    ttl: 300_000,
+    concurrency: 8,
+  })
+})
+
+test.each<[string, Partial<LdapOptions>, string]>([
+  [
+    'another machine in plain text',
+    { url: 'ldap://ldap.example.org/dc=x' },
+    'would send passwords to ldap.example.org:389 in plain text',
+  ],
+  ['one of several machines', { url: 'ldap://localhost 10.0.0.1/dc=x' }, '10.0.0.1:389 in plain text'],
+  ['StartTLS on top of TLS', { startTls: true }, 'ldap.startTls does not go with ldaps://'],
+  ['a DN without a password', { bindDn: 'cn=x' }, 'needs a password'],
+  ['a password without a DN', { bindPassword: 'x' }, 'it needs the DN'],
+  ['an empty DN', { bindDn: '', bindPassword: 'x' }, 'ldap.bindDn must not be empty'],
+  ['an empty password', { bindDn: 'cn=x', bindPassword: '' }, 'ldap.bindPassword must not be empty'],
+  [
+    'two passwords',
+    { bindDn: 'cn=x', bindPassword: 'x', bindPasswordFile: 'y' },
+    'does not go with ldap.bindPasswordFile',
+  ],
+  ['bindAs without a place for the name', { bindAs: 'corp' }, 'has to have {} in it once'],
+  [
+    'bindAs and bindDn',
+    { bindAs: '{}@x', bindDn: 'cn=x', bindPassword: 'x' },
+    'does not go with ldap.bindAs',
+  ],
+  ['a group filter alone', { groupFilter: '(cn=x)' }, 'ldap.groupFilter requires ldap.groupBase'],
+  ['a group attribute alone', { groupAttribute: 'member' }, 'ldap.groupAttribute requires ldap.groupBase'],
+  [
+    'a group filter that is none',
+    { groupBase: 'dc=x', groupFilter: '(' },
+    'ldap.groupFilter "(" is not a filter',
+  ],
+  ['a filter that is none', { url: `${url}?uid?sub?(a=b` }, 'the filter of ldap.url'],
+  ['an attribute that is none', { userAttribute: 'a b' }, 'ldap.userAttribute is not an attribute'],
+  ['a timeout of no time', { timeout: 0 }, 'ldap.timeout has to be a whole number from 100 to 300000'],
+  ['a ttl below 0', { ttl: -1 }, 'ldap.ttl has to be'],
+  ['an authority that is not there', { ca: '/nowhere.pem' }, 'ldap.ca cannot be read: /nowhere.pem: ENOENT'],
+])('%s is refused at the start', (_, options, words) => {
+  expect(() => ldapSettings({ url, ...options })).toThrow(words)
+})
+
+test('StartTLS makes ldap:// to another machine good', () => {
+  expect(ldapSettings({ url: 'ldap://ldap.example.org/dc=x', startTls: true }).security).toBe('starttls')
+})
+
+test('an authority that is no certificate is refused', () => {
+  const ca = join(temporaryFolder(), 'ca.pem')
+  writeFileSync(ca, 'nothing')
+  expect(() => ldapSettings({ url, ca })).toThrow('is not a certificate in PEM')
+})
