@@ -17,7 +17,13 @@ const PPOLICY = '1.3.6.1.4.1.42.2.27.8.5.1'
 export const ppolicyControl = (): Control => new Control(PPOLICY)
 
 /** Attributes of a user's entry that tell why it may not log in. */
-export const STATE_ATTRIBUTES = ['pwdAccountLockedTime', 'nsAccountLock', 'userAccountControl', 'lockoutTime']
+export const STATE_ATTRIBUTES = [
+  'pwdAccountLockedTime',
+  'nsAccountLock',
+  'userAccountControl',
+  'lockoutTime',
+  'accountExpires',
+]
 
 const AD: Readonly<Record<string, string>> = {
   '530': 'may not log in at this time of day',
@@ -60,14 +66,29 @@ export function judgeBind(server: string, result: Result, state?: Attributes): B
 
 /** What the entry's attributes say, of OpenLDAP, 389 Directory Server and Active Directory. */
 function stateOf(attributes: Attributes): string | undefined {
-  const first = (name: string) => attributes.get(name.toLowerCase())?.[0]
-  if (first('pwdAccountLockedTime') !== undefined) return 'the account is locked'
-  if (first('nsAccountLock')?.toLowerCase() === 'true') return 'the account is disabled'
-  const control = Number(first('userAccountControl') ?? 0)
-  if ((control & 0x2) !== 0) return 'the account is disabled'
-  if (Number(first('lockoutTime') ?? 0) > 0) return 'the account is locked'
+  if (isDisabled(attributes)) return 'the account is disabled'
+  const isLocked = first(attributes, 'pwdAccountLockedTime') !== undefined
+  if (isLocked || Number(first(attributes, 'lockoutTime') ?? 0) > 0) return 'the account is locked'
   return undefined
 }
+
+/** Of good, as far as can be read: not by wrong passwords, which anybody can bring about. */
+export function isDisabled(attributes: Attributes): boolean {
+  const isLockedForGood = first(attributes, 'pwdAccountLockedTime') === '000001010000Z'
+  const isInactive = first(attributes, 'nsAccountLock')?.toLowerCase() === 'true'
+  const isOff = (Number(first(attributes, 'userAccountControl') ?? 0) & 0x2) !== 0
+  return isLockedForGood || isInactive || isOff || isExpired(first(attributes, 'accountExpires'))
+}
+
+/** `accountExpires` counts 100 ns since 1601; 0 and 2^63 - 1 are never. */
+function isExpired(text: string | undefined): boolean {
+  if (text === undefined || !/^\d+$/.test(text)) return false
+  const time = BigInt(text)
+  if (time === 0n || time === 0x7fffffffffffffffn) return false
+  return time / 10_000n - 11_644_473_600_000n < BigInt(Date.now())
+}
+
+const first = (attributes: Attributes, name: string) => attributes.get(name.toLowerCase())?.[0]
 
 /** A plain wrong password needs no words. */
 function remarkOf({ code, diagnostic }: Result): string | undefined {

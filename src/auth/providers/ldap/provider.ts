@@ -2,10 +2,11 @@ import { isUtf8 } from 'node:buffer'
 import { randomBytes } from 'node:crypto'
 import { performance } from 'node:perf_hooks'
 import type { BasicCredential, Credential } from '../../credential.js'
+import { KeyedHash } from '../../keyed-hash.js'
 import type { Principal } from '../../principal.js'
-import type { Provider, ProviderStatus, Refused, Verdict } from '../../provider.js'
+import type { Account, Measures, Provider, ProviderStatus, Refused, Verdict } from '../../provider.js'
 import type { Connection } from './connection.js'
-import { type BindOutcome, failureOf, judgeBind } from './diagnosis.js'
+import { type BindOutcome, failureOf, isDisabled, judgeBind } from './diagnosis.js'
 import { Directory } from './directory.js'
 import { escapeDnValue } from './dn.js'
 import { DirectoryError, explain } from './errors.js'
@@ -14,8 +15,9 @@ import { present } from './filter.js'
 import { groupsOf } from './groups.js'
 import { Health } from './health.js'
 import { isBoundAs } from './identity.js'
-import { Logins } from './logins.js'
+import { Lane } from './lane.js'
 import type { LdapSettings } from './options.js'
+import { RememberedValues } from './remembered.js'
 import { findUsers, isPrintable, readUser, type UserEntry, valuesOf } from './search.js'
 import { UniformTiming } from './timing.js'
 import type { Endpoint } from './url.js'
@@ -28,6 +30,8 @@ const PROBE_EVERY = 15_000
 const PROBE_WHILE_DOWN = 2_000
 /** Logins that are asked for again in the background: how many at a time, and how many may wait. */
 const REFRESHES = 2
+/** Accounts that are looked up without a login, at a time. */
+const SEARCHES = 2
 const REFRESHES_WAITING = 10_000
 /** After how long, in milliseconds, a refresh that failed is tried again. */
 const REFRESH_AGAIN = 1_000
@@ -39,15 +43,24 @@ const ACTIVE_DIRECTORY = '1.2.840.113556.1.4.800'
 export class LdapProvider implements Provider {
   readonly name = 'ldap'
   readonly concurrency: number
+  /** Absent without an account that can search. */
+  readonly account?: (name: string) => Account | Promise<Account>
   readonly #settings: LdapSettings
   readonly #tell: (event: LdapEvent) => void
   readonly #directory: Directory
   readonly #health: Health
-  readonly #logins: Logins
+  /** By HMACs of names and passwords, with a key of this process: no password is kept. */
+  readonly #logins: RememberedValues<Principal>
+  readonly #hmac = new KeyedHash(randomBytes(32))
+  /** By name. */
+  readonly #accounts: RememberedValues<Principal | 'unknown'>
   readonly #timing = new UniformTiming()
   readonly #underWay = new Map<string, Promise<Verdict>>()
-  readonly #refreshes: (() => Promise<void>)[] = []
-  #refreshing = 0
+  readonly #lookups = new Map<string, Promise<Account>>()
+  readonly #refreshes = new Lane(REFRESHES)
+  readonly #searches = new Lane(SEARCHES)
+  readonly #listeners: (() => void)[] = []
+  readonly #counts = { asked: 0, refreshed: 0, ended: 0 }
   #epoch = 0
   #isTrying = false
   #isActiveDirectory: boolean | undefined
@@ -65,13 +78,23 @@ export class LdapProvider implements Provider {
     this.#tell = (event) => queueMicrotask(() => onEvent(event))
     this.#directory = new Directory(settings)
     this.#health = new Health(this.#tell)
-    this.#logins = new Logins(settings.cacheSize, settings.ttl, () => this.#epoch++)
+    this.#logins = new RememberedValues(settings.cacheSize, settings.ttl, () => this.#changed())
+    this.#accounts = new RememberedValues(settings.cacheSize, settings.ttl, () => this.#changed())
+    if (settings.bindAs === undefined) this.account = (name) => this.#account(name)
     const { base } = settings.url
     this.#standInDn = `cn=htgate-stand-in-${randomBytes(8).toString('hex')}${base && `,${base}`}`
   }
 
   get epoch(): number {
     return this.#epoch
+  }
+
+  onChange(listener: () => void): void {
+    this.#listeners.push(listener)
+  }
+
+  measures(): Measures {
+    return { counts: { ...this.#counts }, gauges: { cached: this.#logins.size }, sizes: {} }
   }
 
   /** Resolves when the directory has answered, or failed to; `status` knows which. */
@@ -83,31 +106,26 @@ export class LdapProvider implements Provider {
     return this.#health.status
   }
 
-  /** Logins that are remembered. */
-  get remembers(): number {
-    return this.#logins.size
-  }
-
   accepts(credential: Credential): boolean {
     return credential.kind === 'basic'
   }
 
   remembered(credential: Credential): Principal | undefined {
     if (credential.kind !== 'basic' || this.#logins.size === 0) return undefined
-    const key = this.#logins.keyOf(credential.user, credential.password)
+    const key = this.#keyOf(credential)
     const login = this.#logins.get(key)
     if (login === undefined) return undefined
     if (login.refreshAt <= performance.now()) {
       login.refreshAt = Number.POSITIVE_INFINITY
       this.#refresh(key, credential)
     }
-    return login.principal
+    return login.value
   }
 
   async verify(credential: Credential): Promise<Verdict> {
     if (credential.kind !== 'basic') return { ok: false, reason: 'denied' }
     const { name } = credential
-    const key = this.#logins.keyOf(credential.user, credential.password)
+    const key = this.#keyOf(credential)
     let verdict = this.#underWay.get(key)
     if (verdict === undefined) {
       verdict = this.#ask(key, name, credential.password).finally(() => this.#underWay.delete(key))
@@ -119,36 +137,88 @@ export class LdapProvider implements Provider {
   async close(): Promise<void> {
     this.#closed = true
     clearTimeout(this.#timer)
-    this.#refreshes.length = 0
     this.#logins.close()
+    this.#accounts.close()
     this.#directory.close()
-    await Promise.all(this.#underWay.values())
+    await Promise.all([...this.#underWay.values(), ...this.#lookups.values()])
+  }
+
+  #keyOf({ user, password }: BasicCredential): string {
+    return this.#hmac.of(4 + user.length + password.length, (message, start) => {
+      let end = message.writeUInt32LE(user.length, start)
+      end += user.copy(message, end)
+      return end + password.copy(message, end)
+    })
+  }
+
+  #changed(): void {
+    this.#epoch++
+    for (const listener of this.#listeners) listener()
   }
 
   async #ask(key: string, name: string, bytes: Buffer): Promise<Verdict> {
-    const unavailable: Refused = {
-      ok: false,
-      reason: 'unavailable',
-      candidate: name,
-      retryAfter: RETRY_AFTER_S,
+    if (!isName(name)) return unknown(name)
+    const since = performance.now()
+    const verdict = await this.#attempt(name, () => this.#judge(name, passwordOf(bytes)))
+    if (verdict === 'unavailable') {
+      return { ok: false, reason: 'unavailable', candidate: name, retryAfter: RETRY_AFTER_S }
     }
-    if (!isPrintable(name) || Buffer.byteLength(name) > LONGEST_NAME) return unknown(name)
-    if (this.#closed) return unavailable
+    if (verdict.ok) this.#logins.set(key, verdict.principal, since)
+    return verdict
+  }
+
+  /** Does what takes the directory, unless that is known to be of no use; notes how it went. */
+  async #attempt<T>(name: string, work: () => Promise<T>): Promise<T | 'unavailable'> {
     const isTrial = !this.#health.isGood
-    if (isTrial && this.#isTrying) return unavailable
+    if (this.#closed || (isTrial && this.#isTrying)) return 'unavailable'
     if (isTrial) this.#isTrying = true
+    this.#counts.asked++
     const since = performance.now()
     try {
-      const verdict = await this.#judge(name, passwordOf(bytes))
+      const answer = await work()
       this.#health.succeeded()
-      if (this.#closed) return unavailable
-      if (verdict.ok) this.#logins.set(key, verdict.principal, since)
-      return verdict
+      return this.#closed ? 'unavailable' : answer
     } catch (error) {
       if (!this.#closed) this.#report(error, since, name)
-      return unavailable
+      return 'unavailable'
     } finally {
       if (isTrial) this.#isTrying = false
+    }
+  }
+
+  #account(name: string): Account | Promise<Account> {
+    if (!isName(name)) return 'unknown'
+    const known = this.#accounts.get(name)
+    if (known !== undefined && known.refreshAt > performance.now()) return known.value
+    let lookup = this.#lookups.get(name)
+    if (lookup === undefined) {
+      lookup = this.#searches.run(() => this.#lookUp(name)).finally(() => this.#lookups.delete(name))
+      this.#lookups.set(name, lookup)
+    }
+    return known?.value ?? lookup
+  }
+
+  async #lookUp(name: string): Promise<Account> {
+    const before = this.#accounts.get(name)
+    const since = performance.now()
+    const account = await this.#attempt(name, () => this.#find(name))
+    if (account === 'unavailable') {
+      if (before !== undefined) before.refreshAt = performance.now() + REFRESH_AGAIN
+      return account
+    }
+    this.#accounts.set(name, account, since)
+    if (before !== undefined && !isSame(before.value, account)) this.#changed()
+    return account
+  }
+
+  async #find(name: string): Promise<Principal | 'unknown'> {
+    const { connection } = await this.#directory.service(this.#directory.deadline())
+    try {
+      const user = this.#onlyOne(await findUsers(connection, this.#settings, name), name)
+      if (user === undefined || isDisabled(user.attributes)) return 'unknown'
+      return await this.#principal(connection, user)
+    } finally {
+      connection.close()
     }
   }
 
@@ -272,45 +342,36 @@ export class LdapProvider implements Provider {
   }
 
   /** Asks for a remembered login again, while it still counts. The password is at hand, and kept only until then. */
-  #refresh(key: string, { name, password }: BasicCredential): void {
-    if (this.#refreshes.length >= REFRESHES_WAITING) {
-      this.#refreshAgain(key)
+  async #refresh(key: string, { name, user, password }: BasicCredential): Promise<void> {
+    if (this.#refreshes.waiting >= REFRESHES_WAITING) {
+      this.#refreshLater(key)
       return
     }
-    const copy = Buffer.from(password)
-    this.#refreshes.push(async () => {
-      const before = this.#logins.get(key)?.principal
-      if (before === undefined) return
-      const verdict = await this.verify({ kind: 'basic', name, user: Buffer.from(name), password: copy })
-      copy.fill(0)
-      if (verdict.ok) {
-        if (!isSame(before, verdict.principal)) this.#epoch++
-      } else if (verdict.reason === 'denied') {
-        this.#logins.delete(key)
-        this.#epoch++
-        this.#say('login-ended', 'info', name, 'the directory no longer grants the login')
-      } else {
-        this.#refreshAgain(key)
-      }
-    })
-    this.#pump()
+    const copy = { kind: 'basic', name, user: Buffer.from(user), password: Buffer.from(password) } as const
+    await this.#refreshes.run(() => this.#refreshNow(key, copy))
+    copy.password.fill(0)
   }
 
-  #refreshAgain(key: string): void {
+  async #refreshNow(key: string, credential: BasicCredential): Promise<void> {
+    const before = this.#logins.get(key)?.value
+    if (before === undefined) return
+    const verdict = await this.verify(credential)
+    if (verdict.ok) {
+      this.#counts.refreshed++
+      if (!isSame(before, verdict.principal)) this.#changed()
+    } else if (verdict.reason === 'denied') {
+      this.#logins.delete(key)
+      this.#counts.ended++
+      this.#say('login-ended', 'info', credential.name, 'the directory no longer grants the login')
+      this.#changed()
+    } else {
+      this.#refreshLater(key)
+    }
+  }
+
+  #refreshLater(key: string): void {
     const login = this.#logins.get(key)
     if (login !== undefined) login.refreshAt = performance.now() + REFRESH_AGAIN
-  }
-
-  #pump(): void {
-    while (this.#refreshing < REFRESHES) {
-      const refresh = this.#refreshes.shift()
-      if (refresh === undefined) return
-      this.#refreshing++
-      refresh().finally(() => {
-        this.#refreshing--
-        this.#pump()
-      })
-    }
   }
 
   /** Looks whether the directory answers, and finds out again later. */
@@ -389,7 +450,10 @@ function passwordOf(bytes: Buffer): string | undefined {
   return bytes.toString()
 }
 
-function isSame(a: Principal, b: Principal): boolean {
+const isName = (name: string): boolean => isPrintable(name) && Buffer.byteLength(name) <= LONGEST_NAME
+
+function isSame(a: Principal | 'unknown', b: Principal | 'unknown'): boolean {
+  if (a === 'unknown' || b === 'unknown') return a === b
   return (
     a.name === b.name && a.groups.length === b.groups.length && a.groups.every((g, i) => g === b.groups[i])
   )

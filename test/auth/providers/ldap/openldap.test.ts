@@ -258,11 +258,11 @@ describeWith(['slapd', 'ldapmodify'], 'OpenLDAP', () => {
     const use = () => provider.remembered(basic('user2', 'secret2'))
     expect(await until(use, (it) => it === undefined, 1000)).toBeUndefined()
     await until(
-      () => provider.remembers,
+      () => provider.measures().gauges.cached,
       (size) => size === 0,
       2000,
     )
-    expect(provider.remembers).toBe(0)
+    expect(provider.measures().gauges.cached).toBe(0)
   })
 
   test('groups are asked again too', async () => {
@@ -276,6 +276,33 @@ describeWith(['slapd', 'ldapmodify'], 'OpenLDAP', () => {
     expect(provider.epoch).toBeGreaterThan(epoch)
     await slapd.modify(`dn: cn=late,${GROUPS}\nchangetype: delete\n`)
     expect(await until(groups, (it) => it?.length === 0, 2000)).toEqual([])
+  })
+
+  test('an account without a login: who it is now, and that it ended', async () => {
+    const { provider } = await directory(options({ ttl: 400 }))
+    const account = async (name: string) => (await provider.account?.(name)) ?? 'absent'
+    expect(await account('alice')).toEqual({
+      name: 'alice',
+      provider: 'ldap',
+      groups: ['ML-Team', 'staff, all'],
+    })
+    expect(provider.account?.('alice')).toMatchObject({ name: 'alice' })
+    expect(await account('nobody')).toBe('unknown')
+    expect(await account('*')).toBe('unknown')
+    expect(await account('user5')).toMatchObject({ name: 'user5' })
+    let changes = 0
+    provider.onChange(() => changes++)
+    await slapd.modify(`dn: uid=user5,${PEOPLE}\nchangetype: delete\n`)
+    expect(
+      await until(
+        () => account('user5'),
+        (it) => it === 'unknown',
+        1000,
+      ),
+    ).toBe('unknown')
+    expect(changes).toBeGreaterThan(0)
+    const own = { url: `${slapd.url}/${PEOPLE}`, bindAs: `uid={},${PEOPLE}` }
+    expect((await directory(own)).provider.account).toBeUndefined()
   })
 
   test('stopped, restarted, killed, hanging: 503, and remembered logins last their time', async () => {

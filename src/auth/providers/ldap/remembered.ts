@@ -1,0 +1,84 @@
+/** A value that the directory gave. */
+export interface Remembered<T> {
+  readonly value: T
+  /** When the directory is to be asked again, by performance.now(): before the value ends. */
+  refreshAt: number
+  /** When it ends, by performance.now(). */
+  readonly endsAt: number
+}
+
+/** What the directory said, for a while: the oldest is forgotten first. */
+export class RememberedValues<T> {
+  readonly #size: number
+  readonly #ttl: number
+  readonly #onEnd: () => void
+  /** In the order in which they end. */
+  readonly #values = new Map<string, Remembered<T>>()
+  #timer: NodeJS.Timeout | undefined
+
+  /**
+   * @param ttl in milliseconds
+   * @param onEnd called after values have ended by themselves
+   */
+  constructor(size: number, ttl: number, onEnd: () => void) {
+    this.#size = size
+    this.#ttl = ttl
+    this.#onEnd = onEnd
+  }
+
+  get size(): number {
+    return this.#values.size
+  }
+
+  get(key: string): Remembered<T> | undefined {
+    const found = this.#values.get(key)
+    return found !== undefined && found.endsAt > performance.now() ? found : undefined
+  }
+
+  /** @param since when the directory was asked, by performance.now() */
+  set(key: string, value: T, since: number): void {
+    this.#values.delete(key)
+    if (this.#size === 0 || this.#ttl === 0) return
+    this.#values.set(key, { value, refreshAt: since + this.#ttl / 2, endsAt: since + this.#ttl })
+    if (this.#values.size > this.#size) this.#forgetOldest()
+    this.#schedule()
+  }
+
+  delete(key: string): void {
+    this.#values.delete(key)
+  }
+
+  close(): void {
+    clearTimeout(this.#timer)
+    this.#values.clear()
+  }
+
+  #forgetOldest(): void {
+    for (const oldest of this.#values.keys()) {
+      this.#values.delete(oldest)
+      return
+    }
+  }
+
+  #schedule(): void {
+    if (this.#timer !== undefined) return
+    for (const { endsAt } of this.#values.values()) {
+      this.#timer = setTimeout(() => this.#sweep(), Math.max(1, endsAt - performance.now() + 1))
+      this.#timer.unref()
+      return
+    }
+  }
+
+  #sweep(): void {
+    this.#timer = undefined
+    const now = performance.now()
+    let ended = false
+    for (const [key, { endsAt }] of this.#values) {
+      if (endsAt > now) break
+      ended = true
+      this.#values.delete(key)
+    }
+    this.#schedule()
+    if (ended) this.#onEnd()
+  }
+}
