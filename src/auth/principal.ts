@@ -9,6 +9,8 @@ export interface Principal {
   readonly provider: string
   /** The names of the groups that the user belongs to, as the provider spells them. */
   readonly groups: readonly string[]
+  /** Whether the provider compares names without regard to case, as directories do; then rules do, too. Default false. */
+  readonly ignoresCase?: boolean
   /** When the login ends by itself, in milliseconds since the epoch. Default: never. */
   readonly expiresAt?: number
   /**

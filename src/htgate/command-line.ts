@@ -27,8 +27,11 @@ export function parse(args: readonly string[], env: NodeJS.ProcessEnv): Settings
     const texts = given.texts.get(key) ?? (variable ? [fromVariable(key, option, variable)] : [])
     settings[key] = option.read(named(key), texts)
   }
+  settings.order = [...new Set([...given.texts.keys(), ...DECLARATIONS.map(([key]) => key)])]
   const complete = settings as unknown as Settings
-  if (complete.file === undefined) throw errors.missing('--file', 'the password file')
+  if (complete.file === undefined && complete.ldapUrl === undefined) {
+    throw errors.missing('--file or --ldap-url', 'who may log in')
+  }
   for (const group of GROUPS) (group as Group).check?.(settings, named)
   return complete
 }

@@ -22,10 +22,22 @@ export function parseGrant(text: string): Grant | undefined {
 export const splitGrants = (text: string): string[] => text.trim().split(/\s+(?=(?:user|group):|\*(?:\s|$))/)
 
 /** Whether one of `grants` names this user, or one of its groups. */
-export const names = (grants: readonly Grant[], user: string, groups: readonly string[]): boolean =>
-  grants.some((grant) => {
+export function names(
+  grants: readonly Grant[],
+  user: string,
+  groups: readonly string[],
+  ignoresCase = false,
+): boolean {
+  const fold = ignoresCase ? foldCase : (name: string) => name
+  const folded = groups.map(fold)
+  return grants.some((grant) => {
     if (grant.to === 'everyone') return false
-    return grant.to === 'user' ? grant.name === user : groups.includes(grant.name)
+    const name = fold(grant.name)
+    return grant.to === 'user' ? name === fold(user) : folded.includes(name)
   })
+}
+
+/** As directories compare (RFC 4518): Unicode forms, case and the number of spaces don't count. */
+const foldCase = (name: string): string => name.normalize('NFKC').toLowerCase().trim().replace(/ +/g, ' ')
 
 export const isForEveryone = (grants: readonly Grant[]): boolean => grants.some(({ to }) => to === 'everyone')

@@ -90,13 +90,13 @@ export class Policy {
   }
 
   #findRole(principal: Principal): Access | undefined {
-    const { name, maxRole, isService } = principal
+    const { name, maxRole, isService, ignoresCase } = principal
     const groups = this.groupsOf(principal)
     let role: Access | undefined
     let isNamed = false
     for (const access of ACCESS) {
       const grants = this.#grants[access]
-      const named = names(grants, name, groups)
+      const named = names(grants, name, groups, ignoresCase)
       if (named) isNamed = true
       if (named || isForEveryone(grants)) role = higher(role, access)
     }

@@ -111,8 +111,21 @@ test('a path in the upstream comes before every request’s', () => {
   })
 })
 
+const LDAP = ['--ldap-url', 'ldaps://h/dc=x', '--upstream', 'http://h']
+
 test.each([
-  [[], '--file is required'],
+  [[], '--file or --ldap-url is required'],
+  [[...LDAP, '--ldap-bind-dn', 'cn=x'], '--ldap-bind-dn requires --ldap-bind-password-file'],
+  [[...LDAP, '--ldap-bind-password-file', 'f'], '--ldap-bind-password-file requires --ldap-bind-dn'],
+  [[...LDAP, '--ldap-bind-as', 'corp'], "--ldap-bind-as: 'corp' is not a template with {} in it once"],
+  [[...LDAP, '--ldap-bind-as', '{}', '--ldap-bind-dn', 'x'], '--ldap-bind-as and --ldap-bind-dn cannot be'],
+  [[...LDAP, '--ldap-group-filter', '(cn=x)'], '--ldap-group-filter requires --ldap-group-base'],
+  [[...LDAP, '--ldap-timeout', '0'], "--ldap-timeout: '0' is not a number of seconds from 0.1 to 300"],
+  [[...MUST, '--ldap-starttls'], '--ldap-starttls requires --ldap-url'],
+  [
+    ['--ldap-url', 'http://h', '--upstream', 'http://h'],
+    '--ldap-url: LDAP URL "http://h" is not an LDAP URL',
+  ],
   [['--file', 'f'], '--upstream is required'],
   [[...MUST, '--forward-auth'], '--upstream and --forward-auth cannot be used together'],
   [[...MUST, '--nonsense'], "unknown option '--nonsense'"],
@@ -203,4 +216,15 @@ test('addresses', () => {
 test('systemd’s sockets are for the process that it names', () => {
   expect(systemdSockets({ LISTEN_PID: '7', LISTEN_FDS: '2' }, 7)).toEqual([{ fd: 3 }, { fd: 4 }])
   expect(systemdSockets({ LISTEN_PID: '7', LISTEN_FDS: '2' }, 8)).toEqual([])
+})
+
+test('providers are asked in the order of the command line, and those of the environment after them', () => {
+  const order = (args: string[], env = {}) =>
+    settings(['--upstream', 'http://h', ...args], env).order.filter(
+      (key) => key === 'file' || key === 'ldapUrl',
+    )
+  expect(order(['--file', 'f', '--ldap-url', 'ldaps://h'])).toEqual(['file', 'ldapUrl'])
+  expect(order(['--ldap-url', 'ldaps://h', '--file', 'f'])).toEqual(['ldapUrl', 'file'])
+  expect(order(['--ldap-url', 'ldaps://h'], { HTGATE_FILE: 'f' })).toEqual(['ldapUrl', 'file'])
+  expect(order([], { HTGATE_FILE: 'f', HTGATE_LDAP_URL: 'ldaps://h' })).toEqual(['file', 'ldapUrl'])
 })

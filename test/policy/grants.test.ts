@@ -33,4 +33,14 @@ describe('a grant', () => {
     for (const name of ['Alice', 'alice ', 'alic', 'ops', 'group:ops'])
       expect(names(grants, name, ['Ops', 'alice'])).toBe(false)
   })
+
+  test('where the provider ignores case, so do the rules', () => {
+    const grants = [parseGrant('user:alice'), parseGrant('group:ML Team')].filter(
+      (grant) => grant !== undefined,
+    )
+    expect(names(grants, 'Alice', [], true)).toBe(true)
+    expect(names(grants, 'bob', ['ml  team'], true)).toBe(true)
+    for (const group of ['mlteam', 'ml-team', 'ml team 2'])
+      expect(names(grants, 'bob', [group], true)).toBe(false)
+  })
 })

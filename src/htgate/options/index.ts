@@ -1,18 +1,23 @@
 import { flagOf, type Values, variableOf } from './declaration.js'
+import { ldap } from './ldap.js'
 import { listen } from './listen.js'
 import { hashing, login } from './login.js'
 import { operations } from './operations.js'
 import { upstream } from './upstream.js'
 
 /** All options, in the order of --help. To add some: a file with a group, and two lines here. */
-export const GROUPS = [login, hashing, upstream, listen, operations] as const
+export const GROUPS = [login, ldap, hashing, upstream, listen, operations] as const
 
 /** The values of all options. Times are in milliseconds. */
 export type Settings = Values<typeof login.options> &
+  Values<typeof ldap.options> &
   Values<typeof hashing.options> &
   Values<typeof upstream.options> &
   Values<typeof listen.options> &
-  Values<typeof operations.options>
+  Values<typeof operations.options> & {
+    /** The options' keys: first those on the command line, in its order, then all others. Providers are asked so. */
+    readonly order: readonly string[]
+  }
 
 /** An option as --help, the manual page, docs/options.md and the completions describe it. */
 export interface OptionText {

@@ -1,9 +1,10 @@
 import { readFile } from 'node:fs/promises'
+import { reason } from '../../../system/errno.js'
 import type { Result } from './ber.js'
 import { Connection } from './connection.js'
 import { failureOf } from './diagnosis.js'
 import { DirectoryError, explain } from './errors.js'
-import type { LdapSettings } from './options.js'
+import { type LdapSettings, passwordIn } from './options.js'
 import type { Endpoint } from './url.js'
 
 export interface Opened {
@@ -111,20 +112,12 @@ export class Directory {
   async #password(): Promise<string> {
     const { bindPassword, bindPasswordFile } = this.#settings
     if (bindPasswordFile === undefined) return bindPassword ?? ''
-    const text = await readPassword(bindPasswordFile)
-    if (text === '') throw new DirectoryError(`${bindPasswordFile}: no password in it`)
-    return text
-  }
-}
-
-/** The first line of a file. */
-export async function readPassword(path: string): Promise<string> {
-  try {
-    return /^[^\r\n]*/.exec(await readFile(path, 'utf8'))?.[0] ?? ''
-  } catch (error) {
-    throw new DirectoryError(
-      `cannot read the password file ${path}: ${(error as NodeJS.ErrnoException).code}`,
-    )
+    const content = await readFile(bindPasswordFile, 'utf8').catch((error) => {
+      throw new DirectoryError(`cannot read the password in ${bindPasswordFile}: ${reason(error)}`)
+    })
+    const password = passwordIn(content)
+    if (password === '') throw new DirectoryError(`${bindPasswordFile}: no password in it`)
+    return password
   }
 }
 

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import type { Filter } from 'ldapts'
 import { HtgateError } from '../../../errors.js'
+import { reason } from '../../../system/errno.js'
 import { hasPlaceholder, parseFilter } from './filter.js'
 import { isAttribute, isLocal, type LdapUrl, nameOf, parseLdapUrl } from './url.js'
 
@@ -91,6 +92,9 @@ export function ldapSettings(options: LdapOptions): LdapSettings {
     )
   }
   if (bindPassword === '') throw wrong('ldap.bindPassword', 'must not be empty: the bind would be anonymous')
+  if (bindPasswordFile !== undefined && passwordIn(read('bindPasswordFile', bindPasswordFile)) === '') {
+    throw wrong('ldap.bindPasswordFile', `names a file without a password: ${bindPasswordFile}`)
+  }
   if (bindAs !== undefined && bindAs.split('{}').length !== 2) {
     throw wrong('ldap.bindAs', "has to have {} in it once, where the user's name goes")
   }
@@ -129,17 +133,23 @@ export function ldapSettings(options: LdapOptions): LdapSettings {
 }
 
 function readCa(path: string): string {
-  let pem: string
-  try {
-    pem = readFileSync(path, 'utf8')
-  } catch (error) {
-    throw wrong('ldap.ca', `cannot be read: ${path}: ${(error as NodeJS.ErrnoException).code}`)
-  }
+  const pem = read('ca', path)
   // Node would trust nobody then, without saying why.
   if (!pem.includes('-----BEGIN CERTIFICATE-----'))
-    throw wrong('ldap.ca', `is not a certificate in PEM: ${path}`)
+    throw wrong('ldap.ca', `names a file without certificates: ${path}`)
   return pem
 }
+
+function read(name: string, path: string): string {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch (error) {
+    throw wrong(`ldap.${name}`, `names a file that cannot be read: ${path}: ${reason(error as Error)}`)
+  }
+}
+
+/** The first line of a file's content. */
+export const passwordIn = (content: string): string => /^[^\r\n]*/.exec(content)?.[0] ?? ''
 
 function integer(name: string, value: number, least: number, most: number): number {
   if (Number.isInteger(value) && value >= least && value <= most) return value

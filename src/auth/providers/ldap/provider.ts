@@ -327,7 +327,7 @@ export class LdapProvider implements Provider {
   async #principal(connection: Connection, user: UserEntry): Promise<Principal> {
     const isActiveDirectory = await this.#learn(connection)
     const groups = await groupsOf(connection, this.#settings, user, isActiveDirectory)
-    return { name: user.name, provider: this.name, groups }
+    return { name: user.name, provider: this.name, groups, ignoresCase: true }
   }
 
   /** Whether this is Active Directory, by the root of its entries (RFC 4512, 5.1). Asked once. */

@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs'
+import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { LdapOptions } from '../../../../src/auth/providers/ldap/index.js'
@@ -186,10 +186,18 @@ describeWith(['slapd', 'ldapmodify'], 'OpenLDAP', () => {
     )
     expect(await login('alice', 'wonderland')).toMatchObject({ ok: false, reason: 'unavailable' })
     expect(provider.status().detail).toContain(`the directory refuses ${SERVICE.dn}`)
-    const missing = await directory(options({ bindPasswordFile: '/nowhere/password' }))
-    expect(missing.provider.status().detail).toContain(
-      'cannot read the password file /nowhere/password: ENOENT',
-    )
+  })
+
+  test('the service password is read with each login, so it can be replaced', async () => {
+    const file = join(slapd.folder, 'replaced')
+    writeFileSync(file, SERVICE.password)
+    const { who, provider } = await directory(options({ bindPasswordFile: file }))
+    expect(await who('alice', 'wonderland')).toMatch(/^alice/)
+    rmSync(file)
+    expect(await who('alice', 'wonderland')).toBe('unavailable')
+    expect(provider.status().detail).toContain(`cannot read the password in ${file}`)
+    writeFileSync(file, `${SERVICE.password}\r\nnot this line\n`)
+    expect(await who('alice', 'wonderland')).toMatch(/^alice/)
   })
 
   test('a base that does not exist is reported', async () => {
@@ -281,7 +289,7 @@ describeWith(['slapd', 'ldapmodify'], 'OpenLDAP', () => {
   test('an account without a login: who it is now, and that it ended', async () => {
     const { provider } = await directory(options({ ttl: 400 }))
     const account = async (name: string) => (await provider.account?.(name)) ?? 'absent'
-    expect(await account('alice')).toEqual({
+    expect(await account('alice')).toMatchObject({
       name: 'alice',
       provider: 'ldap',
       groups: ['ML-Team', 'staff, all'],

@@ -50,7 +50,11 @@ test.each<[string, Partial<LdapOptions>, string]>([
   ['an attribute that is none', { userAttribute: 'a b' }, 'ldap.userAttribute is not an attribute'],
   ['a timeout of no time', { timeout: 0 }, 'ldap.timeout has to be a whole number from 100 to 300000'],
   ['a ttl below 0', { ttl: -1 }, 'ldap.ttl has to be'],
-  ['an authority that is not there', { ca: '/nowhere.pem' }, 'ldap.ca cannot be read: /nowhere.pem: ENOENT'],
+  [
+    'an authority that is not there',
+    { ca: '/nowhere.pem' },
+    'ldap.ca names a file that cannot be read: /nowhere.pem: ',
+  ],
 ])('%s is refused at the start', (_, options, words) => {
   expect(() => ldapSettings({ url, ...options })).toThrow(words)
 })
@@ -62,5 +66,5 @@ test('StartTLS makes ldap:// to another machine good', () => {
 test('an authority that is no certificate is refused', () => {
   const ca = join(temporaryFolder(), 'ca.pem')
   writeFileSync(ca, 'nothing')
-  expect(() => ldapSettings({ url, ca })).toThrow('is not a certificate in PEM')
+  expect(() => ldapSettings({ url, ca })).toThrow('names a file without certificates')
 })
