@@ -1,59 +1,68 @@
-import { isUtf8 } from 'node:buffer'
+import { Watcher } from '../auth/watcher.js'
+import { type Groups, parseGroups } from './parse-groups.js'
 
-// Apache's group file, as AuthGroupFile names it: `group: user1 "user 2"`. The reading is that of httpd 2.4
-// (modules/aaa/mod_authz_groupfile.c, ap_getword_conf and ap_cfg_getline), but for one thing: httpd stops reading at a
-// line longer than 8 KB, and here every line counts.
+const NO_GROUPS: readonly string[] = []
 
-/** The groups of each user, in the order of the file. */
-export type Groups = ReadonlyMap<string, readonly string[]>
+export interface GroupFileEvents {
+  /** The file was read, at the start or after a change. */
+  loaded(groups: Groups): void
+  /** It cannot be read. Called once for each reason. */
+  unreadable(error: Error): void
+}
 
-/** C's isspace, without the line feed that ends a line. */
-const SPACE = ' \\t\\v\\f\\r'
-const TRIM = new RegExp(`^[${SPACE}]+|[${SPACE}]+$`, 'g')
-/** A word: quoted, or up to the next space. A quote that is never closed reaches to the end of the line. */
-const WORD = new RegExp(
-  `[${SPACE}]*(?:"((?:\\\\["\\\\]|[^"])*)"?|'((?:\\\\['\\\\]|[^'])*)'?|([^${SPACE}]+))`,
-  'gy',
-)
+/** The groups of the password file's users, by a file that is watched: a change takes effect within a second. */
+export class GroupFile {
+  readonly #watcher: Watcher
+  readonly #listeners: (() => void)[] = []
+  /** Undefined while the file cannot be read. */
+  #groups: Groups | undefined
 
-/** Reads the content of a group file. Names that are not UTF-8 belong to nobody and are left out. */
-export function parseGroups(content: Buffer): Groups {
-  const groups = new Map<string, string[]>()
-  for (const line of logicalLines(content.toString('latin1'))) {
-    if (line === '' || line.startsWith('#')) continue
-    const [, rawGroup = '', members = ''] = /^([^:]*)(?::+(.*))?$/.exec(line) ?? []
-    const group = textOf(rawGroup.replace(TRIM, ''))
-    if (group === undefined) continue
-    for (const member of words(members)) {
-      const user = textOf(member)
-      if (user === undefined || user === '') continue
-      const known = groups.get(user)
-      if (known === undefined) groups.set(user, [group])
-      else if (!known.includes(group)) known.push(group)
-    }
+  private constructor(path: string, events: GroupFileEvents) {
+    this.#watcher = new Watcher(path, {
+      content: async (bytes) => {
+        const groups = parseGroups(bytes)
+        this.#change(groups)
+        events.loaded(groups)
+      },
+      unreadable: (error) => {
+        this.#change(undefined)
+        events.unreadable(error)
+      },
+    })
   }
-  return groups
-}
 
-/** Lines, trimmed; one that ends in a backslash goes on in the next. */
-function logicalLines(text: string): string[] {
-  return text
-    .replace(/\\\r?\n/g, '')
-    .split('\n')
-    .map((line) => (line.split('\0')[0] as string).replace(TRIM, ''))
-}
-
-function words(text: string): string[] {
-  const list: string[] = []
-  for (const [, double, single, bare] of text.matchAll(WORD)) {
-    if (double !== undefined) list.push(double.replace(/\\(["\\])/g, '$1'))
-    else if (single !== undefined) list.push(single.replace(/\\(['\\])/g, '$1'))
-    else list.push((bare as string).replace(/\\\\/g, '\\'))
+  /** Opens the file at `path`. Resolves after the first look, whatever that has shown. */
+  static async open(path: string, events: GroupFileEvents): Promise<GroupFile> {
+    const file = new GroupFile(path, events)
+    await file.#watcher.start()
+    return file
   }
-  return list
-}
 
-function textOf(latin1: string): string | undefined {
-  const bytes = Buffer.from(latin1, 'latin1')
-  return isUtf8(bytes) ? bytes.toString() : undefined
+  /** Whether the groups are known. */
+  get ready(): boolean {
+    return this.#groups !== undefined
+  }
+
+  groupsOf(user: string): readonly string[] {
+    return this.#groups?.get(user) ?? NO_GROUPS
+  }
+
+  /** Calls `listener` after every change of groups. */
+  onChange(listener: () => void): void {
+    this.#listeners.push(listener)
+  }
+
+  /** Reads the file now. */
+  async reload(): Promise<void> {
+    await this.#watcher.read().catch(() => {}) // `unreadable` has been told why.
+  }
+
+  close(): Promise<void> {
+    return this.#watcher.close()
+  }
+
+  #change(groups: Groups | undefined): void {
+    this.#groups = groups
+    for (const listener of this.#listeners) listener()
+  }
 }

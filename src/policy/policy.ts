@@ -1,7 +1,6 @@
 import type { Principal } from '../auth/principal.js'
 import { ACCESS, type Access, type Classified, higher, includes, lower } from './access.js'
 import { type Grants, isForEveryone, names } from './grants.js'
-import type { Groups } from './group-file.js'
 import type { Profile } from './profile.js'
 
 /** Whether a principal may do what a request asks for. */
@@ -24,58 +23,30 @@ export interface PolicyOptions {
   readonly profile: Profile
   /** Without a single grant, every user may do everything. */
   readonly grants: Grants
-  /** Whether groups come from a group file as well. Then `groupsRead` has to be called before anybody gets a role from it. */
-  readonly groupFile?: boolean
+  /** Where the password file's users have their groups from. */
+  readonly groupFile?: { readonly ready: boolean } | undefined
 }
 
-/** The provider whose users the group file names. */
+/** The provider whose users have their groups from the group file. */
 const PASSWORD_FILE = 'file'
 
 const ALLOWED: Allowed = { allowed: true }
 
-/** Roles, the group file, and what the profile says about requests. */
+/** Roles, and what the profile says about requests. */
 export class Policy {
   readonly profile: Profile
   /** Whether there are roles at all. */
   readonly enforced: boolean
   readonly #grants: Grants
-  readonly #usesGroupFile: boolean
-  /** Undefined while the group file cannot be read. */
-  #groups: Groups | undefined
-  /** By principal, since a login that is remembered keeps its object. */
-  #roles = new WeakMap<Principal, Access | 'none'>()
-  #epoch = 0
+  readonly #groupFile: PolicyOptions['groupFile']
+  /** By principal, since a login that is remembered keeps its object, and one with other groups is another object. */
+  readonly #roles = new WeakMap<Principal, Access | 'none'>()
 
-  constructor({ profile, grants, groupFile = false }: PolicyOptions) {
+  constructor({ profile, grants, groupFile }: PolicyOptions) {
     this.profile = profile
     this.#grants = grants
-    this.#usesGroupFile = groupFile
+    this.#groupFile = groupFile
     this.enforced = grants.read.length + grants.write.length + grants.admin.length > 0
-  }
-
-  /** Increments on every change that may take a role away: then whatever was decided before is decided again. */
-  get epoch(): number {
-    return this.#epoch
-  }
-
-  /** Whether the groups of the password file's users are known. */
-  get ready(): boolean {
-    return !this.#usesGroupFile || this.#groups !== undefined
-  }
-
-  /** Takes over the groups of the group file; undefined while it cannot be read. */
-  groupsRead(groups: Groups | undefined): void {
-    this.#groups = groups
-    this.#roles = new WeakMap()
-    this.#epoch++
-  }
-
-  /** All groups of a principal: those that its provider names, and those of the group file. */
-  groupsOf(principal: Principal): readonly string[] {
-    const { groups, provider, name } = principal
-    const more = provider === PASSWORD_FILE ? this.#groups?.get(name) : undefined
-    if (more === undefined) return groups
-    return groups.length === 0 ? more : [...new Set([...groups, ...more])]
   }
 
   /** The role of a principal; undefined for none. Without any grants everybody is an admin, within the login's own limit. */
@@ -90,8 +61,7 @@ export class Policy {
   }
 
   #findRole(principal: Principal): Access | undefined {
-    const { name, maxRole, isService, ignoresCase } = principal
-    const groups = this.groupsOf(principal)
+    const { name, groups, maxRole, isService, ignoresCase } = principal
     let role: Access | undefined
     let isNamed = false
     for (const access of ACCESS) {
@@ -116,7 +86,8 @@ export class Policy {
     const needed = this.profile.classify(method, target, upgrade)
     const has = this.roleOf(principal)
     if (isAccess(needed) && includes(has, needed)) return ALLOWED
-    if (principal.provider === PASSWORD_FILE && !this.ready) return { allowed: false, reason: 'unavailable' }
+    if (principal.provider === PASSWORD_FILE && this.#groupFile?.ready === false)
+      return { allowed: false, reason: 'unavailable' }
     if (has === undefined || isAccess(needed)) {
       return { allowed: false, reason: 'role', needed: isAccess(needed) ? needed : 'read', has }
     }

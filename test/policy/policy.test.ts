@@ -119,48 +119,25 @@ describe('a login with a limit of its own', () => {
   })
 })
 
-describe('the group file', () => {
-  const policyWithGroups = () =>
-    new Policy({
-      profile: none,
-      grants: { read: grants('group:staff'), write: grants('group:ops', 'user:root'), admin: [] },
-      groupFile: true,
-    })
-
-  test('gives the password file’s users their groups, and a change counts at once', () => {
-    const policy = policyWithGroups()
-    const alice = user('alice')
-    policy.groupsRead(new Map([['alice', ['ops']]]))
-    expect(policy.groupsOf(alice)).toEqual(['ops'])
-    expect(policy.decide(alice, 'POST', '/').allowed).toBe(true)
-
-    const { epoch } = policy
-    policy.groupsRead(new Map([['alice', ['staff']]]))
-    expect(policy.epoch).toBeGreaterThan(epoch)
-    expect(policy.decide(alice, 'POST', '/')).toMatchObject({ allowed: false, reason: 'role' })
-    expect(policy.decide(alice, 'GET', '/').allowed).toBe(true)
+describe('while the group file cannot be read', () => {
+  const groupFile = { ready: false }
+  const policy = new Policy({
+    profile: none,
+    grants: { read: grants('group:staff'), write: grants('user:root'), admin: [] },
+    groupFile,
   })
 
-  test('adds to groups from elsewhere, and says nothing about other providers’ users', () => {
-    const policy = policyWithGroups()
-    policy.groupsRead(new Map([['alice', ['ops', 'staff']]]))
-    expect(policy.groupsOf(user('alice', ['staff', 'x']))).toEqual(['staff', 'x', 'ops'])
-    expect(policy.groupsOf(user('alice', ['x'], 'ldap'))).toEqual(['x'])
-    expect(policy.roleOf(user('alice', [], 'ldap'))).toBeUndefined()
-  })
-
-  test('while it cannot be read, nobody gets a role from it, and the refusal is temporary', () => {
-    const policy = policyWithGroups()
-    expect(policy.ready).toBe(false)
+  test('a refusal may be its fault, and is temporary', () => {
     expect(policy.decide(user('alice'), 'GET', '/')).toMatchObject({ allowed: false, reason: 'unavailable' })
-    expect(policy.decide(user('root'), 'POST', '/').allowed).toBe(true)
     expect(policy.decide(user('carl', [], 'ldap'), 'GET', '/')).toMatchObject({
       allowed: false,
       reason: 'role',
     })
-    policy.groupsRead(new Map())
-    expect(policy.ready).toBe(true)
-    expect(policy.decide(user('alice'), 'GET', '/')).toMatchObject({ allowed: false, reason: 'role' })
+  })
+
+  test('who has a role without it keeps that', () => {
+    expect(policy.decide(user('root'), 'POST', '/').allowed).toBe(true)
+    expect(policy.decide(user('carl', ['staff'], 'ldap'), 'GET', '/').allowed).toBe(true)
   })
 })
 
