@@ -2,9 +2,9 @@ import type { Classified } from './access.js'
 import { MLFLOW_ROUTES } from './mlflow-routes.js'
 import type { Profile } from './profile.js'
 import { type Route, type RouteAccess, RouteTable, strictest } from './route-table.js'
-import { pathOf } from './target.js'
+import { decodedPath, mergeSlashes, unambiguousPath } from './target.js'
 
-// What each of MLflow's routes does. Routes that are not in the table, of a newer MLflow, for example, need the admin role.
+// MLflow, from the gate's point of view: what each of its routes does, and the ways of its clients and its server.
 
 /** Targets that are remembered: MLflow's clients send the same few over and over. */
 const REMEMBERED = 4096
@@ -22,8 +22,15 @@ export function parseRoutes(text: string): Route[] {
     })
 }
 
+/** Routes that are not in the table, of a newer MLflow, for example, need the admin role. */
 export class MlflowProfile implements Profile {
   readonly name = 'mlflow'
+  readonly title = 'MLflow'
+  readonly realm = 'MLflow Login'
+  /** MLflow itself serves them without a login: load balancers ask for the one, clients for the other. */
+  readonly openPaths = ['/health', '/version']
+  readonly loginVariables = ['MLFLOW_TRACKING_USERNAME', 'MLFLOW_TRACKING_PASSWORD'] as const
+  readonly relayLoginHeader = 'x-mlflow-authorization'
   readonly #table = new RouteTable(parseRoutes(MLFLOW_ROUTES))
   #remembered = new Map<string, Classified>()
 
@@ -41,8 +48,26 @@ export class MlflowProfile implements Profile {
     return classified
   }
 
+  /** Its gateway sends the headers of a request on to the provider of a language model. */
+  relays(target: string): boolean {
+    if (!target.includes('gateway') && !target.includes('%')) return false
+    return this.#table.withoutPrefix(mergeSlashes(decodedPath(target))).startsWith('/gateway/')
+  }
+
+  /**
+   * MLflow 3.5 and later answer 403 to a Host or an Origin that they don't know. Without options they know localhost with
+   * any port. The port is the server's own, by which it calls itself.
+   */
+  hostFor(port: string): string {
+    return port === '' ? 'localhost' : `localhost:${port}`
+  }
+
+  errorBody(code: string, message: string): string {
+    return JSON.stringify({ error_code: code, message })
+  }
+
   #lookUp(method: string, target: string): Classified {
-    const path = pathOf(target)
+    const path = unambiguousPath(target)
     if (path === undefined) return 'ambiguous'
     const routes = this.#table.lookUp(path)
     if (routes.length === 0) return 'admin'

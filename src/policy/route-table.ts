@@ -57,9 +57,9 @@ export class RouteTable {
 
   /** The routes that a decoded path may be taken for, below any prefix. Empty: it is unknown. */
   lookUp(path: string): Route[] {
-    const found = this.#under(this.#withoutPrefix(path))
+    const found = this.#under(this.withoutPrefix(path))
     // Flask merges slashes, Starlette does not.
-    if (path.includes('//')) found.push(...this.#under(this.#withoutPrefix(mergeSlashes(path))))
+    if (path.includes('//')) found.push(...this.#under(this.withoutPrefix(mergeSlashes(path))))
     return found
   }
 
@@ -67,7 +67,7 @@ export class RouteTable {
    * What is left without a prefix such as mlflow's --static-prefix, which may be any. It ends before the first segment that a
    * route begins with: one further to the right is a parameter, and whoever chooses it must not choose the route.
    */
-  #withoutPrefix(path: string): string {
+  withoutPrefix(path: string): string {
     if (this.#tops.has(path.slice(1, path.indexOf('/', 1) >>> 0))) return path
     const segments = path.split('/')
     const top = segments.findIndex((segment) => this.#tops.has(segment))

@@ -8,17 +8,22 @@ const DOT_SEGMENT = /(?:^|\/)\.{1,2}(?:\/|$)/
 const ENCODED = /%([0-9A-Fa-f]{2})/g
 
 /**
- * The decoded path of `target`, one character a byte; undefined if it is ambiguous.
+ * The path of `target`, decoded, one character a byte.
  *
  * @param target path and query in origin form
  */
-export function pathOf(target: string): string | undefined {
+export function decodedPath(target: string): string {
   const query = target.indexOf('?')
-  let path = query === -1 ? target : target.slice(0, query)
+  const path = query === -1 ? target : target.slice(0, query)
+  if (!path.includes('%')) return path
+  return path.replace(ENCODED, (_, hex) => String.fromCharCode(Number.parseInt(hex, 16)))
+}
+
+/** As `decodedPath`, but undefined where programs may take the target for different paths. */
+export function unambiguousPath(target: string): string | undefined {
+  const path = decodedPath(target)
   // Gunicorn and httptools end the path at a fragment, which h11 takes for a part of it.
   if (!path.startsWith('/') || target.includes('#')) return undefined
-  if (path.includes('%'))
-    path = path.replace(ENCODED, (_, hex) => String.fromCharCode(Number.parseInt(hex, 16)))
   if (CONTROL.test(path) || (path.includes('/.') && DOT_SEGMENT.test(path))) return undefined
   return path
 }

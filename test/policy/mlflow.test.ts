@@ -132,3 +132,23 @@ test('what is remembered never spills over to another request', () => {
   for (let i = 0; i < 10_000; i++) classify('GET', `/get-artifact${i}`)
   expect(classify('POST', '/health')).toBe('admin')
 })
+
+describe('the gateway', () => {
+  test.each([
+    '/gateway/openai/v1/chat/completions',
+    '/mlflow/gateway/x/mlflow/invocations?a',
+    '/%67ateway/x',
+    '//gateway//x',
+    '/gateway%2Fx',
+    '/gateway/../x',
+  ])('relays %s', (target) => expect(profile.relays(target)).toBe(true))
+
+  test.each([
+    '/',
+    '/gateway',
+    '/api/3.0/mlflow/gateway/endpoints/list',
+    '/ajax-api/2.0/mlflow/gateway-proxy',
+    '/get-artifact?path=/gateway/',
+    '/api/2.0/mlflow-artifacts/artifacts/gateway/x',
+  ])('does not relay %s', (target) => expect(profile.relays(target)).toBe(false))
+})
