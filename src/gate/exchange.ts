@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
+import type { Principal } from '../auth/principal.js'
 import type { Client, Peer } from './client-address.js'
 import type { RequestHead } from './headers.js'
 import { type Reply, send } from './replies.js'
@@ -13,6 +14,16 @@ export interface Asked {
 export class Exchange {
   readonly started = performance.now()
   user: string | undefined
+  /** Who sent it, once that has been verified. */
+  principal: Principal | undefined
+  /** Why it was refused, in a word that the log and the metrics share. */
+  reason: string | undefined
+  /** The role that was missing. */
+  missingRole: string | undefined
+  /** Milliseconds until the upstream began to answer. */
+  upstreamMs: number | undefined
+  /** Whether a page of the gate's own origin sent it. */
+  isOwnPage = false
   /** Bytes of the body that went to the client. */
   bytes = 0
   /** The request that a proxy asks about, where this one is only its question. */
@@ -41,9 +52,19 @@ export class Exchange {
     return this.request.url as string
   }
 
+  /** The method that is judged: the one that a proxy asks about, if it does. */
+  get judgedMethod(): string {
+    return this.asked?.method ?? this.method
+  }
+
+  /** The path and query that are judged. */
+  get judgedTarget(): string {
+    return this.asked?.target ?? this.target
+  }
+
   /** For the log: the path alone, since a query may hold secrets. */
   get path(): string {
-    const target = this.asked?.target ?? this.target
+    const target = this.judgedTarget
     const query = target.indexOf('?')
     return query === -1 ? target : target.slice(0, query)
   }

@@ -3,6 +3,7 @@ import { type IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { Authorization } from '../auth/authenticator.js'
+import type { Principal } from '../auth/principal.js'
 import type { Logins, Outcome } from '../htgate/logins.js'
 import type { Log } from '../operations/log.js'
 import type { Metrics } from '../operations/metrics.js'
@@ -11,6 +12,7 @@ import { Exchange } from './exchange.js'
 import { askedAbout } from './forward-auth.js'
 import { originForm, RequestHead } from './headers.js'
 import { type Reply, replies } from './replies.js'
+import type { Rules } from './rules.js'
 import { ignoreUpgrade, isWebSocket } from './upgrade.js'
 
 /** Where a request goes once it is known who sent it. */
@@ -31,7 +33,7 @@ interface Connection {
  */
 interface Pass {
   readonly authorization: Buffer
-  readonly user: string
+  readonly principal: Principal
   readonly until: number
   readonly epoch: number
 }
@@ -51,11 +53,13 @@ export class Gate {
 
   constructor(
     readonly realm: string,
+    readonly rules: Rules,
     readonly logins: Logins,
     readonly trust: TrustedProxies,
     readonly log: Log,
     readonly metrics: Metrics,
     readonly inside: Inside,
+    readonly principalOf: (user: string) => Principal,
   ) {}
 
   /** To be called when the password file has changed: everybody is looked at again. */
@@ -109,13 +113,19 @@ export class Gate {
     const head = new RequestHead(request.rawHeaders)
     originForm(request, head)
     const exchange = new Exchange(request, response, head, peer, clientOf(peer, head, this.trust), tunnel)
-    if (this.asks && peer.trusted) exchange.asked = askedAbout(request)
+    if (this.asks && peer.trusted) {
+      exchange.asked = askedAbout(exchange.method, exchange.target, request.headers)
+    }
     if (this.draining) response.shouldKeepAlive = false
     this.metrics.inProgress++
     connection.exchanges.add(exchange)
     response.on('close', () => this.#over(exchange, connection))
     response.on('error', () => exchange.breakOff())
-    this.#admit(exchange, connection)
+    if (this.rules.isOpen(exchange)) this.#letIn(exchange, undefined)
+    else {
+      this.rules.findLogin(exchange)
+      this.#admit(exchange, connection)
+    }
   }
 
   #over(exchange: Exchange, connection: Connection): void {
@@ -124,7 +134,7 @@ export class Gate {
     const { status = CLIENT_WENT_AWAY, started, bytes } = exchange
     const ms = performance.now() - started
     this.metrics.inProgress--
-    this.metrics.add(status, ms, bytes)
+    this.metrics.add(status, ms, bytes, exchange.reason)
     this.log.access(exchange, status, ms)
   }
 
@@ -152,7 +162,7 @@ export class Gate {
       pass.epoch === this.#epoch &&
       isSame(pass.authorization, authorization)
     ) {
-      this.#letIn(exchange, pass.user)
+      this.#letIn(exchange, pass.principal)
       return
     }
     const outcome = this.logins.check(authorization, exchange.client.address)
@@ -162,26 +172,41 @@ export class Gate {
 
   #act(exchange: Exchange, connection: Connection, outcome: Outcome): void {
     if (outcome.ok) {
+      const principal = this.principalOf(outcome.user)
       connection.pass = {
         authorization: Buffer.from(exchange.head.authorization as string, 'latin1'),
-        user: outcome.user,
+        principal,
         until: exchange.started + PASS_LIFETIME,
         epoch: this.#epoch,
       }
-      this.#letIn(exchange, outcome.user)
+      this.#letIn(exchange, principal)
     } else {
       connection.pass = undefined
       exchange.user = outcome.user
+      exchange.reason = outcome.reason
       exchange.reply(refusal(outcome, this.realm))
     }
   }
 
-  #letIn(exchange: Exchange, user: string): void {
-    exchange.user = user
+  /** Undefined: a request that needs no login. */
+  #letIn(exchange: Exchange, principal: Principal | undefined): void {
+    exchange.user = principal?.name
+    exchange.principal = principal
     if (exchange.response.destroyed) return
     const flaw = flawOf(exchange)
-    if (flaw) exchange.reply(flaw)
-    else this.inside(exchange)
+    if (flaw) {
+      exchange.reason = 'bad-request'
+      exchange.reply(flaw)
+      return
+    }
+    const denial = principal && this.rules.denial(exchange, principal)
+    if (denial === undefined) {
+      this.inside(exchange)
+      return
+    }
+    exchange.reason = denial.reason
+    exchange.missingRole = denial.role
+    exchange.reply(denial.reply)
   }
 }
 

@@ -16,13 +16,27 @@ const HOP_BY_HOP = new Set([
 ])
 
 /** What an upstream believes about who asks. */
-const IDENTITY = new Set(['x-forwarded-user', 'x-remote-user', 'remote-user', 'x-real-ip'])
+const IDENTITY = new Set([
+  'x-forwarded-user',
+  'x-forwarded-groups',
+  'x-remote-user',
+  'remote-user',
+  'x-real-ip',
+  // By these, gunicorn takes a request of a neighbour for one to another path.
+  'script-name',
+  'path-info',
+])
+
+/** By these, some applications take a request for one with another method. */
+const METHOD_OVERRIDES = new Set(['x-http-method-override', 'x-http-method', 'x-method-override'])
+/** And by these for one to another path. */
+const PATH_OVERRIDES = new Set(['x-original-url', 'x-rewrite-url', 'x-forwarded-prefix'])
 
 /** What `Connection` cannot take out of a request: without it the message would mean another one. */
 const ESSENTIAL = new Set(['host', 'content-length', 'content-type'])
 
 /** What else the gate reads or sets. */
-const READ = new Set(['authorization', 'expect'])
+const READ = new Set(['authorization', 'x-mlflow-authorization', 'expect', 'origin'])
 
 /**
  * Whether `lower` is how somebody writes a header that matters without being that header: CGI and WSGI read underscores
@@ -33,7 +47,7 @@ function isTwin(lower: string): boolean {
   const name = lower.replaceAll('_', '-')
   return (
     name.startsWith('x-forwarded-') ||
-    [HOP_BY_HOP, IDENTITY, ESSENTIAL, READ].some((names) => names.has(name))
+    [HOP_BY_HOP, IDENTITY, ESSENTIAL, READ, METHOD_OVERRIDES, PATH_OVERRIDES].some((names) => names.has(name))
   )
 }
 
@@ -48,6 +62,16 @@ export class RequestHead {
   upgrade: string | undefined
   expect: string | undefined
   accept = ''
+  userAgent: string | undefined
+  origin: string | undefined
+  /** Sec-Fetch-Site. */
+  fetchSite: string | undefined
+  /** Access-Control-Request-Method. */
+  preflightMethod: string | undefined
+  /** X-MLflow-Authorization. */
+  relayLogin: string | string[] | undefined
+  /** Names and values of headers that some applications take a request for another one by. */
+  readonly overrides: string[] = []
   acceptsTrailers = false
   forwardedFor: string | undefined
   forwardedProto: string | undefined
@@ -69,6 +93,25 @@ export class RequestHead {
           break
         case 'authorization':
           this.authorization = and(this.authorization, value)
+          break
+        case 'x-mlflow-authorization':
+          this.relayLogin = and(this.relayLogin, value)
+          break
+        case 'origin':
+          // Of two, neither can be trusted.
+          this.origin = this.origin === undefined ? value : 'null'
+          break
+        case 'sec-fetch-site':
+          this.fetchSite = value
+          this.endToEnd.push(name, value)
+          break
+        case 'access-control-request-method':
+          this.preflightMethod = value
+          this.endToEnd.push(name, value)
+          break
+        case 'user-agent':
+          this.userAgent = value
+          this.endToEnd.push(name, value)
           break
         case 'connection':
           connection = join(connection, value)
@@ -106,7 +149,8 @@ export class RequestHead {
           this.endToEnd.push(name, value)
           break
         default:
-          if (!HOP_BY_HOP.has(lower) && !IDENTITY.has(lower) && !isTwin(lower)) {
+          if (METHOD_OVERRIDES.has(lower) || PATH_OVERRIDES.has(lower)) this.overrides.push(name, value)
+          else if (!HOP_BY_HOP.has(lower) && !IDENTITY.has(lower) && !isTwin(lower)) {
             this.endToEnd.push(name, value)
           }
       }
@@ -183,6 +227,20 @@ const join = (list: string | undefined, value: string): string => (list ? `${lis
 
 const and = (values: string | string[] | undefined, value: string): string | string[] =>
   values === undefined ? value : [values, value].flat()
+
+/**
+ * Of the headers that some applications take a request for another one by, those that can stay where roles are enforced: a
+ * write may be declared another write.
+ */
+export function harmlessOverrides(overrides: readonly string[], isWrite: boolean): string[] {
+  return overrides.filter(
+    (_, i) => isWrite && METHOD_OVERRIDES.has((overrides[i & ~1] as string).toLowerCase()),
+  )
+}
+
+/** Names of groups for one header: separated by commas, with commas and percent signs in them encoded. */
+export const groupsText = (groups: readonly string[]): string =>
+  headerText(groups.map((group) => group.replace(/[%,\x00-\x1f\x7f]/g, encodeURIComponent)).join(','))
 
 /** A user's name for a header: Node writes headers as latin1, and so the name's UTF-8 bytes go out as they are. */
 export const headerText = (user: string): string => Buffer.from(user).toString('latin1')

@@ -79,6 +79,10 @@ export const notices = {
     "MLflow does not know this Host: start it with --allowed-hosts and the gate's name, or the gate with --upstream-host localhost",
   mlflowOrigin:
     "MLflow does not accept this browser's Origin: start it with --cors-allowed-origins and the gate's URL",
+  groupFile: (path: string, users: number) =>
+    `${path}: groups of ${users} user${users === 1 ? '' : 's'} read`,
+  groupFileUnreadable: (path: string, why: string) =>
+    `${path}: ${why}; until it can be read again, roles by its groups are not known`,
   turnedAway: (failures: number, seconds: number) =>
     `${failures} failed logins of this client with this user within ${seconds} s: more are turned away for a while`,
   failedLogins: (count: number) => `${count} failed login${count === 1 ? '' : 's'} within the last minute`,

@@ -5,17 +5,22 @@ import type { Server as TlsServer } from 'node:https'
 import { availableParallelism } from 'node:os'
 import { createAuthenticator } from '../auth/authenticator.js'
 import type { AuthEvent } from '../auth/events.js'
+import type { Principal } from '../auth/principal.js'
 import type { HtgateError } from '../errors.js'
 import { drain } from '../gate/drain.js'
 import { confirm } from '../gate/forward-auth.js'
 import { Gate, type Inside } from '../gate/gate.js'
+import { Rules } from '../gate/rules.js'
 import { createGateServer } from '../gate/server.js'
 import { openAdmin } from '../operations/admin.js'
 import { Log } from '../operations/log.js'
 import { Metrics } from '../operations/metrics.js'
+import { GroupFile } from '../policy/group-file.js'
+import { Policy } from '../policy/policy.js'
 import { crewKey, speaks } from '../processes/supervisor.js'
 import { control, die } from '../processes/worker-channel.js'
 import { printAddress, systemdSockets } from '../system/address.js'
+import { reason } from '../system/errno.js'
 import { listen } from '../system/listen.js'
 import { forward } from '../upstream/proxy.js'
 import { openUpstream } from '../upstream/upstream.js'
@@ -36,7 +41,25 @@ export async function guard(settings: Settings): Promise<void> {
   const authenticator = await openAuthenticator(settings, events)
   let ended = 0
   try {
-    const { inside, close } = openInside(settings, log)
+    const groupFile = await openGroupFile(settings, log, () => gate.changed())
+    const policy = new Policy({
+      profile: settings.app,
+      grants: { read: settings.readers, write: settings.writers, admin: settings.admins },
+      groupFile,
+    })
+    const rules = new Rules({
+      policy,
+      openPaths: settings.openPaths ?? settings.app.openPaths,
+      corsOrigins: settings.corsOrigins,
+      gatewayIdentity: settings.gatewayIdentity,
+      asks: settings.upstream === undefined,
+    })
+    const principalOf = (name: string): Principal => ({
+      name,
+      provider: 'file',
+      groups: groupFile?.groupsOf(name) ?? [],
+    })
+    const { inside, close } = openInside(settings, rules, log)
     const logins = new Logins(authenticator, settings.loginFailures, hashThreadsOf(settings), log, crewKey)
     logins.onFailure = (failure) => orders.tell({ is: 'failure', failure })
     logins.onSuccess = (success) => orders.tell({ is: 'success', success })
@@ -44,7 +67,8 @@ export async function guard(settings: Settings): Promise<void> {
     orders.onSuccess = (success) => logins.welcome(success)
     const metrics = new Metrics()
     orders.metrics = () => metrics.text(authenticator.counters())
-    const gate = new Gate(settings.realm, logins, settings.trustProxy, log, metrics, inside)
+    const realm = settings.realm ?? settings.app.realm
+    const gate = new Gate(realm, rules, logins, settings.trustProxy, log, metrics, inside, principalOf)
     gate.asks = settings.upstream === undefined
     let readable = true
     events.on('auth', ({ type, level, message }) => {
@@ -57,13 +81,14 @@ export async function guard(settings: Settings): Promise<void> {
     const servers = await openServers(settings, gate, tls)
     const admin = cluster.isPrimary
       ? await openAdmin(settings.admin, {
-          ready: () => readable && !gate.draining,
+          ready: () => readable && groupFile?.ready !== false && !gate.draining,
           metrics: orders.metrics,
         })
       : undefined
     orders.tell({ is: 'ready' })
     orders.onReload = () => {
       void authenticator.reload().catch(() => {}) // The log has it.
+      void groupFile?.reload()
       renewCertificate(settings, servers, log)
     }
     const why = await orders.ended
@@ -73,6 +98,7 @@ export async function guard(settings: Settings): Promise<void> {
     admin?.close()
     admin?.closeAllConnections()
     await close()
+    await groupFile?.close()
   } finally {
     await authenticator.close()
     const left = ended + settings.drainTimeout - performance.now()
@@ -120,10 +146,44 @@ async function openAuthenticator(settings: Settings, events: EventEmitter<{ auth
   return authenticator
 }
 
-function openInside(settings: Settings, log: Log): { inside: Inside; close: () => Promise<void> } {
+/**
+ * Opens the group file, if there is one.
+ * @throws Exit for one that cannot be read
+ */
+async function openGroupFile(
+  { groupFile: path }: Settings,
+  log: Log,
+  changed: () => void,
+): Promise<GroupFile | undefined> {
+  if (path === undefined) return undefined
+  let isOpen = false
+  let failure: Error | undefined
+  const file = await GroupFile.open(path, {
+    loaded: (groups) => {
+      if (speaks && isOpen) log.event('info', notices.groupFile(path, groups.size))
+    },
+    unreadable: (error) => {
+      failure = error
+      if (speaks && isOpen) log.event('error', notices.groupFileUnreadable(path, reason(error)))
+    },
+  })
+  isOpen = true
+  if (failure !== undefined) {
+    await file.close()
+    throw errors.cannotRead('--group-file', path, reason(failure))
+  }
+  file.onChange(changed)
+  return file
+}
+
+function openInside(
+  settings: Settings,
+  rules: Rules,
+  log: Log,
+): { inside: Inside; close: () => Promise<void> } {
   if (settings.upstream === undefined) return { inside: confirm, close: async () => {} }
   const upstream = openUpstream(settings, settings.upstream)
-  const inside: Inside = (exchange) => forward(exchange, upstream, log)
+  const inside: Inside = (exchange) => forward(exchange, upstream, rules, log)
   return { inside, close: () => upstream.pool.destroy() }
 }
 

@@ -11,6 +11,8 @@ export type LogFormat = (typeof FORMATS)[number]
 const DELAY = 50
 /** Characters that may wait: lines of about a minute at full speed. */
 const MOST = 16 * 1024 * 1024
+/** Characters of a user agent that a line holds. */
+const MOST_OF_AGENT = 256
 
 export type Level = 'info' | 'warn' | 'error'
 
@@ -40,21 +42,40 @@ export class Log {
   /** A request that is over. */
   access(exchange: Exchange, status: number, ms: number): void {
     if (this.#format === 'off') return
-    const { user, client, path, bytes } = exchange
-    const method = exchange.asked?.method ?? exchange.method
+    const { user, client, path, bytes, principal, reason, missingRole, upstreamMs, head } = exchange
+    const method = exchange.judgedMethod
     const time = now()
     const duration = ms.toFixed(1)
+    const upstream = upstreamMs?.toFixed(1)
     if (this.#format === 'json') {
-      const name = user === undefined ? 'null' : json(user)
       this.#add(
-        `{"time":"${time}","level":"info","user":${name},"client":"${client.address}","method":${json(method)},"path":${json(path)},"status":${status},"bytes":${bytes},"ms":${duration}}`,
+        `{"time":"${time}","level":"info","user":${user === undefined ? 'null' : json(user)},"client":"${client.address}","method":${json(method)},"path":${json(path)},"status":${status},"bytes":${bytes},"ms":${duration},"upstream_ms":${upstream ?? 'null'},"reason":${word(reason)},"provider":${word(principal?.provider)},"missing_role":${word(missingRole)},"user_agent":${this.#agent(head.userAgent)}}`,
       )
     } else {
-      const name = user === undefined ? '-' : quoted(user)
+      const more = [
+        upstream === undefined ? '' : ` upstream=${upstream}ms`,
+        reason === undefined ? '' : ` reason=${reason}`,
+        principal === undefined ? '' : ` provider=${quoted(principal.provider)}`,
+        missingRole === undefined ? '' : ` missing_role=${missingRole}`,
+        head.userAgent === undefined ? '' : ` user_agent=${quoted(head.userAgent)}`,
+      ]
       this.#add(
-        `${time} ${client.address} ${name} ${quoted(method)} ${quoted(path)} ${status} ${bytes} ${duration}ms`,
+        `${time} ${client.address} ${user === undefined ? '-' : quoted(user)} ${quoted(method)} ${quoted(path)} ${status} ${bytes} ${duration}ms${more.join('')}`,
       )
     }
+  }
+
+  #lastAgent = ''
+  #lastAgentJson = '""'
+
+  /** A client sends the same one each time, so its JSON is made once. */
+  #agent(agent: string | undefined): string {
+    if (agent === undefined) return 'null'
+    if (agent !== this.#lastAgent) {
+      this.#lastAgent = agent
+      this.#lastAgentJson = json(agent.slice(0, MOST_OF_AGENT))
+    }
+    return this.#lastAgentJson
   }
 
   /** What came from `client` is no request, or not a whole one: there is no path to tell. */
@@ -114,6 +135,9 @@ export class Log {
     })
   }
 }
+
+/** Words of the gate's own, which need no escapes. */
+const word = (text: string | undefined): string => (text === undefined ? 'null' : `"${text}"`)
 
 let millisecond = 0
 let text = ''

@@ -7,14 +7,22 @@ const BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5
 
 export class Metrics {
   readonly #statuses = new Map<number, number>()
+  readonly #reasons = new Map<string, number>()
   readonly #buckets = new Array<number>(BUCKETS.length).fill(0)
   #count = 0
   #seconds = 0
   #bytes = 0
   inProgress = 0
 
-  /** Counts a request that is over. `ms`: how long it took; `bytes`: of its response's body. */
-  add(status: number, ms: number, bytes: number): void {
+  /**
+   * Counts a request that is over.
+   *
+   * @param ms how long it took
+   * @param bytes of its response's body
+   * @param reason why the gate refused it; undefined: it did not
+   */
+  add(status: number, ms: number, bytes: number, reason?: string): void {
+    if (reason !== undefined) this.#reasons.set(reason, (this.#reasons.get(reason) ?? 0) + 1)
     this.#statuses.set(status, (this.#statuses.get(status) ?? 0) + 1)
     const seconds = ms / 1000
     let bucket = 0
@@ -44,6 +52,12 @@ export class Metrics {
       'requests_total',
       'Requests, by the status of the response.',
       statuses.map(([status, count]) => [`{status="${status}"}`, count]),
+    )
+    metric(
+      'counter',
+      'refusals_total',
+      'Requests that the gate refused, by reason.',
+      [...this.#reasons].sort().map(([reason, count]) => [`{reason="${reason}"}`, count]),
     )
     metric(
       'histogram',

@@ -1,8 +1,10 @@
 import type { Duplex } from 'node:stream'
 import type { Dispatcher } from 'undici'
 import type { Exchange } from '../gate/exchange.js'
-import { headerText, ResponseHead } from '../gate/headers.js'
+import { groupsText, headerText, ResponseHead } from '../gate/headers.js'
 import { type Reply, replies } from '../gate/replies.js'
+import type { Rules } from '../gate/rules.js'
+import { upstreamName } from '../gate/upstream-name.js'
 import type { Log } from '../operations/log.js'
 import { explainRefusal } from './mlflow-hints.js'
 import { RequestBody } from './request-body.js'
@@ -10,8 +12,8 @@ import { tunnel } from './tunnel.js'
 import type { Upstream } from './upstream.js'
 
 /** Hands a request that may pass to the upstream, and its response to the client. */
-export function forward(exchange: Exchange, upstream: Upstream, log: Log): void {
-  new Forwarding(exchange, upstream, log).send()
+export function forward(exchange: Exchange, upstream: Upstream, rules: Rules, log: Log): void {
+  new Forwarding(exchange, upstream, rules, log).send()
 }
 
 /** Methods that may be sent twice when a connection turns out to be closed (RFC 9110, section 9.2.2). */
@@ -27,13 +29,16 @@ class Forwarding implements Dispatcher.DispatchHandlers {
   #gone = false
   #over = false
   #tries = 0
+  /** When it was sent. */
+  #sent = 0
 
   constructor(
     readonly exchange: Exchange,
     readonly upstream: Upstream,
+    rules: Rules,
     readonly log: Log,
   ) {
-    this.#headers = upstreamHeaders(exchange, upstream)
+    this.#headers = upstreamHeaders(exchange, upstream, rules)
     exchange.onOver = () => this.#clientGone()
   }
 
@@ -41,6 +46,7 @@ class Forwarding implements Dispatcher.DispatchHandlers {
     const { exchange, upstream } = this
     const { head, request } = exchange
     this.#tries++
+    this.#sent = performance.now()
     upstream.pool.dispatch(
       {
         path: upstream.prefix + exchange.target,
@@ -61,6 +67,7 @@ class Forwarding implements Dispatcher.DispatchHandlers {
 
   onHeaders(status: number, raw: Buffer[], resume: () => void, text: string): boolean {
     const { exchange } = this
+    exchange.upstreamMs = performance.now() - this.#sent
     const { response } = exchange
     if (status < 200) {
       inform(exchange, status, raw)
@@ -107,6 +114,7 @@ class Forwarding implements Dispatcher.DispatchHandlers {
 
   onUpgrade(status: number, raw: Buffer[], socket: Duplex): void {
     this.#over = true
+    this.exchange.upstreamMs = performance.now() - this.#sent
     this.exchange.status = status
     tunnel(this.exchange, raw, socket)
   }
@@ -156,18 +164,26 @@ function flushHead({ bytes, response }: Exchange): void {
   if (bytes === 0 && !response.writableEnded && !response.destroyed) response.flushHeaders()
 }
 
-/** The client's headers, and what the upstream shall know of whoever asks. */
-function upstreamHeaders({ head, peer, client, user }: Exchange, upstream: Upstream): string[] {
+/** The client's headers, and what the upstream is told about the client. */
+function upstreamHeaders(exchange: Exchange, upstream: Upstream, rules: Rules): string[] {
+  const { head, peer, client, principal, isOwnPage } = exchange
   const headers = head.endToEnd
   const { host = upstream.authority } = head
+  const name = upstreamName(upstream.names, host, head.origin, isOwnPage)
+  headers.push('Host', name.host)
+  if (name.origin !== undefined) headers.push('Origin', name.origin)
+  if (head.overrides.length > 0) headers.push(...rules.overridesOf(exchange))
+  if (head.acceptsTrailers) headers.push('TE', 'trailers')
+  if (!rules.identifies(exchange)) return headers
   const { address } = peer
-  headers.push('Host', upstream.host ?? host)
   headers.push('X-Real-IP', client.address)
   headers.push('X-Forwarded-For', head.forwardedFor ? `${head.forwardedFor}, ${address}` : address)
   headers.push('X-Forwarded-Proto', client.proto)
   headers.push('X-Forwarded-Host', (peer.trusted && head.forwardedHost) || host)
-  if (user !== undefined) headers.push('X-Forwarded-User', headerText(user))
-  if (head.acceptsTrailers) headers.push('TE', 'trailers')
+  if (principal !== undefined) {
+    headers.push('X-Forwarded-User', headerText(principal.name))
+    if (principal.groups.length > 0) headers.push('X-Forwarded-Groups', groupsText(principal.groups))
+  }
   return headers
 }
 

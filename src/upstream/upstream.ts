@@ -1,5 +1,6 @@
 import { isIP } from 'node:net'
 import { buildConnector, Pool } from 'undici'
+import { type Names, namesOf } from '../gate/upstream-name.js'
 import { readCa } from '../htgate/certificates.js'
 import type { Settings } from '../htgate/options/index.js'
 
@@ -32,8 +33,8 @@ export interface Upstream {
   readonly prefix: string
   /** Its own name, for a client that gives no `Host`. */
   readonly authority: string
-  /** `Host`, in place of the client's. */
-  readonly host: string | undefined
+  /** Host and Origin, in place of the client's. */
+  readonly names: Names
   /** Milliseconds that it may take to accept a connection. */
   readonly connectTimeout: number
   /** Milliseconds that it may take to start answering. */
@@ -60,5 +61,6 @@ export function openUpstream(settings: Settings, { origin, prefix, socketPath }:
     bodyTimeout: 0,
     maxHeaderSize: MAX_HEADERS,
   })
-  return { pool, prefix, authority, host: upstreamHost, connectTimeout, timeout: upstreamTimeout }
+  const names = namesOf(settings.app, origin, upstreamHost)
+  return { pool, prefix, authority, names, connectTimeout, timeout: upstreamTimeout }
 }

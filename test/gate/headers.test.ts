@@ -16,7 +16,7 @@ import { basic } from '../support/requests.js'
 describe('what the upstream sees', () => {
   test('method, path and query as they came, and who asks', async () => {
     const upstream = await startUpstream()
-    const gate = await startGate({ upstream: upstream.url })
+    const gate = await startGate({ upstream: upstream.url, args: ['--app', 'none'] })
     const target = '/a%2Fb/../c//?x=1&y=%20&z'
     const { socket, text } = raw(
       gate.port,
@@ -119,7 +119,7 @@ describe('what the upstream sees', () => {
 
   test('the host of an absolute target, and its path', async () => {
     const upstream = await startUpstream()
-    const gate = await startGate({ upstream: upstream.url })
+    const gate = await startGate({ upstream: upstream.url, args: ['--app', 'none'] })
     const { text } = raw(
       gate.port,
       `GET http://real.example/path?q HTTP/1.1\r\nHost: other.example\r\nAuthorization: ${ALICE}\r\n\r\n`,

@@ -25,14 +25,13 @@ function refusal(args: string[], env: Record<string, string> = {}): string {
 test('without options but the file and the upstream', () => {
   expect(settings(MUST)).toMatchObject({
     file: 'f',
-    realm: 'MLflow Login',
     upstream: {
       text: 'http://127.0.0.1:5000',
       origin: 'http://127.0.0.1:5000',
       prefix: '',
       socketPath: undefined,
     },
-    upstreamTimeout: 120_000,
+    upstreamTimeout: 360_000,
     listen: [],
     loginFailures: 10,
     workers: 1,
@@ -177,7 +176,7 @@ test.each(['-h', '--help'])('%s prints every option under a heading, with its de
   expect(text.replaceAll(/\s+/g, ' ')).toContain(
     '(default: sockets passed by systemd, or else 127.0.0.1:8080)',
   )
-  expect(text.replaceAll(/\s+/g, ' ')).toContain('(default: 120 s)')
+  expect(text.replaceAll(/\s+/g, ' ')).toContain('(default: 360 s)')
 })
 
 test.each([10, 40, 60, 80, 100, 120, 300])('--help fits a terminal of %d columns', (columns) => {

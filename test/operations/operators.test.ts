@@ -18,7 +18,11 @@ import { freePort } from '../support/servers.js'
 test('the log has a line for each request, without query, password or header', async () => {
   const upstream = await startUpstream()
   const gate = await startGate({ upstream: upstream.url })
-  await asAlice(`${gate.url}/api/x?token=hidden`, { method: 'POST', body: 'b' })
+  await asAlice(`${gate.url}/api/x?token=hidden`, {
+    method: 'POST',
+    body: 'b',
+    headers: { 'user-agent': 'curl/8' },
+  })
   await request(`${gate.url}/y`, { headers: { authorization: basic('eve', 'guess') } })
   await until(() => gate.log().filter(({ status }) => status).length === 2, gate.output)
   const [first, second] = gate.log().filter(({ status }) => status)
@@ -32,8 +36,20 @@ test('the log has a line for each request, without query, password or header', a
     status: 200,
     bytes: 2,
     ms: expect.any(Number),
+    upstream_ms: expect.any(Number),
+    reason: null,
+    provider: 'file',
+    missing_role: null,
+    user_agent: 'curl/8',
   })
-  expect(second).toMatchObject({ user: 'eve', path: '/y', status: 401 })
+  expect(second).toMatchObject({
+    user: 'eve',
+    path: '/y',
+    status: 401,
+    upstream_ms: null,
+    reason: 'denied',
+    provider: null,
+  })
   expect(gate.output()).not.toMatch(/hidden|guess|secret|Basic|YWxpY2U/)
 })
 
@@ -61,7 +77,11 @@ test('--log text is for people, and --log off for nobody', async () => {
   const upstream = await startUpstream()
   const text = await startGate({ upstream: upstream.url, args: ['--log', 'text'] })
   await asAlice(`${text.url}/x`)
-  await until(() => /Z 127\.0\.0\.1 alice GET \/x 200 2 \d+\.\dms\n/.test(text.output()), text.output)
+  await until(
+    () =>
+      /Z 127\.0\.0\.1 alice GET \/x 200 2 \d+\.\dms upstream=\d+\.\dms provider=file\n/.test(text.output()),
+    text.output,
+  )
   const off = await startGate({ upstream: upstream.url, args: ['--log', 'off'] })
   await asAlice(off.url)
   off.process.kill('SIGTERM')

@@ -8,8 +8,12 @@ import { asciiText, count, path, positive, seconds } from './parsers.js'
 /** Who may log in, and how. */
 export const login = group('Logins', {
   file: optional({ short: '-f', argument: 'path', help: 'password file, as htpasswd writes it' }, path),
-  realm: withDefault(
-    { argument: 'text', help: 'name of the server in the browser’s login dialog', default: 'MLflow Login' },
+  realm: optional(
+    {
+      argument: 'text',
+      help: 'name of the server in the browser’s login dialog',
+      defaultText: 'MLflow Login, or Login with --app none',
+    },
     asciiText,
   ),
   loginFailures: withDefault(

@@ -19,7 +19,7 @@ export const upstream = group(
       {
         argument: 'name',
         help: 'Host header to send to the upstream',
-        defaultText: 'the client’s',
+        defaultText: 'localhost with the upstream’s port with --app mlflow, the client’s with --app none',
       },
       hostName,
     ),
@@ -35,7 +35,7 @@ export const upstream = group(
       {
         argument: 'seconds',
         help: 'how long the upstream may take to start its response',
-        default: '120',
+        default: '360',
         unit: 's',
       },
       seconds,

@@ -1,0 +1,69 @@
+import type { Access } from '../policy/access.js'
+import type { Reply } from './replies.js'
+
+// What the gate answers to a user who is logged in and still may not do what the request asks for.
+
+const reply = (
+  status: number,
+  code: string,
+  title: string,
+  message: string,
+  headers: readonly string[] = [],
+): Reply => ({ status, code, title, message, page: message, headers })
+
+const VERBS: Readonly<Record<Access, string>> = {
+  read: 'read',
+  write: 'read and write',
+  admin: 'do everything',
+}
+
+const forbidden = (needed: Access, has: Access | undefined): Reply =>
+  reply(
+    403,
+    'PERMISSION_DENIED',
+    'Permission denied',
+    has === undefined
+      ? `You are logged in, but you have no role on this server; this request requires the ${needed} role. Ask the server’s operator for a role.`
+      : `This request requires the ${needed} role; your ${has} role allows you to ${VERBS[has]}. Ask the server’s operator if you need more.`,
+  )
+
+const ROLES = [undefined, 'read', 'write', 'admin'] as const
+const NEEDED = ['read', 'write', 'admin'] as const
+const made = new Map(
+  ROLES.flatMap((has) => NEEDED.map((needed) => [`${needed} ${has}`, forbidden(needed, has)] as const)),
+)
+
+export const policyReplies = {
+  forbidden: (needed: Access, has: Access | undefined): Reply => made.get(`${needed} ${has}`) as Reply,
+  deniedRoute: reply(
+    403,
+    'PERMISSION_DENIED',
+    'Permission denied',
+    'This route is closed to every role, because this server does not implement it.',
+  ),
+  ambiguousTarget: reply(
+    400,
+    'INVALID_PARAMETER_VALUE',
+    'Bad request',
+    'The path of this request can be read in more than one way, so it cannot be authorized. Paths must not contain “.” or “..” as a segment, control characters, or “#”.',
+  ),
+  unknownRequest: reply(
+    403,
+    'PERMISSION_DENIED',
+    'Permission denied',
+    'The proxy in front of this server did not say which request it asks about, or is not trusted to (--trust-proxy), so the request cannot be authorized.',
+  ),
+  crossOrigin: reply(
+    403,
+    'PERMISSION_DENIED',
+    'Cross-origin request blocked',
+    'A page of another origin sent this request with the login that your browser remembers. To allow that page, the server’s operator adds its origin to --cors-origins.',
+  ),
+  unknownGroups: reply(
+    503,
+    'TEMPORARILY_UNAVAILABLE',
+    'Roles are not known',
+    'The gate in front of this server cannot read its group file, so it does not know your role. Its operator finds the reason in the gate’s log.',
+    ['Retry-After', '10'],
+  ),
+}
