@@ -36,6 +36,8 @@ export interface Provider {
   /** What the provider itself counts. Default: nothing. */
   measures?(): Measures
   status(): ProviderStatus
+  /** Tries out all that a login needs, for an operator who wants to know what works. Default: `status`. */
+  check?(): Promise<readonly Finding[]>
   /** Ends timers, threads and connections. Pending calls of `verify` resolve to `unavailable`. */
   close(): Promise<void>
 }
@@ -58,6 +60,15 @@ export interface ProviderStatus {
   readonly ready: boolean
   /** Why not; one line, fit for a log. */
   readonly detail?: string
+}
+
+/** What a check found. */
+export interface Finding {
+  readonly state: 'works' | 'warning' | 'fails'
+  /** One line in lower case, without a full stop. */
+  readonly text: string
+  /** What would help. */
+  readonly hint?: string | undefined
 }
 
 export type Verdict = Granted | Refused

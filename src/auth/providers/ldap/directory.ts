@@ -46,7 +46,7 @@ export class Directory {
     return this.#first(deadline, async (endpoint, until) => {
       const connection = await this.#connect(endpoint, until)
       try {
-        await this.#bindService(connection)
+        await this.bindService(connection)
         return connection
       } catch (error) {
         connection.close()
@@ -86,7 +86,8 @@ export class Directory {
     throw new DirectoryError(failures.map(explain).join('; '))
   }
 
-  async #bindService(connection: Connection): Promise<void> {
+  /** Binds as the account that searches, if there is one. @throws DirectoryError */
+  async bindService(connection: Connection): Promise<void> {
     const { bindDn } = this.#settings
     if (bindDn === undefined) return
     const result = await connection.bind(bindDn, await this.#password())

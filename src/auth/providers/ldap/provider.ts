@@ -4,7 +4,16 @@ import { performance } from 'node:perf_hooks'
 import type { BasicCredential, Credential } from '../../credential.js'
 import { KeyedHash } from '../../keyed-hash.js'
 import type { Principal } from '../../principal.js'
-import type { Account, Measures, Provider, ProviderStatus, Refused, Verdict } from '../../provider.js'
+import type {
+  Account,
+  Finding,
+  Measures,
+  Provider,
+  ProviderStatus,
+  Refused,
+  Verdict,
+} from '../../provider.js'
+import { checkDirectory } from './check.js'
 import type { Connection } from './connection.js'
 import { type BindOutcome, failureOf, isDisabled, judgeBind } from './diagnosis.js'
 import { Directory } from './directory.js'
@@ -104,6 +113,10 @@ export class LdapProvider implements Provider {
 
   status(): ProviderStatus {
     return this.#health.status
+  }
+
+  check(): Promise<readonly Finding[]> {
+    return checkDirectory(this.#settings, this.#directory)
   }
 
   accepts(credential: Credential): boolean {

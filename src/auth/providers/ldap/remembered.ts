@@ -7,10 +7,14 @@ export interface Remembered<T> {
   readonly endsAt: number
 }
 
+const LONGEST_STEP = 15_000
+
 /** What the directory said, for a while: the oldest is forgotten first. */
 export class RememberedValues<T> {
   readonly #size: number
   readonly #ttl: number
+  /** Values end together with those that would end so much later, in milliseconds: each end has others look again. */
+  readonly #step: number
   readonly #onEnd: () => void
   /** In the order in which they end. */
   readonly #values = new Map<string, Remembered<T>>()
@@ -23,6 +27,7 @@ export class RememberedValues<T> {
   constructor(size: number, ttl: number, onEnd: () => void) {
     this.#size = size
     this.#ttl = ttl
+    this.#step = Math.min(LONGEST_STEP, ttl / 20)
     this.#onEnd = onEnd
   }
 
@@ -63,7 +68,7 @@ export class RememberedValues<T> {
   #schedule(): void {
     if (this.#timer !== undefined) return
     for (const { endsAt } of this.#values.values()) {
-      this.#timer = setTimeout(() => this.#sweep(), Math.max(1, endsAt - performance.now() + 1))
+      this.#timer = setTimeout(() => this.#sweep(), Math.max(1, endsAt - performance.now()))
       this.#timer.unref()
       return
     }
@@ -71,10 +76,10 @@ export class RememberedValues<T> {
 
   #sweep(): void {
     this.#timer = undefined
-    const now = performance.now()
+    const end = performance.now() + this.#step
     let ended = false
     for (const [key, { endsAt }] of this.#values) {
-      if (endsAt > now) break
+      if (endsAt > end) break
       ended = true
       this.#values.delete(key)
     }

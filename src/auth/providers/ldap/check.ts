@@ -1,0 +1,114 @@
+import type { Finding } from '../../provider.js'
+import type { Entry } from './ber.js'
+import { type Connection, code } from './connection.js'
+import { failureOf } from './diagnosis.js'
+import type { Directory } from './directory.js'
+import { DirectoryError } from './errors.js'
+import { allOf, present } from './filter.js'
+import type { LdapSettings } from './options.js'
+import { type Endpoint, nameOf } from './url.js'
+
+const DAY = 86_400_000
+/** Certificates that end sooner are warned of, in days. */
+const SOON = 14
+
+/** Tries out each server, the account that searches, and the bases. */
+export async function checkDirectory(settings: LdapSettings, directory: Directory): Promise<Finding[]> {
+  const findings: Finding[] = []
+  for (const endpoint of settings.url.endpoints) {
+    try {
+      for await (const finding of checkServer(settings, directory, endpoint)) findings.push(finding)
+    } catch (error) {
+      findings.push(failed(error, nameOf(endpoint)))
+    }
+  }
+  return findings
+}
+
+async function* checkServer(
+  settings: LdapSettings,
+  directory: Directory,
+  endpoint: Endpoint,
+): AsyncGenerator<Finding> {
+  const { connection } = await directory.connect(directory.deadline(), endpoint)
+  const { server } = connection
+  try {
+    yield { state: 'works', text: `${server} answers${words(settings)}` }
+    yield* checkCertificate(connection)
+    if (settings.bindAs !== undefined) {
+      yield {
+        state: 'works',
+        text: `${server}: users bind as ${settings.bindAs}; --check --user NAME tries it`,
+      }
+      return
+    }
+    await directory.bindService(connection)
+    if (settings.bindDn === undefined) {
+      yield {
+        state: 'warning',
+        text: `${server}: users are searched for anonymously`,
+        hint: 'many directories show an anonymous user little or nothing; see --ldap-bind-dn',
+      }
+    } else yield { state: 'works', text: `${server}: the bind as ${settings.bindDn} succeeds` }
+    yield await checkUsers(connection, settings)
+    if (settings.groupBase !== undefined) yield await checkGroups(connection, settings.groupBase)
+  } finally {
+    connection.close()
+  }
+}
+
+const words = ({ security }: LdapSettings): string =>
+  security === 'none' ? ', without TLS' : security === 'tls' ? ' with TLS' : ' with StartTLS'
+
+function* checkCertificate(connection: Connection): Generator<Finding> {
+  const end = connection.certificate?.valid_to
+  if (end === undefined) return
+  const days = Math.floor((Date.parse(end) - Date.now()) / DAY)
+  const text = `${connection.server}: the certificate is good for ${days} days`
+  if (days >= SOON) yield { state: 'works', text }
+  else yield { state: 'warning', text, hint: 'renew it on the directory server' }
+}
+
+async function checkUsers(connection: Connection, { url, filter }: LdapSettings): Promise<Finding> {
+  const { base, scope, attribute } = url
+  const query = {
+    base,
+    scope,
+    filter: allOf([filter, present(attribute)]),
+    attributes: [attribute],
+    limit: 1,
+  }
+  const { entries, result } = await connection.search(query)
+  if (result.code !== code.success && result.code !== code.sizeLimitExceeded) {
+    return failed(failureOf(connection.server, result, `the search in ${base || '""'}`), connection.server)
+  }
+  const where = `${connection.server}: users in ${base || '""'}`
+  if (entries.length > 0) return { state: 'works', text: `${where} are found by ${attribute}` }
+  return {
+    state: 'fails',
+    text: `${where}: nobody is found by ${attribute} with the filter ${url.filter}`,
+    hint: 'check the attribute and the filter of --ldap-url, and what the account that searches may read',
+  }
+}
+
+async function checkGroups(connection: Connection, base: string): Promise<Finding> {
+  const query = { base, scope: 'sub', filter: present('cn'), attributes: ['cn'], limit: 1 } as const
+  const { entries, result } = await connection.search(query)
+  if (result.code !== code.success && result.code !== code.sizeLimitExceeded) {
+    return failed(failureOf(connection.server, result, `the search for groups in ${base}`), connection.server)
+  }
+  const [group]: readonly Entry[] = entries
+  if (group !== undefined)
+    return { state: 'works', text: `${connection.server}: groups are found in ${base}` }
+  return {
+    state: 'warning',
+    text: `${connection.server}: no groups are found in ${base}`,
+    hint: 'check --ldap-group-base, and what the account that searches may read',
+  }
+}
+
+function failed(error: unknown, server: string): Finding {
+  if (!(error instanceof DirectoryError))
+    return { state: 'fails', text: `${server}: ${(error as Error).message}` }
+  return { state: 'fails', text: error.message, hint: error.hint }
+}
