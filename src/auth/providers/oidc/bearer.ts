@@ -1,0 +1,108 @@
+import { decodeProtectedHeader, errors, type JWTVerifyGetKey, jwtVerify } from 'jose'
+import type { Claims } from './claims.js'
+
+// Bearer JWTs (RFC 9068, RFC 8725). Everything that has to be in one is asked for by name: by default the library takes a
+// token without `exp`, of any audience, an ID token as well, and an `iat` of tomorrow.
+
+/** Signatures that are made with a key that this side doesn't have. */
+export const ALGORITHMS = [
+  ...['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512'],
+  ...['ES256', 'ES384', 'ES512', 'EdDSA', 'Ed25519'],
+]
+/** Seconds by which clocks may differ. */
+export const CLOCK_TOLERANCE = 60
+const MAX_LENGTH = 16 * 1024
+
+/** `at+jwt` is RFC 9068's; Keycloak, Entra ID and others write `JWT` or nothing. */
+const TYPES = ['at+jwt', 'jwt']
+/** What only ID tokens have (OpenID Connect Core, sections 2 and 3.3.2.11). */
+const ID_TOKEN_CLAIMS = ['nonce', 'at_hash', 'c_hash', 's_hash']
+/** What Keycloak calls its other tokens, in the claim `typ`. */
+const OTHER_TOKENS = ['ID', 'Refresh', 'Offline', 'Logout', 'Serialized-ID']
+
+export interface BearerRules {
+  readonly issuer: string
+  /** One of these has to be in `aud`. */
+  readonly audiences: readonly string[]
+  readonly key: JWTVerifyGetKey
+  /** The client that browsers log in with: a token for it may be an ID token. */
+  readonly clientId?: string | undefined
+  /** Which clients may have got the token (`azp`, `client_id`); any if empty. */
+  readonly clients?: readonly string[] | undefined
+  /** For issuers whose only tokens are ID tokens: CI systems. */
+  readonly allowIdTokens?: boolean | undefined
+  /** For tests. */
+  readonly now?: Date | undefined
+}
+
+/** A token that isn't good. */
+export class BadToken extends Error {
+  override readonly name = 'BadToken'
+}
+
+/** Whether a bearer token has the form of a signed JWT. */
+export const isJwt = (token: string): boolean =>
+  token.length <= MAX_LENGTH && /^eyJ[\w-]+\.[\w-]+\.[\w-]*$/.test(token)
+
+/** What the token claims, without any proof; undefined where that can't be read. */
+export function unprovenClaims(token: string): Claims | undefined {
+  try {
+    const value: unknown = JSON.parse(Buffer.from(token.split('.')[1] as string, 'base64url').toString())
+    return typeof value === 'object' && value !== null ? (value as Claims) : undefined
+  } catch {
+    return undefined
+  }
+}
+
+/**
+ * Verifies a bearer token.
+ * @returns its claims
+ * @throws BadToken, or what `key` throws when the issuer's keys can't be had
+ */
+export async function verifyBearer(token: string, rules: BearerRules): Promise<Claims> {
+  const { issuer, audiences, key, now = new Date() } = rules
+  if (!isJwt(token)) throw new BadToken('it is not a signed JWT')
+  let claims: Claims
+  let type: string | undefined
+  try {
+    type = decodeProtectedHeader(token).typ
+    const verified = await jwtVerify(token, key, {
+      algorithms: ALGORITHMS,
+      issuer,
+      audience: [...audiences],
+      requiredClaims: ['iss', 'aud', 'exp', 'iat', 'sub'],
+      clockTolerance: CLOCK_TOLERANCE,
+      currentDate: now,
+    })
+    claims = verified.payload
+  } catch (error) {
+    if (error instanceof errors.JOSEError || error instanceof TypeError) throw new BadToken(error.message)
+    throw error
+  }
+  const flaw = flawOf(claims, type, rules, now)
+  if (flaw) throw new BadToken(flaw)
+  return claims
+}
+
+function flawOf(claims: Claims, type: string | undefined, rules: BearerRules, now: Date): string | undefined {
+  const { clientId, clients = [], allowIdTokens } = rules
+  if ((claims.iat as number) > now.getTime() / 1000 + CLOCK_TOLERANCE) return 'it was issued in the future'
+  const kind = type?.toLowerCase().replace(/^application\//, '')
+  if (kind !== undefined && !TYPES.includes(kind)) return `it is of type ${type}`
+  const client = claims.azp ?? claims.client_id ?? claims.appid
+  if (clients.length > 0 && !(typeof client === 'string' && clients.includes(client))) {
+    return 'it was issued to another client'
+  }
+  if (allowIdTokens || kind === 'at+jwt') return undefined
+  if (ID_TOKEN_CLAIMS.some((name) => name in claims)) return 'it is an ID token'
+  if (typeof claims.typ === 'string' && OTHER_TOKENS.includes(claims.typ))
+    return `it is a ${claims.typ} token`
+  if (clientId !== undefined && [claims.aud].flat().includes(clientId) && !isForAccess(claims)) {
+    return 'nothing tells it from an ID token'
+  }
+  return undefined
+}
+
+/** Whether the claims are those of an access token: what it is good for, or Keycloak's `typ`. */
+const isForAccess = (claims: Claims): boolean =>
+  claims.typ === 'Bearer' || ['scope', 'scp', 'roles'].some((name) => name in claims)

@@ -1,0 +1,238 @@
+import { createLocalJWKSet, errors, type JSONWebKeySet, type JWTVerifyGetKey } from 'jose'
+import { type Fetch, isSafe } from './http.js'
+
+// An issuer: where its endpoints are, and its keys. Both are fetched at the start and again when that failed, later and
+// later; and every now and then, in the background. What was fetched once is used for as long as the issuer is down.
+
+const FIRST_RETRY = 1000
+const LAST_RETRY = 60_000
+const METADATA_AGE = 60 * 60_000
+const KEYS_AGE = 10 * 60_000
+const COOLDOWN = 30_000
+
+/** What an issuer says of itself (OpenID Connect Discovery 1.0, section 3), as far as it is needed. */
+export interface Metadata {
+  readonly issuer: string
+  readonly jwks_uri: string
+  readonly authorization_endpoint?: string
+  readonly token_endpoint?: string
+  readonly userinfo_endpoint?: string
+  readonly end_session_endpoint?: string
+  readonly [name: string]: unknown
+}
+
+export interface IssuerOptions {
+  /** Exactly as the issuer writes it in its tokens. */
+  readonly url: string
+  readonly fetch: Fetch
+  /** Milliseconds between two requests for keys, when a token names one that isn't known. Default 30,000. */
+  readonly cooldown?: number | undefined
+  /** How old keys get before they are fetched again, in milliseconds. Default 600,000. */
+  readonly keysAge?: number | undefined
+  /** Told when the issuer can't be reached, and when it can be again. */
+  readonly onEvent?: ((event: IssuerEvent) => void) | undefined
+}
+
+export interface IssuerEvent {
+  readonly type: 'issuer-ready' | 'issuer-down'
+  readonly level: 'info' | 'error'
+  readonly message: string
+}
+
+/** The issuer can't be reached, and has not been before. */
+export class IssuerDown extends Error {
+  override readonly name = 'IssuerDown'
+}
+
+export class Issuer {
+  readonly url: string
+  readonly #fetch: Fetch
+  readonly #cooldown: number
+  readonly #keysAge: number
+  readonly #onEvent: (event: IssuerEvent) => void
+  #metadata: Metadata | undefined
+  #metadataAt = Number.NEGATIVE_INFINITY
+  #keys: JWTVerifyGetKey | undefined
+  #keysAt = Number.NEGATIVE_INFINITY
+  /** When keys were last asked for, with or without success. */
+  #askedAt = Number.NEGATIVE_INFINITY
+  #discovering: Promise<Metadata> | undefined
+  #fetchingKeys: Promise<void> | undefined
+  #failures = 0
+  #detail: string | undefined
+  #retry: NodeJS.Timeout | undefined
+  #closed = false
+
+  constructor({ url, fetch, cooldown = COOLDOWN, keysAge = KEYS_AGE, onEvent }: IssuerOptions) {
+    this.url = url
+    this.#fetch = fetch
+    this.#cooldown = cooldown
+    this.#keysAge = keysAge
+    this.#onEvent = onEvent ?? (() => {})
+  }
+
+  /** Tries once; then again in the background, for as long as it takes. Never rejects. */
+  async start(): Promise<void> {
+    await this.discover().then(
+      () => this.#refreshKeys().catch(() => {}),
+      () => {},
+    )
+  }
+
+  /** Why the issuer can't be used; undefined if it can, or could when it was last tried. */
+  get trouble(): string | undefined {
+    return this.#metadata === undefined ? (this.#detail ?? 'not reached yet') : undefined
+  }
+
+  /** Whether the last request to it failed. */
+  get isDown(): boolean {
+    return this.#failures > 0 || this.#metadata === undefined
+  }
+
+  /** What is known of it. */
+  get metadata(): Metadata | undefined {
+    if (performance.now() - this.#metadataAt > METADATA_AGE) void this.discover().catch(() => {})
+    return this.#metadata
+  }
+
+  /**
+   * Asks it for its metadata now.
+   * @throws Error if that fails
+   */
+  discover(): Promise<Metadata> {
+    this.#discovering ??= this.#discover().finally(() => {
+      this.#discovering = undefined
+    })
+    return this.#discovering
+  }
+
+  /** For `jwtVerify`: the key that a token names. */
+  readonly key: JWTVerifyGetKey = async (header, token) => {
+    const now = performance.now()
+    if (this.#keys === undefined) {
+      if (this.#fetchingKeys === undefined && now - this.#askedAt < Math.min(this.#cooldown, FIRST_RETRY)) {
+        throw new IssuerDown(this.#detail ?? 'its keys are not known')
+      }
+      await this.#refreshKeys().catch((error) => {
+        throw new IssuerDown((error as Error).message)
+      })
+    } else if (now - this.#keysAt > this.#keysAge && now - this.#askedAt > this.#cooldown) {
+      await this.#refreshKeys().catch(() => {})
+    }
+    const keys = this.#keys as unknown as JWTVerifyGetKey
+    try {
+      return await keys(header, token)
+    } catch (error) {
+      if (!(error instanceof errors.JWKSNoMatchingKey)) throw error
+      // It may have been made since.
+      if (this.#fetchingKeys === undefined && performance.now() - this.#askedAt < this.#cooldown) throw error
+      await this.#refreshKeys().catch(() => {})
+      return await (this.#keys as unknown as JWTVerifyGetKey)(header, token)
+    }
+  }
+
+  close(): void {
+    this.#closed = true
+    clearTimeout(this.#retry)
+  }
+
+  async #discover(): Promise<Metadata> {
+    try {
+      const metadata = await this.#json(`${this.url.replace(/\/$/, '')}/.well-known/openid-configuration`)
+      this.#metadata = metadataFrom(metadata, this.url)
+      this.#metadataAt = performance.now()
+      this.#succeeded()
+      return this.#metadata
+    } catch (error) {
+      this.#failed(error as Error)
+      throw error
+    }
+  }
+
+  #refreshKeys(): Promise<void> {
+    this.#fetchingKeys ??= this.#fetchKeys().finally(() => {
+      this.#fetchingKeys = undefined
+    })
+    return this.#fetchingKeys
+  }
+
+  async #fetchKeys(): Promise<void> {
+    this.#askedAt = performance.now()
+    const { jwks_uri: url } = this.#metadata ?? (await this.discover())
+    try {
+      const set = await this.#json(url)
+      if (!Array.isArray(set.keys)) throw new TypeError('its key set has no keys')
+      this.#keys = createLocalJWKSet(set as unknown as JSONWebKeySet)
+      this.#keysAt = performance.now()
+      this.#succeeded()
+    } catch (error) {
+      this.#failed(error as Error)
+      throw error
+    }
+  }
+
+  async #json(url: string): Promise<Record<string, unknown>> {
+    const response = await this.#fetch(url, { headers: { accept: 'application/json' } })
+    if (response.status !== 200) throw new Error(`${url} answers ${response.status}`)
+    const value: unknown = await response.json().catch(() => undefined)
+    if (typeof value !== 'object' || value === null) throw new Error(`${url} does not answer with JSON`)
+    return value as Record<string, unknown>
+  }
+
+  #succeeded(): void {
+    if (this.#failures > 0) this.#tell('issuer-ready', 'info', `${this.url}: the issuer answers again`)
+    this.#failures = 0
+    clearTimeout(this.#retry)
+    this.#retry = undefined
+  }
+
+  #failed(error: Error): void {
+    this.#detail = `${this.url}: ${reasonOf(error)}`
+    const goesOn = this.#metadata === undefined ? 'nobody can log in there' : 'what is known of it is used'
+    if (this.#failures++ === 0) this.#tell('issuer-down', 'error', `${this.#detail}; ${goesOn}`)
+    if (this.#closed || this.#retry !== undefined) return
+    const wait = Math.min(LAST_RETRY, FIRST_RETRY * 2 ** Math.min(this.#failures - 1, 10))
+    this.#retry = setTimeout(
+      () => {
+        this.#retry = undefined
+        void this.start()
+      },
+      wait * (0.8 + 0.4 * Math.random()),
+    ).unref()
+  }
+
+  #tell(type: IssuerEvent['type'], level: IssuerEvent['level'], message: string): void {
+    queueMicrotask(() => this.#onEvent({ type, level, message }))
+  }
+}
+
+const ENDPOINTS = [
+  'jwks_uri',
+  'authorization_endpoint',
+  'token_endpoint',
+  'userinfo_endpoint',
+  'end_session_endpoint',
+] as const
+
+/** @throws Error for what isn't the metadata of this issuer */
+function metadataFrom(value: Record<string, unknown>, url: string): Metadata {
+  const { issuer } = value
+  if (issuer !== url) {
+    const other = typeof issuer === 'string' ? `'${issuer}'` : 'nothing'
+    throw new Error(`it calls itself ${other}; the issuer has to be given exactly so`)
+  }
+  for (const name of ENDPOINTS) {
+    const endpoint = value[name]
+    if (endpoint === undefined && name !== 'jwks_uri') continue
+    if (typeof endpoint !== 'string' || !URL.canParse(endpoint) || !isSafe(new URL(endpoint))) {
+      throw new Error(`its ${name} is not an https URL`)
+    }
+  }
+  return value as unknown as Metadata
+}
+
+function reasonOf(error: Error & { code?: string; errors?: Error[] }): string {
+  if (error.name === 'TimeoutError' || error.name === 'AbortError') return 'no answer in time'
+  if (error.message !== '') return error.message
+  return error.errors?.[0]?.message ?? error.code ?? error.name
+}

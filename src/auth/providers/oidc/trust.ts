@@ -1,0 +1,89 @@
+import type { Role } from '../../principal.js'
+import { type Claims, valueAt } from './claims.js'
+import { isSafe } from './http.js'
+
+// Further issuers whose tokens are taken, for programs: GitHub Actions, GitLab CI, clusters.
+// issuer=URL,audience=TEXT,claim=NAME:VALUE[,claim=…][,user=CLAIM][,groups=CLAIM][,role=read|write|admin]
+
+export interface Trust {
+  readonly issuer: string
+  readonly audience: string
+  /** What claims have to be, all of them; `*` in a value stands for any text. */
+  readonly conditions: readonly { readonly claim: string; readonly value: string }[]
+  /** Which claim has the user's name. */
+  readonly user: string
+  readonly groups: string | undefined
+  /** The role where the policy names neither the user nor a group; the most that the tokens may do. */
+  readonly role: Role | undefined
+}
+
+/** Issuers that sign for anyone who registers: without a condition, anyone gets in. */
+const PUBLIC = [
+  'https://token.actions.githubusercontent.com',
+  'https://gitlab.com',
+  'https://accounts.google.com',
+]
+const ROLES = new Set(['read', 'write', 'admin'])
+
+/**
+ * Reads the value of --oidc-trust.
+ * @throws RangeError that says what is wrong
+ */
+export function parseTrust(text: string): Trust {
+  const conditions: { claim: string; value: string }[] = []
+  const fields = new Map<string, string>()
+  for (const part of text.split(',')) {
+    const equals = part.indexOf('=')
+    const [name, value] = [part.slice(0, equals).trim(), part.slice(equals + 1).trim()]
+    if (equals === -1 || value === '') throw new RangeError(`'${part}' is not NAME=VALUE`)
+    if (name === 'claim') {
+      const [, claim = '', expected] = /^([^:=]+)(?:[:=](.+))?$/.exec(value) ?? []
+      if (claim === '') throw new RangeError(`'${part}' is not claim=NAME:VALUE`)
+      if (expected === undefined) setOnce(fields, 'user', claim)
+      else conditions.push({ claim, value: expected })
+    } else if (['issuer', 'audience', 'user', 'groups', 'role'].includes(name)) setOnce(fields, name, value)
+    else throw new RangeError(`'${name}' is not issuer, audience, claim, user, groups or role`)
+  }
+  const issuer = fields.get('issuer')
+  const audience = fields.get('audience')
+  const role = fields.get('role')
+  if (issuer === undefined) throw new RangeError('issuer= is missing')
+  if (!URL.canParse(issuer) || !isSafe(new URL(issuer)))
+    throw new RangeError(`'${issuer}' is not an https URL`)
+  if (audience === undefined) throw new RangeError('audience= is missing')
+  if (role !== undefined && !ROLES.has(role)) throw new RangeError(`'${role}' is not read, write or admin`)
+  if (conditions.length === 0 && PUBLIC.includes(issuer)) {
+    throw new RangeError('claim=NAME:VALUE is missing: anyone with an account at this issuer would get in')
+  }
+  const user = fields.get('user') ?? 'sub'
+  return { issuer, audience, conditions, user, groups: fields.get('groups'), role: role as Role | undefined }
+}
+
+function setOnce(fields: Map<string, string>, name: string, value: string): void {
+  if (fields.has(name)) throw new RangeError(`${name}= is given twice`)
+  fields.set(name, value)
+}
+
+/** The first condition that `claims` don't meet. */
+export function unmet({ conditions }: Trust, claims: Claims): string | undefined {
+  return conditions.find(({ claim, value }) => !matches(valueAt(claims, claim), value))?.claim
+}
+
+function matches(actual: unknown, expected: string): boolean {
+  if (Array.isArray(actual)) return actual.some((each) => matches(each, expected))
+  if (typeof actual !== 'string' && typeof actual !== 'number' && typeof actual !== 'boolean') return false
+  const text = String(actual)
+  if (!expected.includes('*')) return text === expected
+  const [first = '', ...rest] = expected.split('*')
+  const last = rest.pop() as string
+  if (text.length < first.length + last.length || !text.startsWith(first) || !text.endsWith(last))
+    return false
+  let position = first.length
+  const end = text.length - last.length
+  for (const part of rest) {
+    const found = text.indexOf(part, position)
+    if (found === -1 || found + part.length > end) return false
+    position = found + part.length
+  }
+  return true
+}

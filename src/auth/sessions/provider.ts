@@ -1,0 +1,160 @@
+import type { Credential } from '../credential.js'
+import type { Principal } from '../principal.js'
+import type { Account, Provider, ProviderStatus, Verdict } from '../provider.js'
+import type { Seals } from './seal.js'
+import { type ConfiguredGroups, newSession, parseSession, type Session, serializeSession } from './session.js'
+
+// The session cookie as a credential. It is judged without asking anyone, by its seal; but where the account's provider
+// can be asked, as a password file can, a session ends with the account.
+
+const MAX_REMEMBERED = 10_000
+
+export interface SessionProviderOptions {
+  readonly seals: Seals
+  readonly groups: ConfiguredGroups
+  /** How long a session lasts after its login, in milliseconds. */
+  readonly ttl: number
+  /** The providers that have the users' accounts. */
+  readonly accounts?: readonly Provider[] | undefined
+  readonly now?: (() => number) | undefined
+}
+
+export class SessionProvider implements Provider {
+  readonly name = 'session'
+  readonly concurrency = 16
+  readonly ttl: number
+  #seals: Seals
+  readonly #groups: ConfiguredGroups
+  readonly #accounts: readonly Provider[]
+  readonly #now: () => number
+  #epoch = 0
+  readonly #listeners: (() => void)[] = []
+  /** By cookie. */
+  readonly #opened = new Map<string, { readonly session: Session; readonly principal: Principal }>()
+  /** IDs of sessions that were logged out, until they would have ended by themselves. */
+  readonly #ended = new Map<string, number>()
+
+  constructor({ seals, groups, ttl, accounts = [], now = Date.now }: SessionProviderOptions) {
+    this.#seals = seals
+    this.#groups = groups
+    this.ttl = ttl
+    this.#accounts = accounts
+    this.#now = now
+  }
+
+  get epoch(): number {
+    return this.#epoch
+  }
+
+  onChange(listener: () => void): void {
+    this.#listeners.push(listener)
+  }
+
+  /** Takes other keys: sessions that they don't open are over. */
+  renewSeals(seals: Seals): void {
+    this.#seals = seals
+    this.#opened.clear()
+    this.#changed()
+  }
+
+  /** The cookie's value for a login that has just succeeded. */
+  begin(principal: Principal): string {
+    const session = newSession(principal, this.#now(), this.ttl)
+    return this.#seals.seal('session', serializeSession(session, this.#groups))
+  }
+
+  /** The session in a cookie that is good right now; the account isn't asked for. */
+  sessionIn(value: string): Session | undefined {
+    return this.#open(value)?.session
+  }
+
+  /**
+   * Ends a session in this process; others, and other machines, hear of it by `end`.
+   * @returns its ID and when it would have ended; undefined for a cookie that is none
+   */
+  logOut(value: string): { readonly id: string; readonly expires: number } | undefined {
+    const session = this.sessionIn(value)
+    if (session === undefined) return undefined
+    this.end(session.id, session.expires)
+    return { id: session.id, expires: session.expires }
+  }
+
+  /** From now on the session with this ID is over. */
+  end(id: string, expires: number): void {
+    const now = this.#now()
+    for (const [other, until] of this.#ended) if (until <= now) this.#ended.delete(other)
+    this.#ended.set(id, expires)
+    this.#changed()
+  }
+
+  accepts(credential: Credential): boolean {
+    return credential.kind === 'session'
+  }
+
+  remembered(credential: Credential): Principal | undefined {
+    if (credential.kind !== 'session') return undefined
+    const opened = this.#open(credential.value)
+    if (opened === undefined) return undefined
+    const account = this.#accountOf(opened.session)
+    if (account === undefined) return opened.principal
+    return account instanceof Promise ? undefined : withAccount(opened.principal, account)
+  }
+
+  async verify(credential: Credential): Promise<Verdict> {
+    const opened = credential.kind === 'session' ? this.#open(credential.value) : undefined
+    if (opened === undefined) return { ok: false, reason: 'denied', unknown: true }
+    const candidate = opened.session.user
+    const account = await this.#accountOf(opened.session)
+    if (account === 'unavailable') return { ok: false, reason: 'unavailable', candidate }
+    const principal = account === undefined ? opened.principal : withAccount(opened.principal, account)
+    return principal ? { ok: true, principal } : { ok: false, reason: 'denied', candidate }
+  }
+
+  status(): ProviderStatus {
+    return { ready: true }
+  }
+
+  async close(): Promise<void> {}
+
+  #open(value: string): { readonly session: Session; readonly principal: Principal } | undefined {
+    let opened = this.#opened.get(value)
+    if (opened === undefined) {
+      const content = this.#seals.open('session', value)
+      const session = content && parseSession(content, this.#groups)
+      if (session === undefined) return undefined
+      const { user, provider, groups, expires } = session
+      opened = { session, principal: { name: user, provider, groups, expiresAt: expires } }
+      if (this.#opened.size >= MAX_REMEMBERED) this.#opened.clear()
+      this.#opened.set(value, opened)
+    }
+    const { id, issued, expires } = opened.session
+    const now = this.#now()
+    // A session's length is what is configured now, not what it was when the session began.
+    if (expires <= now || issued + this.ttl <= now || this.#ended.has(id)) return undefined
+    return opened
+  }
+
+  /** Undefined where the account can't be asked for: then the seal alone counts. */
+  #accountOf({ provider, user }: Session): Account | Promise<Account> | undefined {
+    const known = this.#accounts.find(({ name }) => name === provider)
+    if (known === undefined) return 'unknown'
+    return known.account?.(user)
+  }
+
+  #changed(): void {
+    this.#epoch++
+    for (const listener of this.#listeners) listener()
+  }
+}
+
+/** The session's principal, with the groups that the account has now. */
+function withAccount(principal: Principal, account: Account): Principal | undefined {
+  if (typeof account === 'string') return undefined
+  if (
+    account.groups.length === principal.groups.length &&
+    account.groups.every((g, i) => g === principal.groups[i])
+  ) {
+    return principal
+  }
+  return { ...principal, groups: account.groups }
+}

@@ -1,0 +1,172 @@
+import { createCipheriv, randomBytes } from 'node:crypto'
+import { expect, test } from 'vitest'
+import type { Account, Provider } from '../../../src/auth/provider.js'
+import { SessionProvider } from '../../../src/auth/sessions/provider.js'
+import { parseSecrets, Seals } from '../../../src/auth/sessions/seal.js'
+import { ConfiguredGroups } from '../../../src/auth/sessions/session.js'
+
+const A = 'a'.repeat(32)
+const B = 'b'.repeat(32)
+const HOUR = 3_600_000
+const ann = { name: 'ann', provider: 'oidc', groups: ['ml', 'other'] }
+const cookie = (value: string) => ({ kind: 'session', value }) as const
+
+/** Accounts as a provider has them; undefined for an issuer, which can't be asked. */
+function provider(name: string, account?: (user: string) => Account): Provider {
+  return {
+    name,
+    concurrency: 1,
+    accepts: () => false,
+    remembered: () => undefined,
+    verify: async () => ({ ok: false, reason: 'denied' }),
+    ...(account ? { account } : {}),
+    epoch: 0,
+    onChange: () => {},
+    status: () => ({ ready: true }),
+    close: async () => {},
+  }
+}
+
+function sessions(options: Partial<ConstructorParameters<typeof SessionProvider>[0]> = {}): SessionProvider {
+  return new SessionProvider({
+    seals: new Seals([A], 'gate'),
+    groups: new ConfiguredGroups(['ml', 'staff']),
+    ttl: HOUR,
+    accounts: [provider('oidc')],
+    ...options,
+  })
+}
+
+test('a session has its user and the configured groups, and ends', async () => {
+  let now = 1_790_000_000_000
+  const provider = sessions({ now: () => now })
+  const value = provider.begin(ann)
+  const principal = { name: 'ann', provider: 'oidc', groups: ['ml'], expiresAt: now + HOUR }
+  expect(provider.remembered(cookie(value))).toEqual(principal)
+  expect(provider.remembered(cookie(value))).toBe(provider.remembered(cookie(value)))
+  expect(await provider.verify(cookie(value))).toEqual({ ok: true, principal })
+  now += HOUR
+  expect(provider.remembered(cookie(value))).toBeUndefined()
+  expect(await provider.verify(cookie(value))).toMatchObject({ ok: false, reason: 'denied' })
+})
+
+test('the cookie stays under 500 bytes with 200 groups and the longest name', () => {
+  const names = Array.from({ length: 200 }, (_, i) => `department-of-machine-learning-${i}`)
+  const provider = sessions({ groups: new ConfiguredGroups(names) })
+  const value = provider.begin({ name: 'é'.repeat(127), provider: 'oidc', groups: names })
+  expect(`__Host-htgate=${value}`.length).toBeLessThan(500)
+  expect(provider.remembered(cookie(value))?.groups).toHaveLength(200)
+})
+
+test('sessions of another gate, another key or another kind of seal are refused', () => {
+  const value = sessions().begin(ann)
+  expect(sessions({ seals: new Seals([B], 'gate') }).remembered(cookie(value))).toBeUndefined()
+  expect(sessions({ seals: new Seals([A], 'other') }).remembered(cookie(value))).toBeUndefined()
+  const login = new Seals([A], 'gate').seal('login', 'x')
+  expect(new Seals([A], 'gate').open('session', login)).toBeUndefined()
+  expect(new Seals([A], 'gate').open('login', login)?.toString()).toBe('x')
+})
+
+test('any changed bit, and any other spelling, is refused', () => {
+  const provider = sessions()
+  const value = provider.begin(ann)
+  const bytes = Buffer.from(value, 'base64url')
+  for (let i = 0; i < bytes.length * 8; i++) {
+    const changed = Buffer.from(bytes)
+    changed[i >> 3] = (changed[i >> 3] as number) ^ (1 << (i & 7))
+    expect(provider.remembered(cookie(changed.toString('base64url')))).toBeUndefined()
+  }
+  for (const other of [
+    `${value}=`,
+    `${value} `,
+    value.slice(0, -1),
+    `${value}A`,
+    '',
+    'A',
+    'A'.repeat(4000),
+  ]) {
+    expect(provider.remembered(cookie(other))).toBeUndefined()
+  }
+})
+
+test('a tag that is cut short is refused', () => {
+  const key = randomBytes(32)
+  const sealed = createCipheriv('aes-256-gcm', key, randomBytes(12))
+  sealed.final()
+  const value = Buffer.from(sessions().begin(ann), 'base64url')
+  for (const length of [4, 8, 12]) {
+    expect(sessions().remembered(cookie(value.subarray(0, -length).toString('base64url')))).toBeUndefined()
+  }
+})
+
+test('a new secret above the old one ends no session; without the old one it does', () => {
+  const old = sessions().begin(ann)
+  const both = sessions({ seals: new Seals([B, A], 'gate') })
+  expect(both.remembered(cookie(old))).toBeDefined()
+  const fresh = both.begin(ann)
+  expect(sessions().remembered(cookie(fresh))).toBeUndefined()
+  both.renewSeals(new Seals([B], 'gate'))
+  expect(both.epoch).toBe(1)
+  expect(both.remembered(cookie(old))).toBeUndefined()
+  expect(both.remembered(cookie(fresh))).toBeDefined()
+})
+
+test('when other groups are configured, sessions are made anew', () => {
+  const value = sessions().begin(ann)
+  expect(sessions({ groups: new ConfiguredGroups(['ml']) }).remembered(cookie(value))).toBeUndefined()
+  expect(sessions({ groups: new ConfiguredGroups(['staff', 'ml']) }).remembered(cookie(value))).toBeDefined()
+})
+
+test('a shorter TTL counts for sessions that have begun, too', () => {
+  let now = 1_790_000_000_000
+  const value = sessions({ now: () => now }).begin(ann)
+  now += HOUR / 2
+  expect(sessions({ now: () => now, ttl: HOUR / 4 }).remembered(cookie(value))).toBeUndefined()
+  expect(sessions({ now: () => now, ttl: 2 * HOUR }).remembered(cookie(value))).toBeDefined()
+})
+
+test('logged out, a session is over, and only that one', () => {
+  const provider = sessions()
+  const [first, second] = [provider.begin(ann), provider.begin(ann)]
+  const ended = provider.logOut(first)
+  expect(provider.remembered(cookie(first))).toBeUndefined()
+  expect(provider.remembered(cookie(second))).toBeDefined()
+  expect(provider.epoch).toBe(1)
+  const other = sessions()
+  expect(other.remembered(cookie(first))).toBeDefined()
+  other.end(ended?.id as string, ended?.expires as number)
+  expect(other.remembered(cookie(first))).toBeUndefined()
+  expect(provider.logOut('nonsense')).toBeUndefined()
+})
+
+test('where the account can be asked for, the session ends with it', async () => {
+  let account: Account = { name: 'ann', provider: 'file', groups: ['ml'] }
+  const provider1 = sessions({ accounts: [provider('file', () => account)] })
+  const value = provider1.begin({ ...account })
+  expect(provider1.remembered(cookie(value))?.groups).toEqual(['ml'])
+  account = { name: 'ann', provider: 'file', groups: ['staff'] }
+  expect(provider1.remembered(cookie(value))?.groups).toEqual(['staff'])
+  account = 'unavailable'
+  expect(await provider1.verify(cookie(value))).toMatchObject({ reason: 'unavailable' })
+  account = 'unknown'
+  expect(await provider1.verify(cookie(value))).toMatchObject({ reason: 'denied' })
+  expect(sessions().remembered(cookie(value))).toBeUndefined()
+})
+
+test('a form’s code is bound to its user and lasts for hours', () => {
+  const seals = new Seals([A], 'gate')
+  const now = 1_790_000_000_000
+  const code = seals.formCode('oidc\nann', now)
+  expect(seals.isFormCode(code, 'oidc\nann', now + 11 * HOUR)).toBe(true)
+  expect(seals.isFormCode(code, 'oidc\nann', now + 14 * HOUR)).toBe(false)
+  expect(seals.isFormCode(code, 'oidc\nbob', now)).toBe(false)
+  expect(seals.isFormCode('', 'oidc\nann', now)).toBe(false)
+  expect(new Seals([B, A], 'gate').isFormCode(code, 'oidc\nann', now)).toBe(true)
+  expect(new Seals([B], 'gate').isFormCode(code, 'oidc\nann', now)).toBe(false)
+})
+
+test('a secret file holds a secret per line', () => {
+  expect(parseSecrets(`# new\n${B}\n\n  ${A}  \n`)).toEqual([B, A])
+  expect(() => parseSecrets('')).toThrow('it holds no secret')
+  expect(() => parseSecrets(`${A}\nshort\n`)).toThrow('line 2 is shorter than 32 characters')
+})
