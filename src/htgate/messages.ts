@@ -1,5 +1,5 @@
 import type { AuthEvent } from '../auth/events.js'
-import { printable } from '../operations/log.js'
+import { printable } from '../system/printable.js'
 import { Exit, ExitStatus } from './exit-status.js'
 import type { Settings } from './options/index.js'
 

@@ -9,9 +9,10 @@ import { verifyAll } from './many/verify-all.js'
 import { print } from './output.js'
 import { auditFile } from './report/audit.js'
 import { listUsers } from './report/list.js'
+import { disableLines, repairFile } from './report/repair.js'
 import { listWeak } from './report/upgrade.js'
 
-/** Carries out a command line that has long options, of which Apache's htpasswd knows none. */
+/** Runs a command line with long options, which Apache's htpasswd doesn't have. */
 export async function run(args: string[]): Promise<ExitStatus> {
   const request = parseLong(args)
   switch (request.task) {
@@ -36,5 +37,9 @@ export async function run(args: string[]): Promise<ExitStatus> {
       return auditFile(request)
     case 'upgrade':
       return listWeak(request)
+    case 'repair':
+      return repairFile(request)
+    case 'disable':
+      return disableLines(request)
   }
 }

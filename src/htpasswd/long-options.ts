@@ -8,7 +8,16 @@ import { complaints } from './many/messages.js'
 import { LETTERS, syntax } from './options.js'
 import { split } from './posix.js'
 
-const TASK_NAMES = ['import', 'remove', 'verify-all', 'list', 'audit', 'upgrade'] as const
+const TASK_NAMES = [
+  'import',
+  'remove',
+  'verify-all',
+  'list',
+  'audit',
+  'upgrade',
+  'repair',
+  'disable',
+] as const
 type Task = (typeof TASK_NAMES)[number]
 
 /** What a task works on, and how. */
@@ -25,6 +34,10 @@ export interface LongRequest {
   readonly json: boolean
   readonly sarif: boolean
   readonly minimum: Minimum | undefined
+  /** What to call the file in reports. */
+  readonly name: string | undefined
+  /** Line numbers, from 1. */
+  readonly lines: readonly number[]
 }
 
 /** A text to print. */
@@ -47,9 +60,10 @@ const GOES_WITH: Record<string, readonly Task[]> = {
   json: ['list', 'audit'],
   sarif: ['audit'],
   minimum: ['audit', 'upgrade'],
+  name: ['audit'],
 }
 const ALGORITHM = ['m', '2', '5', 'B', 'd', 's', 'p', 'C', 'r']
-const WITH_ARGUMENT = ['--minimum', '--completion']
+const WITH_ARGUMENT = ['--minimum', '--completion', '--name', '--disable']
 const TAKES_FILE: readonly Task[] = ['import', 'remove', 'verify-all']
 
 /** @throws Exit for a command line that cannot be carried out */
@@ -60,7 +74,8 @@ export function parseLong(args: string[]): LongRequest | TextRequest {
     .configureOutput({ writeErr() {} })
   for (const letter of 'cbinDv') command.option(`-${letter}`)
   const algorithm = algorithmOptions(command)
-  for (const { flag } of TASKS) if (flag !== '--completion') command.option(flag)
+  for (const { flag } of TASKS) if (!WITH_ARGUMENT.includes(flag)) command.option(flag)
+  command.option('--disable <lines>')
   command.addOption(new Option('--completion <shell>').choices(SHELLS))
   for (const { flag, argument } of TASK_OPTIONS) command.option(argument ? `${flag} <${argument}>` : flag)
   command.argument('[operands...]')
@@ -71,7 +86,7 @@ export function parseLong(args: string[]): LongRequest | TextRequest {
   )
   if (unknown !== undefined) throw complaints.options(`unknown option ${unknown}`)
   const last = options.at(-1) ?? ''
-  if (WITH_ARGUMENT.includes(last)) throw complaints.options(`${last} needs an argument`)
+  if (WITH_ARGUMENT.includes(last)) throw complaints.options(`${last} requires an argument`)
   if (wrong) throw syntax(wrong)
   parseWith(command, [...options, '--', ...operands])
   const given = command.opts<Record<string, unknown>>()
@@ -96,6 +111,8 @@ export function parseLong(args: string[]): LongRequest | TextRequest {
     json: given.json === true,
     sarif: given.sarif === true,
     minimum: typeof given.minimum === 'string' ? minimumOf(given.minimum) : undefined,
+    name: typeof given.name === 'string' ? given.name : undefined,
+    lines: typeof given.disable === 'string' ? linesOf(given.disable) : [],
   }
 }
 
@@ -113,7 +130,7 @@ const camel = (name: string) => name.replace(/-(.)/g, (_, letter: string) => let
 function onlyTask(given: Record<string, unknown>): Task {
   const [task, other] = TASK_NAMES.filter((name) => given[camel(name)])
   if (task === undefined) throw complaints.noTask(TASK_NAMES.map((name) => `--${name}`))
-  if (other !== undefined) throw complaints.options(`--${task} and --${other} cannot go together`)
+  if (other !== undefined) throw complaints.options(`--${task} and --${other} cannot be used together`)
   return task
 }
 
@@ -126,7 +143,7 @@ function checkCompany(task: Task, given: Record<string, unknown>): void {
     const useless = task !== 'import' || given.encrypted
     if (given[letter] && useless) throw complaints.company(letter, given.encrypted ? 'encrypted' : task)
   }
-  if (given.json && given.sarif) throw complaints.options('--json and --sarif cannot go together')
+  if (given.json && given.sarif) throw complaints.options('--json and --sarif cannot be used together')
 }
 
 function filesOf(task: Task, operands: string[]): [file: string, input: string] {
@@ -136,6 +153,12 @@ function filesOf(task: Task, operands: string[]): [file: string, input: string] 
     throw complaints.options(`--${task} takes ${most === 2 ? '[FILE] passwordfile' : 'passwordfile'}`)
   }
   return second === undefined ? [first, '-'] : [second, first]
+}
+
+function linesOf(text: string): number[] {
+  if (!/^[1-9]\d{0,8}(,[1-9]\d{0,8})*$/.test(text))
+    throw complaints.options(`${text} is not a list of line numbers, such as 3,14`)
+  return text.split(',').map(Number)
 }
 
 function minimumOf(text: string): Minimum {

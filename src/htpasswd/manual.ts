@@ -56,6 +56,16 @@ export const TASKS: readonly Option[] = [
     argument: 'passwordfile',
     text: 'Name the users who must set a new password; status 1 if any.',
   },
+  {
+    flag: '--repair',
+    argument: 'passwordfile',
+    text: 'Remove byte-order marks, UTF-16, and white space and quotes around records.',
+  },
+  {
+    flag: '--disable',
+    argument: 'lines passwordfile',
+    text: 'Turn the lines with these numbers, such as 3,14, into comments.',
+  },
   { flag: '--completion', argument: 'shell', text: 'Print completions for bash, zsh or fish.' },
   { flag: '--help', text: 'Show this text.' },
   { flag: '--version', text: 'Show the version.' },
@@ -69,6 +79,11 @@ export const TASK_OPTIONS: readonly Option[] = [
     flag: '--minimum',
     argument: 'scheme[:n]',
     text: 'With --audit and --upgrade: the weakest scheme that passes, and its least cost or rounds.',
+  },
+  {
+    flag: '--name',
+    argument: 'file',
+    text: 'With --audit -: the name of the file in the report and its fixes.',
   },
   { flag: '--json', text: 'With --list and --audit: print JSON.' },
   { flag: '--sarif', text: 'With --audit: print SARIF 2.1.0, for code scanning.' },

@@ -1,23 +1,26 @@
 import { writeSync } from 'node:fs'
+import { isatty } from 'node:tty'
 import { reason } from '../system/errno.js'
+import { printable } from '../system/printable.js'
 import type { Bytes } from './exit-status.js'
 import { errors } from './messages.js'
 
-// process.stdout and process.stderr take longer to load than all that the command does.
+// process.stdout and process.stderr take longer to load than the rest of the command to run.
 
 export const stderr = (text: Bytes): void => {
   try {
     writeAll(2, text)
   } catch {
-    // Nobody is there to be told.
+    // There is nowhere to report it.
   }
 }
 
-/** To standard output, whole or not at all with status 0. */
+/** Writes all of `text` to standard output. A reader that has seen enough, such as head(1), is no error. */
 export function print(text: Bytes): void {
   try {
     writeAll(1, text)
   } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EPIPE') return
     throw errors.cannotPrint(reason(error as Error))
   }
 }
@@ -34,7 +37,13 @@ function writeAll(fd: number, text: Bytes): void {
   }
 }
 
-/** A pipe that somebody else made non-blocking is full, or empty: wait a little. */
+/** For a pipe that another process made non-blocking, while it is full or empty. */
 export function pause(): void {
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5)
+}
+
+/** A name, one character a byte, as it may be written to `fd`: harmless on a terminal, its own bytes elsewhere. */
+export function nameFor(fd: 1 | 2, latin1: string): Buffer {
+  const bytes = Buffer.from(latin1, 'latin1')
+  return isatty(fd) ? Buffer.from(printable(bytes.toString())) : bytes
 }

@@ -1,5 +1,6 @@
 import { write } from 'node:fs'
 import type { Exchange } from '../gate/exchange.js'
+import { printable } from '../system/printable.js'
 
 // Lines on standard output. They are collected and written together, and never awaited: a reader that is slow, or stuck,
 // holds up no request. What does not fit is dropped, and counted.
@@ -152,12 +153,10 @@ function now(): string {
   return text
 }
 
-/** What neither a line of a log nor the terminal of whoever reads it should get: nobody can make up a line. */
+/** Control characters, which could fake a line or drive the terminal of its reader. */
 const CONTROL = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g
 
 const escaped = (c: string): string => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`
-
-export const printable = (text: string): string => text.replace(CONTROL, escaped)
 
 /** JSON leaves the upper ones as they are. */
 const json = (value: unknown): string => JSON.stringify(value).replace(CONTROL, escaped)

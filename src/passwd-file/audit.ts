@@ -1,18 +1,29 @@
 import type { Algorithm } from '../schemes/algorithm.js'
 import { type Scheme, type SchemeName, schemeOf, schemes } from '../schemes/index.js'
-import { entriesOf } from './entries.js'
+import { looksLikeBigcrypt, unsupportedScheme } from '../schemes/unsupported.js'
+import { hashWithin, isHash, kindOf } from './not-a-hash.js'
+import { eachLine, encodedOf, type Malformed, type RecordLine, restOf, userOf } from './records.js'
+import { decode, encodingOf, plainName, quotedRecord } from './repair.js'
 
-// What is wrong with a password file, told from its content alone: nothing is hashed here.
+// Finds what is wrong with a password file by its content alone: nothing is hashed here. docs/interop.md has the tables
+// of what each server does that the messages speak of.
 
 export type Rule =
   | 'weak-scheme'
   | 'low-cost'
   | 'plaintext'
-  | 'unknown-scheme'
+  | 'unsupported-scheme'
   | 'malformed-hash'
   | 'malformed-line'
   | 'empty-hash'
+  | 'empty-user'
   | 'duplicate-user'
+  | 'white-space'
+  | 'quotes'
+  | 'encoding'
+
+/** What takes a finding away: a new password, a comment sign before the line, or a repair that needs no password. */
+export type Remedy = 'password' | 'disable' | 'repair'
 
 export interface Finding {
   readonly rule: Rule
@@ -21,70 +32,167 @@ export interface Finding {
   /** One character a byte; absent where a line has no user. */
   readonly user?: string
   readonly message: string
+  readonly remedy: Remedy
 }
 
 /** The weakest scheme that passes, with its least cost or rounds. */
 export type Minimum = Algorithm<SchemeName>
 
-/** Lines that are no records come first, as nothing else can be mended before them; then all by their lines. */
+/** Malformed lines come first, because Apache's htpasswd edits nothing before they are gone; the rest is by line. */
 export function audit(bytes: Buffer, minimum?: Minimum): Finding[] {
-  const { entries, malformed } = entriesOf(bytes)
-  const broken: Finding[] = malformed.map(({ number }) => ({
-    rule: 'malformed-line',
-    line: number,
-    message: "no colon: not a record, and Apache's htpasswd refuses the whole file",
-  }))
+  const encoding = encodingFinding(bytes)
+  const first: Finding[] = encoding ? [encoding] : []
 
-  const findings: Finding[] = []
-  const firstLine = new Map<string, number>()
-  for (const { number: line, user, encoded } of entries) {
-    const first = firstLine.get(user)
-    if (first === undefined) firstLine.set(user, line)
-    else
-      findings.push({
-        rule: 'duplicate-user',
-        line,
-        user,
-        message: `user already on line ${first}; servers read that one`,
-      })
-    const weakness = weaknessOf(encoded, minimum)
-    if (weakness) findings.push({ line, user, ...weakness })
-  }
-  return [...broken, ...findings]
+  const content = decode(bytes)
+  const names = new Map<string, number>()
+  eachLine(content, (line) => {
+    if (!('malformed' in line) && !names.has(userOf(content, line)))
+      names.set(userOf(content, line), line.number)
+    return true
+  })
+  const rest: Finding[] = []
+  eachLine(content, (line) => {
+    if ('malformed' in line) first.push(malformed(line))
+    else rest.push(...recordFindings(content, line, names, minimum))
+    return true
+  })
+  return [...first, ...rest]
 }
 
-/** Why a hash is not good enough; undefined if it is. */
-export function weaknessOf(
-  encoded: string,
-  minimum?: Minimum,
-): Pick<Finding, 'rule' | 'message'> | undefined {
-  if (encoded === '') return { rule: 'empty-hash', message: 'no hash: the user cannot log in' }
+function encodingFinding(bytes: Buffer): Finding | undefined {
+  const found = { rule: 'encoding', line: 1, remedy: 'repair' } as const
+  switch (encodingOf(bytes)) {
+    case 'utf-8':
+      return undefined
+    case 'utf-8-bom':
+      return {
+        ...found,
+        message: 'byte-order mark: servers read it as part of the first line, where no user is found',
+      }
+    default:
+      return { ...found, message: 'UTF-16: servers find no user in it' }
+  }
+}
+
+const malformed = ({ number }: Malformed): Finding => ({
+  rule: 'malformed-line',
+  line: number,
+  message: "no colon: servers skip the line, Apache's htpasswd refuses to edit the file",
+  remedy: 'disable',
+})
+
+function recordFindings(
+  bytes: Buffer,
+  record: RecordLine,
+  names: ReadonlyMap<string, number>,
+  minimum: Minimum | undefined,
+): Finding[] {
+  const user = userOf(bytes, record)
+  const about = { line: record.number, user }
+  if (user === '') {
+    const message = 'no user name: httpd lets in clients that leave it empty, the others skip the record'
+    return [{ ...about, rule: 'empty-user', message, remedy: 'disable' }]
+  }
+
+  const quoted = quotedRecord(bytes.toString('latin1', record.userStart, record.end).replace(/[\r\n]+$/, ''))
+  if (quoted !== undefined) {
+    const [inner = '', encoded = ''] = quoted.split(':')
+    const message = 'a record in quotes: no server finds the user'
+    const found = { ...about, rule: 'quotes', message } as const
+    if (names.has(inner)) return [{ ...found, remedy: 'disable' }]
+    const weakness = weaknessOf(encoded, minimum)
+    return [{ ...found, remedy: 'repair' }, ...(weakness ? [{ ...about, user: inner, ...weakness }] : [])]
+  }
+
+  const findings: Finding[] = []
+  if (record.userStart > record.start) {
+    const message = 'white space before the record: nginx takes it as part of the name, the others ignore it'
+    findings.push({ ...about, rule: 'white-space', message, remedy: 'repair' })
+  }
+  const first = names.get(user) as number
+  if (first < record.number) {
+    // A new password would replace the first record as well.
+    const message = `duplicate of line ${first}: servers use that one, htpasswd -v wants the password to fit both`
+    findings.push({ ...about, rule: 'duplicate-user', message, remedy: 'disable' })
+    return findings
+  }
+  const plain = names.has(plainName(user)) ? user : plainName(user)
+  if (plain !== user) {
+    const isQuoted = /["'`]$/.test(user)
+    const message = `${isQuoted ? 'quotes around' : 'white space after'} the name: part of the name in every server`
+    findings.push({ ...about, rule: isQuoted ? 'quotes' : 'white-space', message, remedy: 'repair' })
+  }
+  const rest = restOf(bytes, record)
+  const encoded = encodedOf(bytes, record)
+  const colon = rest.indexOf(':')
+  if (colon === -1 && encoded !== rest && isHash(encoded)) {
+    const message =
+      'white space after the hash: httpd and htgate ignore it, nginx and htpasswd -v reject the password'
+    findings.push({ ...about, rule: 'white-space', message, remedy: 'repair' })
+  }
+  const weakness = weaknessOf(
+    encoded,
+    minimum,
+    colon === -1 ? undefined : rest.slice(colon + 1).split(':')[0],
+  )
+  if (weakness) findings.push({ ...about, user: plain, ...weakness })
+  const within = hashWithin(encoded)
+  const weaknessWithin = within === undefined ? undefined : weaknessOf(within, minimum)
+  if (weaknessWithin) findings.push({ ...about, user: plain, ...weaknessWithin })
+  return findings
+}
+
+export type Weakness = Pick<Finding, 'rule' | 'message' | 'remedy'>
+
+/**
+ * Why a hash isn't good enough; undefined if it is.
+ * @param field what follows the hash up to the next colon, by which a line of an htdigest file is known
+ */
+export function weaknessOf(encoded: string, minimum?: Minimum, field?: string): Weakness | undefined {
   const scheme = schemeOf(encoded)
-  if (scheme === undefined) {
-    return isMarked(encoded)
-      ? { rule: 'unknown-scheme', message: 'a hash of no known scheme: the user cannot log in' }
-      : { rule: 'plaintext', message: 'the password itself, readable to all who read the file' }
-  }
-  if (!scheme.wellFormed(encoded)) {
-    return { rule: 'malformed-hash', message: `not a whole ${scheme.name} hash: the user cannot log in` }
-  }
-  if (isWeaker(scheme, minimum))
-    return { rule: 'weak-scheme', message: `${scheme.name} is ${describe(scheme, minimum)}` }
+  if (!scheme?.wellFormed(encoded)) return unusable(encoded, scheme, field)
+  const remedy = 'password'
+  if (isWeaker(scheme, minimum)) return { rule: 'weak-scheme', message: describe(scheme, minimum), remedy }
 
   const factor = scheme.work
   const least = (scheme.name === minimum?.scheme && minimum.work) || factor?.recommended
   const work = scheme.workOf?.(encoded)
   if (factor && least !== undefined && work !== undefined && work < least) {
-    return {
-      rule: 'low-cost',
-      message: `${scheme.name} with ${factor.name} ${work}, less than ${least}`,
-    }
+    const message = `${scheme.name} with ${factor.name} ${work}, less than ${least}`
+    return { rule: 'low-cost', message, remedy }
   }
   return undefined
 }
 
-/** Whether what no scheme here claims is a hash all the same, by the mark that it begins with, or a bare password. */
-export const isMarked = (encoded: string): boolean => /^[$_{*!]/.test(encoded)
+function unusable(encoded: string, scheme: Scheme | undefined, field: string | undefined): Weakness {
+  const remedy = 'password'
+  if (encoded === '') return { rule: 'empty-hash', message: 'no hash: no server lets the user in', remedy }
+  const unsupported = unsupportedScheme(encoded)
+  if (unsupported) {
+    const message = `${unsupported}: nginx and httpd let the user in if their C library supports it, htgate does not`
+    return { rule: 'unsupported-scheme', message, remedy }
+  }
+  if (hashWithin(encoded) !== undefined) {
+    const message = `${kindOf(encoded)}: no server lets the user in`
+    return { rule: /["'`]/.test(encoded) ? 'quotes' : 'malformed-hash', message, remedy: 'repair' }
+  }
+  if (scheme) {
+    const message = `not a complete ${scheme.name} hash: htgate and htpasswd -v reject every password`
+    return { rule: 'malformed-hash', message, remedy }
+  }
+  if (looksLikeBigcrypt(encoded)) {
+    const message =
+      'the password itself, or a bigcrypt hash, with which some C libraries let nginx and httpd users in'
+    return { rule: 'plaintext', message, remedy }
+  }
+  if (/^[$_]/.test(encoded) && !encoded.startsWith('$argon2')) {
+    const message = 'not a complete hash of any known scheme: htgate and htpasswd -v reject every password'
+    return { rule: 'unsupported-scheme', message, remedy }
+  }
+  const kind = kindOf(encoded, field)
+  const rule = kind.includes('password itself') ? 'plaintext' : 'malformed-hash'
+  return { rule, message: `${kind}: no server on Unix lets the user in`, remedy }
+}
 
 /** The list runs from the strongest scheme to the weakest. */
 const indexOf = (name: string): number => schemes.findIndex((scheme) => scheme.name === name)
@@ -94,8 +202,8 @@ function isWeaker(scheme: Scheme, minimum: Minimum | undefined): boolean {
   return indexOf(scheme.name) > indexOf(minimum.scheme)
 }
 
-function describe(scheme: Scheme, minimum: Minimum | undefined): string {
-  if (scheme.strength === 'broken') return 'broken: such hashes are found out in seconds'
-  if (scheme.strength === 'weak') return 'weak: such hashes are guessed by the billion'
-  return `weaker than ${minimum?.scheme}`
+function describe({ name, strength }: Scheme, minimum: Minimum | undefined): string {
+  if (strength === 'broken') return `${name} is broken: most passwords are recovered within seconds`
+  if (strength === 'weak') return `${name} is weak: one GPU tries millions of passwords per second`
+  return `${name} is weaker than ${minimum?.scheme}`
 }

@@ -1,3 +1,5 @@
+import { isHash } from './not-a-hash.js'
+
 // Bytes to records and back. A password file is bytes, not text: what an edit does not concern stays as it is, to the
 // byte, whatever its encoding or line ends. Lines are read as Apache's htpasswd reads them: leading white space is
 // skipped, blank lines and comments are passed over, and the user ends at the first colon.
@@ -87,11 +89,16 @@ export function restOf(bytes: Buffer, line: RecordLine): string {
   return bytes.toString('latin1', line.colon + 1, end)
 }
 
-/** What stands between the first colon and the second: the hash, as servers read it. */
+/**
+ * What stands between the first colon and the second: the hash, as servers read it. As in httpd, white space at the end
+ * of the line doesn't count; in {PLAIN} it may be part of the password, as in nginx.
+ */
 export function encodedOf(bytes: Buffer, line: RecordLine): string {
   const rest = restOf(bytes, line)
   const colon = rest.indexOf(':')
-  return colon === -1 ? rest : rest.slice(0, colon)
+  if (colon !== -1) return rest.slice(0, colon)
+  if (!isSpace(rest.charCodeAt(rest.length - 1)) || isHash(rest)) return rest
+  return rest.replace(/[\t-\r ]+$/, '')
 }
 
 export interface Found {

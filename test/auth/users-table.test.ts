@@ -102,9 +102,11 @@ test('any bytes at all make a table that finds what a plain reading finds', asyn
 function plainReading(bytes: Buffer): Map<string, string> {
   const users = new Map<string, string>()
   for (const line of bytes.toString('latin1').split('\n')) {
-    const [user = '', rest] = line.replace(/^[ \t-\r]+/, '').split(':')
-    if (user === '' || user.startsWith('#') || rest === undefined || users.has(user)) continue
-    users.set(user, rest.replace(/\r.*$/s, ''))
+    const [user = '', ...rest] = line.replace(/^[ \t-\r]+/, '').split(':')
+    if (user === '' || user.startsWith('#') || rest.length === 0 || users.has(user)) continue
+    // White space at the end of a line doesn't count.
+    const [hash = '', ...fields] = rest.join(':').replace(/\r.*$/s, '').split(':')
+    users.set(user, fields.length === 0 ? hash.trimEnd() : hash)
   }
   return users
 }

@@ -9,8 +9,9 @@ import { type ExitStatus, ExitStatus as Status } from '../exit-status.js'
 import type { LongRequest } from '../long-options.js'
 import { errors } from '../messages.js'
 import { stderr } from '../output.js'
+import { fileName } from '../read.js'
 import { onAllCores } from './all-cores.js'
-import { type Credential, credentials, inputName, passwordProblem, readInput } from './lines.js'
+import { type Credential, credentials, passwordProblem, readInput } from './lines.js'
 import { complaints, type Problem, reasons, summaries } from './messages.js'
 
 /** Adds or updates the users of the input, all of them at once or none. */
@@ -20,13 +21,13 @@ export async function importUsers(request: LongRequest): Promise<ExitStatus> {
 
   const check = encrypted ? hashProblem : (secret: Buffer) => secretProblem(secret, algorithm)
   const { found, problems } = credentials(readInput(input), check)
-  if (problems.length > 0) throw complaints.badLines(inputName(input), problems)
+  if (problems.length > 0) throw complaints.badLines(fileName(input), problems)
 
   const encodedOf = encrypted
     ? found.map(({ secret }) => secret.toString('latin1'))
     : await hashAll(found, algorithm)
   const records = makeRecords(found, encodedOf)
-  if (!(records instanceof Map)) throw complaints.badLines(inputName(input), records)
+  if (!(records instanceof Map)) throw complaints.badLines(fileName(input), records)
 
   await updateFile(file, create, (content) => {
     const { pieces, absent, malformed } = edit(content, records)

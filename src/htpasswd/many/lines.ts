@@ -4,6 +4,7 @@ import { badUser } from '../../passwd-file/records.js'
 import { reason } from '../../system/errno.js'
 import { readAll } from '../input.js'
 import { stderr } from '../output.js'
+import { fileName } from '../read.js'
 import { complaints, type Problem, reasons, waitsForLines } from './messages.js'
 
 /** A line of input: a user, one character a byte, and what follows the first colon. */
@@ -26,11 +27,9 @@ export function readInput(input: string): Buffer {
     const bytes = input === '-' ? readAll() : readFileSync(input)
     return bytes.subarray(0, BOM.length).equals(BOM) ? bytes.subarray(BOM.length) : bytes
   } catch (error) {
-    throw complaints.cannotRead(inputName(input), reason(error as Error))
+    throw complaints.cannotRead(fileName(input), reason(error as Error))
   }
 }
-
-export const inputName = (input: string): string => (input === '-' ? 'standard input' : input)
 
 /** Calls `visit` with each line that is not blank, without its end. */
 function eachInputLine(bytes: Buffer, visit: (line: Buffer, number: number) => void): void {

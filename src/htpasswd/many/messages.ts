@@ -1,6 +1,7 @@
 import type { Scheme } from '../../schemes/index.js'
 import { Exit, ExitStatus } from '../exit-status.js'
 import { truncation } from '../messages.js'
+import { nameFor } from '../output.js'
 
 // What is said about many users at once, and about whole files. Names have one character a byte until they are printed.
 
@@ -10,8 +11,9 @@ export interface Problem {
   readonly reason: string
 }
 
-/** A name as its bytes were. */
-const bytes = (latin1: string): Buffer => Buffer.from(latin1, 'latin1')
+/** A line with a name in it. */
+const line = (before: string, name: string, after: string): Buffer =>
+  Buffer.concat([Buffer.from(before), nameFor(2, name), Buffer.from(`${after}\n`)])
 
 const failure = (status: ExitStatus, message: string) => new Exit(status, `htpasswd: ${message}\n`)
 
@@ -33,10 +35,13 @@ export const complaints = {
     ),
   cannotRead: (file: string, why: string) => failure(ExitStatus.file, `cannot read ${file}: ${why}`),
 
+  noSuchLine: (file: string, line: number, last: number) =>
+    failure(ExitStatus.syntax, `${file} has no line ${line}, only ${last}`),
+
   /** All that is wrong with the input, line by line; nothing was `done`. */
   badLines: (input: string, problems: readonly Problem[], done = 'changed') => {
     const shown = problems.slice(0, MOST_PROBLEMS)
-    const lines = shown.map(({ number, reason }) => bytes(`htpasswd: ${input}:${number}: ${reason}\n`))
+    const lines = shown.map(({ number, reason }) => line(`htpasswd: ${input}:${number}: `, reason, ''))
     const rest = problems.length - shown.length
     if (rest > 0) lines.push(Buffer.from(`htpasswd: and ${rest} more\n`))
     lines.push(Buffer.from(`htpasswd: nothing was ${done}\n`))
@@ -66,14 +71,17 @@ export const waitsForLines =
   'htpasswd: reading lines from the terminal, where they can be seen; Ctrl-D ends them\n'
 
 export const notFound = (users: readonly string[]): Buffer =>
-  Buffer.concat(users.map((user) => bytes(`User ${user} not found\n`)))
+  Buffer.concat(users.map((user) => line('User ', user, ' not found')))
 
 export const wrong = (users: readonly string[]): Buffer =>
-  Buffer.concat(users.map((user) => bytes(`Password for user ${user} is wrong.\n`)))
+  Buffer.concat(users.map((user) => line('Password for user ', user, ' is wrong.')))
 
 const users = (count: number) => `${count} user${count === 1 ? '' : 's'}`
 
 export const summaries = {
+  repaired: 'Repaired.\n',
+  nothingToRepair: 'Nothing to repair.\n',
+  disabled: (count: number) => `Disabled ${count} line${count === 1 ? '' : 's'}.\n`,
   imported: (added: number, updated: number) => `Added ${users(added)}, updated ${updated}.\n`,
   removed: (count: number) => `Removed ${users(count)}.\n`,
   verified: (correct: number, wrong: number) => `${users(correct)} correct, ${wrong} wrong.\n`,

@@ -5,14 +5,15 @@ import { type ExitStatus, ExitStatus as Status } from '../exit-status.js'
 import type { LongRequest } from '../long-options.js'
 import { errors } from '../messages.js'
 import { stderr } from '../output.js'
-import { inputName, readInput, users } from './lines.js'
+import { fileName } from '../read.js'
+import { readInput, users } from './lines.js'
 import { complaints, notFound, summaries } from './messages.js'
 
 /** Deletes the users of the input, all at once. Those that are not there are named. */
 export async function removeUsers({ file, input, strict }: LongRequest): Promise<ExitStatus> {
   checkAccess({ file, mode: 'delete' })
   const { found, problems } = users(readInput(input))
-  if (problems.length > 0) throw complaints.badLines(inputName(input), problems)
+  if (problems.length > 0) throw complaints.badLines(fileName(input), problems)
 
   await updateFile(file, false, (content) => {
     const { pieces, absent, malformed } = edit(content, new Map(found.map((user) => [user, undefined])))

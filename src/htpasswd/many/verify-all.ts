@@ -3,15 +3,15 @@ import { type ExitStatus, ExitStatus as Status } from '../exit-status.js'
 import type { LongRequest } from '../long-options.js'
 import { errors } from '../messages.js'
 import { stderr } from '../output.js'
-import { readPasswordFile } from '../read.js'
+import { fileName, readPasswordFile } from '../read.js'
 import { onAllCores } from './all-cores.js'
-import { type Credential, credentials, inputName, readInput } from './lines.js'
+import { type Credential, credentials, readInput } from './lines.js'
 import { complaints, notFound, summaries, wrong } from './messages.js'
 
 /** Verifies each line of the input. Users are named whose password is wrong, or who are not there; passwords never. */
 export async function verifyAll({ file, input }: LongRequest): Promise<ExitStatus> {
   const { found, problems } = credentials(readInput(input), () => undefined)
-  if (problems.length > 0) throw complaints.badLines(inputName(input), problems, 'verified')
+  if (problems.length > 0) throw complaints.badLines(fileName(input), problems, 'verified')
 
   const encodedOf = hashesOf(file, new Set(found.map(({ user }) => user)))
   const pairs = found.flatMap(({ user, secret }) =>

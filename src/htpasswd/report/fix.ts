@@ -1,17 +1,20 @@
-import type { Minimum, Rule } from '../../passwd-file/audit.js'
-import { badUser } from '../../passwd-file/records.js'
+import { isUtf8 } from 'node:buffer'
+import type { Finding, Minimum, Remedy, Rule } from '../../passwd-file/audit.js'
+import { badUser, MAX_RECORD_BYTES } from '../../passwd-file/records.js'
 import { type Scheme, schemes } from '../../schemes/index.js'
 import { FLAGS } from '../algorithm.js'
 
-/** A finding as it is reported: about a line, or (line 0) about the file itself. */
+/** A finding as it is reported: about a line, or about the file itself (line 0). */
 export interface Report {
   readonly rule: Rule | 'file-mode'
   readonly line: number
   readonly user: string | undefined
   readonly message: string
-  /** A command for a shell. */
+  /** A shell command. */
   readonly fix: string
 }
+
+const LONGEST_BCRYPT_RECORD = ':'.length + 60 + '\n'.length
 
 /** The options that make a hash good enough for `minimum`. */
 export function hashOptions(minimum: Minimum | undefined): string {
@@ -27,26 +30,49 @@ export function hashOptions(minimum: Minimum | undefined): string {
 const flagOf = (name: string): string | undefined =>
   Object.keys(FLAGS).find((letter) => FLAGS[letter] === name)
 
-/** The shell command that fixes a finding. */
-export function fixFor(
-  rule: Rule | 'file-mode',
-  file: string,
-  user: string,
-  line: number,
-  minimum?: Minimum,
-): string {
-  switch (rule) {
-    case 'file-mode':
-      return `chmod o-rw ${quote(file)}`
-    // As a comment the line is harmless, nothing is lost, and the numbers of the others stay.
-    case 'malformed-line':
-    case 'duplicate-user':
-      return `sed -i '${line}s/^/#/' ${quote(file)}`
-    default:
-      if (badUser(Buffer.from(user))) return `sed -i '${line}s/^/#/' ${quote(file)}`
-      return `htpasswd ${hashOptions(minimum)} ${quote(file)} ${quote(user)}`
+/** Makes the shell command for each of the findings in `file`. */
+export function fixesFor(file: string, findings: readonly Finding[], minimum: Minimum | undefined) {
+  const path = quote(file.startsWith('-') ? `./${file}` : file)
+  // htpasswd edits no record while there are lines that it can't read.
+  const malformed = findings.filter(({ rule }) => rule === 'malformed-line').map(({ line }) => line)
+  const disabling = malformed.length > 0 ? `htpasswd --disable ${malformed.join(',')} ${path} && ` : ''
+  const isMisread = findings.some(({ rule }) => rule === 'encoding')
+  const repaired = new Set(findings.filter(({ remedy }) => remedy === 'repair').map(({ line }) => line))
+
+  return ({ line, user = '', remedy }: Finding): string => {
+    switch (remedyFor(Buffer.from(user, 'latin1'), remedy)) {
+      case 'repair':
+        return `htpasswd --repair ${path}`
+      case 'disable':
+        return `htpasswd --disable ${line} ${path}`
+      case 'password':
+        return [
+          isMisread || repaired.has(line) ? `htpasswd --repair ${path} && ` : '',
+          disabling,
+          `htpasswd ${hashOptions(minimum)} ${path} ${quoteBytes(Buffer.from(user, 'latin1'))}`,
+        ].join('')
+    }
   }
 }
 
+/** A record of a name that htpasswd doesn't write can only be disabled. */
+function remedyFor(user: Buffer, remedy: Remedy): Remedy {
+  const isWritable = badUser(user) === undefined && user.length + LONGEST_BCRYPT_RECORD <= MAX_RECORD_BYTES
+  return remedy === 'password' && !isWritable ? 'disable' : remedy
+}
+
+/** Takes away the rights of other users. */
+export const modeFix = (file: string): string =>
+  `chmod o-rw ${quote(file.startsWith('-') ? `./${file}` : file)}`
+
 const quote = (word: string): string =>
   /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`
+
+/** For a name that isn't UTF-8 the shell makes the bytes. */
+function quoteBytes(bytes: Buffer): string {
+  if (isUtf8(bytes)) return quote(bytes.toString())
+  const octal = (byte: number) => `\\${byte.toString(8).padStart(3, '0')}`
+  const isPlain = (byte: number) => /[\w@+=,./-]/.test(String.fromCharCode(byte))
+  const text = Array.from(bytes, (byte) => (isPlain(byte) ? String.fromCharCode(byte) : octal(byte))).join('')
+  return `"$(printf '${text}')"`
+}

@@ -1,21 +1,22 @@
 import { isatty } from 'node:tty'
-import { isMarked } from '../../passwd-file/audit.js'
+import { weaknessOf } from '../../passwd-file/audit.js'
 import { type Entry, entriesOf } from '../../passwd-file/entries.js'
 import { schemeOf } from '../../schemes/index.js'
+import { unsupportedScheme } from '../../schemes/unsupported.js'
+import { printable } from '../../system/printable.js'
 import { type ExitStatus, ExitStatus as Status } from '../exit-status.js'
 import type { LongRequest } from '../long-options.js'
 import { errors } from '../messages.js'
 import { print } from '../output.js'
-import { readPasswordFile } from '../read.js'
-import { printable } from './printable.js'
+import { fileName, readPasswordFile } from '../read.js'
 
-/** Shows each user with scheme and cost: aligned on a terminal, separated by tabs in a pipe, or as JSON. */
+/** Prints each user with scheme and cost: in columns on a terminal, separated by tabs in a pipe, or as JSON. */
 export function listUsers({ file, json }: LongRequest): ExitStatus {
   const { entries, malformed } = entriesOf(readPasswordFile(file))
   if (json) print(asJson(entries))
-  else if (isatty(1)) print(printable(asTable(entries)))
+  else if (isatty(1)) print(asTable(entries))
   else print(Buffer.from(asLines(entries), 'latin1'))
-  if (malformed.length > 0) throw errors.notAPasswordFile(file)
+  if (malformed.length > 0) throw errors.notAPasswordFile(fileName(file))
   return Status.ok
 }
 
@@ -25,10 +26,9 @@ function describe({ encoded }: Entry): { scheme: string; work: number | undefine
     const work = scheme.workOf?.(encoded)
     return { scheme: scheme.name, work, ...(scheme.work && { workName: scheme.work.name }) }
   }
-  return {
-    scheme: encoded === '' ? 'none' : isMarked(encoded) ? 'unknown' : 'plaintext',
-    work: undefined,
-  }
+  if (encoded === '') return { scheme: 'none', work: undefined }
+  const isPlaintext = weaknessOf(encoded)?.rule === 'plaintext'
+  return { scheme: unsupportedScheme(encoded) ?? (isPlaintext ? 'plaintext' : 'unknown'), work: undefined }
 }
 
 function rowsOf(entries: readonly Entry[]): string[][] {
@@ -38,7 +38,7 @@ function rowsOf(entries: readonly Entry[]): string[][] {
   })
 }
 
-/** One character a byte: names in a pipe are what they are in the file. */
+/** One character a byte: in a pipe, names keep the bytes they have in the file. */
 const asLines = (entries: readonly Entry[]): string =>
   rowsOf(entries)
     .map((row) => `${row.join('\t')}\n`)
@@ -47,7 +47,7 @@ const asLines = (entries: readonly Entry[]): string =>
 function asTable(entries: readonly Entry[]): string {
   const rows = [
     ['USER', 'SCHEME', 'COST'],
-    ...rowsOf(entries).map(([user, ...rest]) => [text(user), ...rest]),
+    ...rowsOf(entries).map(([user, ...rest]) => [printable(text(user)), ...rest]),
   ]
   const widthOf = (column: number) => rows.reduce((most, row) => Math.max(most, row[column]?.length ?? 0), 0)
   const [user, scheme] = [widthOf(0), widthOf(1)]
@@ -67,5 +67,5 @@ function asJson(entries: readonly Entry[]): string {
   return `${JSON.stringify(rows, null, 2)}\n`
 }
 
-/** From one character a byte to text, which is UTF-8 as a rule. */
+/** From one character a byte to text, which is usually UTF-8. */
 const text = (latin1 = ''): string => Buffer.from(latin1, 'latin1').toString()

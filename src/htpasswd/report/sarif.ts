@@ -2,15 +2,19 @@ import { VERSION } from '../../version.js'
 import type { Report } from './fix.js'
 
 const RULES: Record<Report['rule'], { readonly level: 'error' | 'warning'; readonly text: string }> = {
-  'weak-scheme': { level: 'error', text: 'The scheme no longer withstands guessing.' },
-  'low-cost': { level: 'warning', text: 'The cost is too low to slow guessing down.' },
-  plaintext: { level: 'error', text: 'The password is stored as it is.' },
-  'unknown-scheme': { level: 'warning', text: 'The hash is of no known scheme.' },
-  'malformed-hash': { level: 'error', text: 'The hash is not whole.' },
-  'malformed-line': { level: 'error', text: 'The line is not a record.' },
+  'weak-scheme': { level: 'error', text: 'The scheme does not resist guessing.' },
+  'low-cost': { level: 'warning', text: 'The cost is too low.' },
+  plaintext: { level: 'error', text: 'Not a hash, perhaps the password itself.' },
+  'unsupported-scheme': { level: 'warning', text: 'Not every server supports the scheme.' },
+  'malformed-hash': { level: 'error', text: 'Not a complete hash.' },
+  'malformed-line': { level: 'error', text: 'Not a record.' },
   'empty-hash': { level: 'error', text: 'The record has no hash.' },
+  'empty-user': { level: 'error', text: 'The record has no user name.' },
   'duplicate-user': { level: 'warning', text: 'The user has several records.' },
-  'file-mode': { level: 'error', text: 'Others may read or write the file.' },
+  'white-space': { level: 'error', text: 'White space that servers treat differently.' },
+  quotes: { level: 'error', text: 'Quotes around a record, a name or a hash.' },
+  encoding: { level: 'error', text: 'The file is not UTF-8 without a byte-order mark.' },
+  'file-mode': { level: 'error', text: 'Other users can read or write the file.' },
 }
 
 /** Static Analysis Results Interchange Format, version 2.1.0 (OASIS). */

@@ -1,0 +1,53 @@
+import { eachLine } from '../../passwd-file/records.js'
+import { repair } from '../../passwd-file/repair.js'
+import { checkAccess } from '../access.js'
+import { updateFile } from '../edit.js'
+import { type ExitStatus, ExitStatus as Status } from '../exit-status.js'
+import type { LongRequest } from '../long-options.js'
+import { complaints, summaries } from '../many/messages.js'
+import { stderr } from '../output.js'
+
+// The fixes that --audit prints, where no new password is needed. Nothing is lost, and lines keep their numbers.
+
+/** Writes the file as every server reads it. */
+export async function repairFile({ file }: LongRequest): Promise<ExitStatus> {
+  checkAccess({ file, mode: 'update' })
+  let isChanged = false
+  await updateFile(file, false, (content) => {
+    const repaired = repair(content)
+    isChanged = !repaired.equals(content)
+    return isChanged ? [repaired] : undefined
+  })
+  stderr(isChanged ? summaries.repaired : summaries.nothingToRepair)
+  return Status.ok
+}
+
+/** Turns lines into comments. Lines that no server reads stay as they are. */
+export async function disableLines({ file, lines }: LongRequest): Promise<ExitStatus> {
+  checkAccess({ file, mode: 'update' })
+  const wanted = new Set(lines)
+  let count = 0
+  await updateFile(file, false, (content) => {
+    const last = lastLine(content)
+    const missing = lines.find((line) => line > last)
+    if (missing !== undefined) throw complaints.noSuchLine(file, missing, last)
+    const pieces: Buffer[] = []
+    let position = 0
+    eachLine(content, ({ start, number }) => {
+      if (!wanted.has(number)) return true
+      pieces.push(content.subarray(position, start), Buffer.from('#'))
+      position = start
+      count++
+      return true
+    })
+    return count > 0 ? [...pieces, content.subarray(position)] : undefined
+  })
+  stderr(summaries.disabled(count))
+  return Status.ok
+}
+
+function lastLine(content: Buffer): number {
+  let count = 0
+  for (let at = content.indexOf(0x0a); at !== -1; at = content.indexOf(0x0a, at + 1)) count++
+  return content.length === 0 || content.at(-1) === 0x0a ? count : count + 1
+}

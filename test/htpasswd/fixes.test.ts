@@ -1,0 +1,219 @@
+import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { UNUSUAL } from '../interop/unusual.js'
+import { pathWithHtpasswd } from '../support/command-path.js'
+import { temporaryFolder } from '../support/folder.js'
+import { run } from '../support/run.js'
+
+// Every fix that --audit prints, run as it is printed, on the file that it was printed for. Afterwards the finding is
+// gone, no other has come, and no other line has changed.
+
+const STRONG = '$2y$10$abcdefghijklmnopqrstuuM8M8M8M8M8M8M8M8M8M8M8M8M8M8M8M'
+const SHA = '{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ='
+
+interface Report {
+  rule: string
+  line: number
+  user?: string
+  message: string
+  fix: string
+}
+
+function session(content: string | Buffer, name = 'users') {
+  const parent = temporaryFolder()
+  const cwd = join(parent, 'session')
+  mkdirSync(cwd)
+  const file = join(cwd, name)
+  writeFileSync(file, content, { mode: 0o600 })
+  const env = { PATH: pathWithHtpasswd('ours', parent) }
+  // Without a terminal, htpasswd asks on standard input.
+  const sh = (command: string) => run('/bin/sh', ['-ec', command], { cwd, env, input: 'new\nnew\n' })
+  return {
+    file,
+    sh,
+    read: () => readFileSync(file),
+    async audit(options = ''): Promise<Report[]> {
+      const { stdout } = await sh(
+        `htpasswd --audit --json ${options} -- '${name.replaceAll("'", "'\\''")}' || true`,
+      )
+      return JSON.parse(stdout.toString())
+    },
+  }
+}
+
+const about = ({ rule, line }: Report) => `${rule} on line ${line}`
+
+async function expectFixesToWork(content: string | Buffer, { name = 'users', options = '' } = {}) {
+  const findings = await session(content, name).audit(options)
+  expect(findings).not.toEqual([])
+  for (const finding of findings) {
+    const { sh, audit, read, file } = session(content, name)
+    if (finding.rule === 'file-mode') chmodSync(file, 0o644)
+    const lines = () => read().toString('latin1').replace(/\n$/, '').split('\n')
+    const before = lines()
+    const { status, stderr } = await sh(finding.fix)
+    expect({ status, fix: finding.fix, stderr: status === 0 ? '' : stderr.toString() }).toMatchObject({
+      status: 0,
+      stderr: '',
+    })
+
+    const left = (await audit(options)).map(about)
+    expect(left, finding.fix).not.toContain(about(finding))
+    const known = findings.map(about)
+    expect(
+      left.filter((other) => !known.includes(other)),
+      finding.fix,
+    ).toEqual([])
+    if (finding.fix.includes('--repair')) continue
+    const after = lines()
+    const malformed = findings.filter(({ rule }) => rule === 'malformed-line').map(({ line }) => line)
+    const own = (line: number) =>
+      line === finding.line || (finding.fix.includes('&&') && malformed.includes(line))
+    const isSameUser = (line: number) =>
+      before[line - 1]?.split(':')[0] === before[finding.line - 1]?.split(':')[0]
+    expect(after.length).toBe(before.length)
+    after.forEach((text, i) => {
+      if (!own(i + 1) && !isSameUser(i + 1)) expect(text, finding.fix).toBe(before[i])
+    })
+  }
+  return findings
+}
+
+describe('each fix that --audit prints works on its file', () => {
+  test.each(Object.entries(UNUSUAL))('%s', async (_, { content }) => {
+    const findings = await session(content).audit()
+    if (findings.length > 0) await expectFixesToWork(content)
+  })
+
+  test.each([
+    [
+      'a weak, a cheap, an empty and a malformed record',
+      `a:${SHA}\nb:$2y$05$${'x'.repeat(53)}\nc:\nd:$2y$10$x\n`,
+    ],
+    ['a password in the file', 'a:my-password\nb:{PLAIN}secret\n'],
+    ['a name in Latin-1', Buffer.from(`J\xfcrgen:${SHA}\nk\xe9:x'"$HOME\`\n`, 'latin1')],
+    [
+      'a name that a shell would take apart',
+      `it's "$HOME" \`id\`:${SHA}\n-n:${SHA}\n--list:${SHA}\n*:${SHA}\n`,
+    ],
+    ['a name with a control character', `a\u001b[2Jb:${SHA}\nc\td:${SHA}\n`],
+    ['a name too long for a record of bcrypt', `${'n'.repeat(230)}:${SHA}\n`],
+    ['an empty name', `:${SHA}\n:${STRONG}\n`],
+    ['a strong record with a weak duplicate', `a:${STRONG}\nb:${STRONG}\na:${SHA}\n`],
+    ['a weak record with a strong duplicate', `a:${SHA}\na:${STRONG}\n`],
+    ['lines without a colon between weak records', `one\na:${SHA}\ntwo\nb:${SHA}\nthree\n`],
+    ['a byte-order mark before a comment', `\ufeff# staff\na:${SHA}\n`],
+    ['UTF-16 of either order', Buffer.from(`\ufeffä:${SHA}\r\n`, 'utf16le').swap16()],
+    ['white space and quotes, all at once', ` "a" : "${SHA}" \n\tb:${STRONG}\t\n'c:${STRONG}'\n`],
+    ['an unsupported scheme', 'a:$y$j9T$abcdefgh$bwV3jJjYoaGzmqFaLkc7cw6ZdvS6750r.CELz.nzY58\n'],
+  ])('%s', async (_, content) => {
+    await expectFixesToWork(content)
+  })
+
+  test('a strong first record stays as it is when its weak duplicate goes', async () => {
+    const content = `a:${STRONG}\na:${SHA}\n`
+    const [finding, ...others] = await session(content).audit()
+    expect(others).toEqual([])
+    const { sh, read } = session(content)
+    await sh((finding as Report).fix)
+    expect(read().toString()).toBe(`a:${STRONG}\n#a:${SHA}\n`)
+  })
+
+  test('a user with a name in Latin-1 stays one user', async () => {
+    const content = Buffer.from(`J\xfcrgen:${SHA}\n`, 'latin1')
+    const { sh, read, audit } = session(content)
+    const [finding] = await audit()
+    await sh((finding as Report).fix)
+    expect(read().toString('latin1')).toMatch(/^J\xfcrgen:\$2y\$10\$.{53}\n$/)
+  })
+
+  test('rights of other users', async () => {
+    const { sh, file, audit } = session(`a:${STRONG}\n`)
+    chmodSync(file, 0o666)
+    const [finding] = await audit()
+    expect(finding?.rule).toBe('file-mode')
+    await sh((finding as Report).fix)
+    expect(await audit()).toEqual([])
+  })
+
+  test.each(['my users', "o'users", '-users', '--audit', 'ü'])('in a file named %s', async (name) => {
+    await expectFixesToWork(`a:${SHA}\nno colon\n`, { name })
+  })
+
+  test.each(['sha512-crypt:20000', 'bcrypt:12', 'sha256-crypt', 'apr1'])(
+    'for --minimum %s',
+    async (minimum) => {
+      await expectFixesToWork(`a:${SHA}\n`, { options: `--minimum ${minimum}` })
+    },
+  )
+
+  test('of a file that came by standard input, by the name that was given', async () => {
+    const { sh, audit } = session(`a:${SHA}\n`)
+    const { stdout } = await sh('htpasswd --audit --json --name users - < users || true')
+    const [finding] = JSON.parse(stdout.toString()) as Report[]
+    await sh((finding as Report).fix)
+    expect(await audit()).toEqual([])
+  })
+
+  test('one after the other, until none is left', async () => {
+    const { sh, audit } = session(
+      `\ufeff# staff\na:${SHA}\nno colon\n b:${STRONG} \na:${STRONG}\n:x\nc:"${STRONG}"\nd:secret\n`,
+    )
+    for (let round = 0; round < 12; round++) {
+      const [finding] = await audit()
+      if (finding === undefined) return
+      expect(await sh(finding.fix)).toMatchObject({ status: 0 })
+    }
+    expect(await audit()).toEqual([])
+  })
+})
+
+describe('--repair', () => {
+  test('changes what has to change, and nothing else', async () => {
+    const { sh, read } = session(
+      [
+        '\ufeff# a comment ',
+        ` a:${STRONG} `,
+        `"b:${STRONG}"\r`,
+        `'c':'${STRONG}':field `,
+        `d :${STRONG.replaceAll('$', '$$$$')}`,
+        `d:${SHA}`,
+        'e:{PLAIN}secret ',
+        'f:a password ',
+        'no colon ',
+        `g:${SHA}:field `,
+        '',
+      ].join('\n'),
+    )
+    expect((await sh('htpasswd --repair users')).stderr.toString()).toBe('Repaired.\n')
+    expect(read().toString()).toBe(
+      [
+        '# a comment ',
+        `a:${STRONG}`,
+        `b:${STRONG}\r`,
+        `c:${STRONG}:field `,
+        `d :${STRONG}`,
+        `d:${SHA}`,
+        'e:{PLAIN}secret ',
+        'f:a password ',
+        'no colon ',
+        `g:${SHA}:field `,
+        '',
+      ].join('\n'),
+    )
+    expect((await sh('htpasswd --repair users')).stderr.toString()).toBe('Nothing to repair.\n')
+  })
+})
+
+describe('--disable', () => {
+  test('turns lines into comments, once', async () => {
+    const { sh, read } = session('a:1\nb:2\nno colon\nc:3')
+    expect((await sh('htpasswd --disable 2,3,4 users')).stderr.toString()).toBe('Disabled 3 lines.\n')
+    expect(read().toString()).toBe('a:1\n#b:2\n#no colon\n#c:3')
+    expect((await sh('htpasswd --disable 2 users')).stderr.toString()).toBe('Disabled 0 lines.\n')
+    expect(await sh('htpasswd --disable 5 users')).toMatchObject({ status: 2 })
+    expect(await sh('htpasswd --disable x users')).toMatchObject({ status: 2 })
+    expect(read().toString()).toBe('a:1\n#b:2\n#no colon\n#c:3')
+  })
+})
