@@ -1,20 +1,47 @@
-export type { Authenticator, Authorization, Counters, Reason, Verdict } from './auth/authenticator.js'
+export type { Authenticator, AuthVerdict as Verdict, Counters, Reason } from './auth/authenticator.js'
 export { createAuthenticator } from './auth/authenticator.js'
+export type { Authorization } from './auth/authorization.js'
 export { challenge } from './auth/challenge.js'
+export type { LoginCounters, LoginResult, ProviderCounters, ProviderResult } from './auth/counters.js'
+export { sumCounters } from './auth/counters.js'
+export type {
+  BasicCredential,
+  BearerCredential,
+  CertificateCredential,
+  Credential,
+  SessionCredential,
+} from './auth/credential.js'
 export type {
   AuthEvent,
+  ClientLimited,
+  FailedLogins,
   FileLoaded,
   FileUnreadable,
+  HashTimedOut,
   LinesSkipped,
+  RecordsCostly,
   RecordsUnusable,
   Rehashed,
   RehashFailed,
   WorkerDied,
 } from './auth/events.js'
+export type { LimiterOptions, LoginRecord } from './auth/login-limiter.js'
 export { type AuthenticatedRequest, type Middleware, middleware } from './auth/middleware.js'
-export type { AuthenticatorOptions } from './auth/options.js'
+export type { AuthenticatorOptions, SharedLimiterOptions } from './auth/options.js'
+export type { Principal, Role } from './auth/principal.js'
+export type {
+  Account,
+  Granted,
+  Measures,
+  Provider,
+  ProviderStatus,
+  RefusalReason,
+  Refused,
+  Verdict as ProviderVerdict,
+} from './auth/provider.js'
+export type { GroupSource } from './auth/providers/password-file/provider.js'
+export type { WeakRecords } from './auth/providers/password-file/users-table.js'
 export { type Refusal, refusal } from './auth/refusal.js'
-export type { WeakRecords } from './auth/users-table.js'
 export { type ErrorCode, HtgateError } from './errors.js'
 export {
   type OpenOptions,

@@ -13,7 +13,8 @@ const [upstreamUrl, port] = process.argv.slice(2)
 const settings = parse(['--file', 'none', '--upstream', upstreamUrl], {})
 const upstream = openUpstream(settings, settings.upstream)
 const log = new Log('json')
-const everybody = { check: () => ({ ok: true, user: 'alice' }) }
+const verdict = { ok: true, principal: { name: 'alice', provider: 'open', groups: [] } }
+const everybody = { remembered: () => verdict, countRemembered() {} }
 const gate = new Gate('', everybody, settings.trustProxy, log, new Metrics(), (exchange) =>
   forward(exchange, upstream, log),
 )

@@ -1,45 +1,55 @@
-import { fileError, HtgateError } from '../errors.js'
-import { type Credentials, parseCredentials } from './credentials.js'
-import { type AuthEvent, eventsOf, rehashed, rehashFailed, unreadable, workerDied } from './events.js'
-import { type Failure, HashWorkers } from './hash-workers.js'
-import { type AuthenticatorOptions, type Settings, settingsOf } from './options.js'
-import { wantsRehash } from './rehash.js'
-import { isUsable, UsersTable } from './users-table.js'
-import { VerifiedCache, type VerifiedKey } from './verified-cache.js'
-import { Watcher } from './watcher.js'
+import { HtgateError } from '../errors.js'
+import { type Authorization, parseAuthorization } from './authorization.js'
+import type { LoginCounters } from './counters.js'
+import { LoginLimiter, type LoginRecord } from './login-limiter.js'
+import { LoginPipeline, type LoginVerdict } from './login-pipeline.js'
+import { type AuthenticatorOptions, openProviders, type Settings, settingsOf } from './options.js'
+import type { Principal } from './principal.js'
+import type { Provider } from './provider.js'
 
 /** Why a request is not let in. */
 export type Reason =
-  /** No `Authorization` header, or one of another scheme than Basic. Answer 401. */
+  /** No `Authorization` header, or one of a scheme that no provider takes. Answer 401. */
   | 'no-credentials'
-  /** Two headers, or one that RFC 7617 does not allow. Answer 401. */
+  /** Two headers, or one that RFC 7617 or RFC 6750 does not allow. Answer 401. */
   | 'malformed'
   /** Unknown user or wrong password; nothing tells which. Answer 401. */
   | 'denied'
-  /** Too many passwords wait to be hashed. Answer 503 with Retry-After. */
+  /** Too many logins wait to be verified. Answer 503 with Retry-After. */
   | 'busy'
-  /** The password file cannot be read, or the authenticator is closed. Answer 503. */
+  /** The password file, or another provider, cannot be read, or the authenticator is closed. Answer 503. */
   | 'unavailable'
+  /** Too many failed logins; only with the option `limiter`. Answer 429 with Retry-After. */
+  | 'limited'
 
-export type Verdict =
-  | { readonly ok: true; readonly user: string }
-  /** `user`: the name that was claimed, when the credentials could be read. */
-  | { readonly ok: false; readonly reason: Reason; readonly user?: string }
+export type AuthVerdict =
+  | {
+      readonly ok: true
+      /** The principal's name. */
+      readonly user: string
+      readonly principal: Principal
+    }
+  | {
+      readonly ok: false
+      readonly reason: Reason
+      /** The name that was claimed, where it could be read. */
+      readonly user?: string
+      /** Seconds until it makes sense to try again, where that is known. */
+      readonly retryAfter?: number
+    }
 
-/** The values of a request's `Authorization` headers: `request.headersDistinct.authorization`. */
-export type Authorization = string | readonly string[] | undefined
-
-/** What happened since the start; and, the last three, what is the case now. */
+/** Totals since the start; and, the last three, what is the case now. */
 export interface Counters {
-  /** Let in without a hash. */
+  /** Requests let in by what is remembered. */
   readonly hits: number
-  /** Verified by a hash, whether right or wrong. */
+  /** Requests for which a provider was asked, whatever came of it. */
   readonly misses: number
   readonly noCredentials: number
   readonly malformed: number
   readonly denied: number
   readonly busy: number
   readonly unavailable: number
+  readonly limited: number
   /** Passwords hashed; fewer than misses where several requests shared one. */
   readonly hashes: number
   /** Records replaced by stronger ones. */
@@ -48,7 +58,7 @@ export interface Counters {
   readonly reloads: number
   /** Users in the file. */
   readonly users: number
-  /** Passwords that wait for a worker. */
+  /** Logins that wait for a provider. */
   readonly queued: number
   /** Passwords that are remembered. */
   readonly cached: number
@@ -57,225 +67,170 @@ export interface Counters {
 export interface Authenticator {
   readonly realm: string
   /**
-   * Who sent the request. Not a promise where no hash is needed: a password that is remembered, or no credentials that
-   * can be read. Never rejects.
+   * Who sent the request. Not a promise where no provider has to be asked: the password is remembered, or there are no
+   * credentials that can be read. Never rejects.
    *
-   * `client`, an address for one, is whose turn it is: where passwords wait for a worker, they take turns by client and
-   * claimed user, so that a flood of guesses holds up nobody else.
+   * @param client the client's address: where logins wait, clients and the users of each take turns, and failed logins
+   * count by it. Default: all requests are one client's
+   * @param signal aborts when the client has gone, so that no work is done for it
    */
-  authenticate(authorization: Authorization, client?: string): Verdict | Promise<Verdict>
-  /** As `authenticate`, but undefined where that would start a hash. */
-  remembered(authorization: Authorization): Verdict | undefined
+  authenticate(
+    authorization: Authorization,
+    client?: string,
+    signal?: AbortSignal,
+  ): AuthVerdict | Promise<AuthVerdict>
+  /** As `authenticate`, but undefined where a provider would have to be asked. */
+  remembered(authorization: Authorization): AuthVerdict | undefined
   /**
-   * Reads the file again now.
-   * @throws HtgateError if it cannot be read; nobody gets in then
+   * Judges again the login that a connection was opened with, such as a WebSocket, after `onChange`. Counts nothing.
+   *
+   * @returns the principal as it is now, with its groups; undefined if the login was revoked or has expired; `'unknown'`
+   * if nobody can tell for now
+   */
+  recheck(
+    authorization: Authorization,
+    principal: Principal,
+    client?: string,
+  ): Promise<Principal | undefined | 'unknown'>
+  /** Calls `listener` after every change that may revoke a login or change its groups. */
+  onChange(listener: () => void): void
+  /**
+   * Reads the password file again now.
+   * @throws HtgateError if it cannot be read; none of its users can log in then
    */
   reload(): Promise<void>
+  /** Takes note of a login that the limiter of another process has recorded. */
+  receive(record: LoginRecord): void
   counters(): Counters
-  /** Ends the threads and timers. Who waits, and who comes later, is answered `unavailable`. */
+  /** The counters by provider and result, of which those of several processes can be added up. */
+  loginCounters(): LoginCounters
+  /** Ends threads, timers and providers. Pending and later calls are answered `unavailable`. */
   close(): Promise<void>
 }
 
 /**
- * Answers who sent a request, by a password file that it watches: a change counts within a second.
- * Resolves when the file has been read, or found unreadable: `onEvent` is told which.
+ * Answers who sent a request, by a password file that it watches or by other providers. A change of the file takes effect
+ * within a second. Resolves when the file has been read, or found unreadable: `onEvent` is told which.
  *
  * @example
  * const authenticator = await createAuthenticator({ file: '.htpasswd', realm: 'The lab' })
- * await authenticator.authenticate('Basic YW5uOnNlY3JldA==') // → { ok: true, user: 'ann' }
+ * const verdict = await authenticator.authenticate('Basic YW5uOnNlY3JldA==')
+ * verdict.user // → 'ann'
+ * verdict.principal // → { name: 'ann', provider: 'file', groups: [] }
  * await authenticator.authenticate('Basic YW5uOndyb25n') // → { ok: false, reason: 'denied', user: 'ann' }
  * await authenticator.close()
  *
  * @throws HtgateError ERR_OPTION
  */
 export async function createAuthenticator(options: AuthenticatorOptions): Promise<Authenticator> {
-  const authenticator = new FileAuthenticator(settingsOf(options))
-  await authenticator.start()
-  return authenticator
+  const settings = settingsOf(options)
+  return new PipelineAuthenticator(settings, await openProviders(options, settings))
 }
 
-/** Credentials that nothing is known of without a hash. */
-interface Claim {
-  readonly credentials: Credentials
-  readonly name: string
-  /** The claimed user's stored hash, if there is one. */
-  readonly encoded: string | undefined
-  readonly key: VerifiedKey
-}
-
-class FileAuthenticator implements Authenticator {
+class PipelineAuthenticator implements Authenticator {
   readonly realm: string
-  readonly #file: string
-  readonly #onEvent: (event: AuthEvent) => void
-  readonly #watcher: Watcher
-  readonly #cache: VerifiedCache
-  readonly #workers: HashWorkers
-  readonly #wanted: Settings['rehash']
-  /** Undefined while the file cannot be read: nobody gets in then. */
-  #users: UsersTable | undefined
+  readonly #providers: readonly Provider[]
+  readonly #pipeline: LoginPipeline
+  readonly #limiter: LoginLimiter | undefined
   #closed = false
-  /** Users whose records are being replaced. */
-  readonly #rehashing = new Set<string>()
-  /** What is being hashed, for others that ask the same meanwhile. */
-  readonly #underWay = new Map<VerifiedKey, Promise<boolean | Failure>>()
-  readonly #counts = {
-    hits: 0,
-    misses: 0,
-    noCredentials: 0,
-    malformed: 0,
-    denied: 0,
-    busy: 0,
-    unavailable: 0,
-    hashes: 0,
-    rehashes: 0,
-    reloads: 0,
-  }
 
-  constructor({ file, realm, workers, queue, cacheSize, cacheTtl, onEvent, rehash }: Settings) {
+  constructor({ realm, queue, limiter, onEvent }: Settings, providers: readonly Provider[]) {
     this.realm = realm
-    this.#file = file
-    this.#onEvent = onEvent
-    this.#wanted = rehash
-    this.#cache = new VerifiedCache(cacheSize, cacheTtl)
-    this.#workers = new HashWorkers({ workers, queue, onDied: (error) => this.#tell(workerDied(error)) })
-    this.#watcher = new Watcher(file, {
-      content: (bytes) => this.#use(bytes),
-      unreadable: (error) => this.#shut(error),
-    })
+    this.#providers = providers
+    this.#limiter =
+      limiter && new LoginLimiter({ ...limiter, onEvent: (event) => queueMicrotask(() => onEvent(event)) })
+    this.#pipeline = new LoginPipeline({ providers, limiter: this.#limiter, queue, key: limiter?.key })
   }
 
-  start(): Promise<void> {
-    return this.#watcher.start()
+  authenticate(
+    authorization: Authorization,
+    client = '',
+    signal?: AbortSignal,
+  ): AuthVerdict | Promise<AuthVerdict> {
+    const credential = parseAuthorization(authorization)
+    if (typeof credential === 'string') return this.#refuse(credential)
+    const verdict = this.#pipeline.login(credential, client, signal)
+    return verdict instanceof Promise ? verdict.then(verdictOf) : verdictOf(verdict)
   }
 
-  authenticate(authorization: Authorization, client = ''): Verdict | Promise<Verdict> {
-    const known = this.#look(authorization)
-    return 'key' in known ? this.#decide(known, client) : known
+  remembered(authorization: Authorization): AuthVerdict | undefined {
+    const credential = parseAuthorization(authorization)
+    if (typeof credential === 'string') return this.#refuse(credential)
+    const verdict = this.#pipeline.remembered(credential)
+    return verdict && verdictOf(verdict)
   }
 
-  remembered(authorization: Authorization): Verdict | undefined {
-    const known = this.#look(authorization)
-    return 'key' in known ? undefined : known
+  async recheck(
+    authorization: Authorization,
+    principal: Principal,
+    client = '',
+  ): Promise<Principal | undefined | 'unknown'> {
+    const credential = parseAuthorization(authorization)
+    if (typeof credential === 'string') return undefined
+    const answer = await this.#pipeline.recheck(credential, principal, client)
+    if (answer.is === 'same') return principal
+    if (answer.is === 'changed') return answer.principal
+    return answer.is === 'revoked' ? undefined : 'unknown'
+  }
+
+  onChange(listener: () => void): void {
+    this.#pipeline.onChange(listener)
   }
 
   async reload(): Promise<void> {
     if (this.#closed) throw new HtgateError('ERR_CLOSED', 'the authenticator is closed')
-    await this.#watcher.read().catch((error) => {
-      throw fileError(this.#file, 'read', error)
-    })
+    for (const provider of this.#providers) {
+      if ('reload' in provider && typeof provider.reload === 'function') await provider.reload()
+    }
+  }
+
+  receive(record: LoginRecord): void {
+    this.#limiter?.receive(record)
   }
 
   counters(): Counters {
+    const { results, asked, providers } = this.#pipeline.counters()
+    const { file } = providers
     return {
-      ...this.#counts,
-      users: this.#users?.size ?? 0,
-      queued: this.#workers.waiting,
-      cached: this.#cache.size,
+      hits: results.remembered,
+      misses: asked,
+      noCredentials: results['no-credentials'],
+      malformed: results.malformed,
+      denied: results.denied,
+      busy: results.busy,
+      unavailable: results.unavailable,
+      limited: results.limited,
+      hashes: file?.counts.hashes ?? 0,
+      rehashes: file?.counts.rehashes ?? 0,
+      reloads: file?.counts.reloads ?? 0,
+      users: file?.sizes.users ?? 0,
+      queued: Object.values(providers).reduce((sum, { waiting }) => sum + waiting, 0),
+      cached: file?.gauges.cached ?? 0,
     }
   }
 
-  async close(): Promise<void> {
+  loginCounters(): LoginCounters {
+    return this.#pipeline.counters()
+  }
+
+  close(): Promise<void> {
     this.#closed = true
-    this.#users = undefined
-    await Promise.all([this.#watcher.close(), this.#workers.close()])
+    return this.#pipeline.close()
   }
 
-  async #use(bytes: Buffer): Promise<void> {
-    const users = await UsersTable.build(bytes)
-    if (this.#closed) return
-    this.#users = users
-    this.#counts.reloads++
-    for (const event of eventsOf(this.#file, users)) this.#tell(event)
+  #refuse(reason: 'no-credentials' | 'malformed'): AuthVerdict {
+    this.#pipeline.countRefusal(reason)
+    return { ok: false, reason }
   }
+}
 
-  #shut(error: Error): void {
-    this.#users = undefined
-    this.#tell(unreadable(fileError(this.#file, 'read', error)))
-  }
-
-  /** In a turn of its own: a mistake in the callback is not to keep the file from being read. */
-  #tell(event: AuthEvent): void {
-    queueMicrotask(() => this.#onEvent(event))
-  }
-
-  #refuse(reason: Reason, user?: string): Verdict {
-    this.#counts[reason === 'no-credentials' ? 'noCredentials' : reason]++
-    return user === undefined ? { ok: false, reason } : { ok: false, reason, user }
-  }
-
-  #look(authorization: Authorization): Verdict | Claim {
-    const credentials = parseCredentials(authorization)
-    return typeof credentials === 'string' ? this.#refuse(credentials) : this.#recall(credentials)
-  }
-
-  #recall(credentials: Credentials): Verdict | Claim {
-    const name = credentials.user.toString()
-    if (this.#users === undefined) return this.#refuse('unavailable', name)
-    const encoded = this.#users.encodedOf(credentials.user)
-    const key = this.#cache.keyOf(credentials, encoded ?? '')
-    if (encoded === undefined || !this.#cache.has(key)) return { credentials, name, encoded, key }
-    this.#counts.hits++
-    return { ok: true, user: name }
-  }
-
-  async #decide(claim: Claim, client: string): Promise<Verdict> {
-    const { credentials, name, encoded, key } = claim
-    this.#counts.misses++
-    const answer = await this.#verify(claim, client)
-    if (answer === 'busy' || answer === 'unavailable') return this.#refuse(answer, name)
-    if (!answer) return this.#refuse('denied', name)
-    if (this.#users?.encodedOf(credentials.user) !== encoded) {
-      // The record was changed meanwhile.
-      const known = this.#recall(credentials)
-      return 'key' in known ? this.#decide(known, client) : known
-    }
-    this.#cache.add(key)
-    this.#strengthen(claim, client)
-    return { ok: true, user: name }
-  }
-
-  /** Replaces a record that is weaker than asked for, after the user was let in by it, and remembers the new one. */
-  async #strengthen({ credentials, name, encoded }: Claim, client: string): Promise<void> {
-    const wanted = this.#wanted
-    if (wanted === undefined || encoded === undefined || this.#rehashing.has(name)) return
-    const password = Uint8Array.from(credentials.password)
-    if (!wantsRehash(password, encoded, wanted)) return
-    this.#rehashing.add(name)
-    const user = Uint8Array.from(credentials.user)
-    const question = { task: 'rehash', file: this.#file, user, password, encoded, wanted } as const
-    const answer = await this.#workers.ask(question, { client, user: name })
-    this.#rehashing.delete(name)
-    if (typeof answer !== 'object') return // Busy, or closed: another login will do.
-    if ('failure' in answer) {
-      const { code, message } = answer.failure
-      return this.#tell(rehashFailed(name, new HtgateError(code, message)))
-    }
-    if (answer.fresh === undefined) return
-    this.#counts.rehashes++
-    this.#cache.add(this.#cache.keyOf(credentials, answer.fresh))
-    this.#tell(rehashed(this.#file, name, wanted.scheme))
-  }
-
-  /** Whether the password is the user's. Who asks the same at the same time shares the hash. */
-  #verify(claim: Claim, client: string): Promise<boolean | Failure> {
-    let answer = this.#underWay.get(claim.key)
-    if (answer === undefined) {
-      answer = this.#hash(claim, client).finally(() => this.#underWay.delete(claim.key))
-      this.#underWay.set(claim.key, answer)
-    }
-    return answer
-  }
-
-  /** An unknown user takes as long as a wrong password: somebody else's hash is computed, and not looked at. */
-  async #hash({ credentials, name, encoded }: Claim, client: string): Promise<boolean | Failure> {
-    const isOwn = encoded !== undefined && isUsable(encoded)
-    const stored = isOwn ? encoded : this.#users?.decoyFor(credentials.user)
-    if (stored === undefined) return false // Nobody has a hash: there is nothing to hide.
-    const password = Uint8Array.from(credentials.password)
-    const question = { task: 'verify', password, encoded: stored } as const
-    const answer = await this.#workers.ask(question, { client, user: name })
-    if (answer === 'busy' || answer === 'unavailable') return answer
-    this.#counts.hashes++
-    return answer === true && isOwn
+function verdictOf(verdict: LoginVerdict): AuthVerdict {
+  if (verdict.ok) return { ok: true, user: verdict.principal.name, principal: verdict.principal }
+  const { reason, candidate, retryAfter } = verdict
+  return {
+    ok: false,
+    reason,
+    ...(candidate === undefined ? {} : { user: candidate }),
+    ...(retryAfter === undefined ? {} : { retryAfter }),
   }
 }

@@ -1,5 +1,5 @@
 import type { SchemeName } from '../schemes/index.js'
-import type { Lines, UsersTable, WeakRecords } from './users-table.js'
+import type { Lines, UsersTable, WeakRecords } from './providers/password-file/users-table.js'
 
 /**
  * What an operator may want to know. `message` is fit for a log: one line, and no secret in it.
@@ -9,9 +9,13 @@ export type AuthEvent =
   | FileUnreadable
   | LinesSkipped
   | RecordsUnusable
+  | RecordsCostly
   | Rehashed
   | RehashFailed
+  | HashTimedOut
   | WorkerDied
+  | ClientLimited
+  | FailedLogins
 
 interface Told<Type extends string, Level extends 'info' | 'warn' | 'error'> {
   readonly type: Type
@@ -47,6 +51,13 @@ export interface RecordsUnusable extends Told<'records-unusable', 'warn'> {
   readonly lines: readonly number[]
 }
 
+/** Records whose hash costs more than `maxHashCost` allows: their users cannot log in. */
+export interface RecordsCostly extends Told<'records-costly', 'warn'> {
+  readonly count: number
+  /** The numbers of the first ten, from 1. */
+  readonly lines: readonly number[]
+}
+
 /** A record was replaced by a stronger one, at a login. */
 export interface Rehashed extends Told<'rehashed', 'info'> {
   readonly user: string
@@ -58,13 +69,33 @@ export interface RehashFailed extends Told<'rehash-failed', 'warn'> {
   readonly error: Error
 }
 
+/** A hash took so long that it was ended, and the login denied. */
+export interface HashTimedOut extends Told<'hash-timed-out', 'warn'> {
+  readonly user: string
+}
+
+/** Logins of one client for one user have failed so often that more are answered `limited` for a while. */
+export interface ClientLimited extends Told<'client-limited', 'warn'> {
+  readonly client: string
+  readonly user: string
+}
+
+/** Logins have failed within the last minute. Only where logins are limited. */
+export interface FailedLogins extends Told<'failed-logins', 'warn'> {
+  readonly count: number
+}
+
 /** A thread that hashes ended by itself. The next password starts another. */
 export interface WorkerDied extends Told<'worker-died', 'error'> {
   readonly error: Error
 }
 
 /** What there is to say of a file that was read. */
-export function eventsOf(file: string, { size, schemes, skipped, unusable, weak }: UsersTable): AuthEvent[] {
+export function eventsOf(
+  file: string,
+  { size, schemes, skipped, unusable, costly, weak }: UsersTable,
+  maxHashCost: number,
+): AuthEvent[] {
   const events: AuthEvent[] = [
     { type: 'loaded', level: 'info', message: `${file}: ${count(size, 'user')}`, users: size, schemes, weak },
   ]
@@ -81,6 +112,10 @@ export function eventsOf(file: string, { size, schemes, skipped, unusable, weak 
       count: unusable.count,
       lines: unusable.first,
     })
+  }
+  if (costly.count > 0) {
+    const message = `${file}: not verified: ${named(costly)}, whose hash costs more than bcrypt at cost ${maxHashCost}`
+    events.push({ type: 'records-costly', level: 'warn', message, count: costly.count, lines: costly.first })
   }
   return events
 }
@@ -112,6 +147,33 @@ export const workerDied = (error: Error): AuthEvent => ({
   level: 'error',
   message: `a thread that hashes passwords ended: ${error.message}; another takes its place`,
   error,
+})
+
+export const hashTimedOut = (user: string): AuthEvent => ({
+  type: 'hash-timed-out',
+  level: 'warn',
+  message: `hashing a password for ${JSON.stringify(user)} took too long; the login was denied`,
+  user,
+})
+
+export const clientLimited = (
+  failures: number,
+  seconds: number,
+  client: string,
+  user: string,
+): AuthEvent => ({
+  type: 'client-limited',
+  level: 'warn',
+  message: `${failures} failed logins of this client with this user within ${seconds} s: more are rejected for a while`,
+  client,
+  user,
+})
+
+export const failedLogins = (failures: number): AuthEvent => ({
+  type: 'failed-logins',
+  level: 'warn',
+  message: `${count(failures, 'failed login')} within the last minute`,
+  count: failures,
 })
 
 const count = (n: number, noun: string): string => `${n} ${noun}${n === 1 ? '' : 's'}`

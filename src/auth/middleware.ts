@@ -1,15 +1,20 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { Authenticator, Verdict } from './authenticator.js'
+import type { Authenticator, AuthVerdict } from './authenticator.js'
+import type { Principal } from './principal.js'
 import { refusal } from './refusal.js'
 
-/** The request, once it is let in. */
-export type AuthenticatedRequest = IncomingMessage & { user?: string }
+/** A request that was let in. */
+export type AuthenticatedRequest = IncomingMessage & {
+  /** The principal's name. */
+  user?: string
+  principal?: Principal
+}
 
 export type Middleware = (request: AuthenticatedRequest, response: ServerResponse, next: () => void) => void
 
 /**
- * Lets in who has a password, with the name as `request.user`; answers the others 401 or 503. For node:http and for
- * Express.
+ * Lets in requests with a valid login, whose user becomes `request.user` and `request.principal`; answers the others
+ * 401, 429 or 503. For node:http and Express.
  *
  * @example
  * const guard = middleware(await createAuthenticator({ file: '.htpasswd' }))
@@ -19,20 +24,26 @@ export type Middleware = (request: AuthenticatedRequest, response: ServerRespons
  */
 export function middleware(authenticator: Authenticator): Middleware {
   return (request, response, next) => {
-    const decide = (verdict: Verdict): void => {
+    const decide = (verdict: AuthVerdict): void => {
       if (verdict.ok) {
         request.user = verdict.user
+        request.principal = verdict.principal
         next()
       } else {
         const { status, headers, body } = refusal(verdict, authenticator.realm)
         response.writeHead(status, headers).end(body)
       }
     }
-    const verdict = authenticator.authenticate(
-      request.headersDistinct.authorization,
-      request.socket.remoteAddress,
-    )
-    if (verdict instanceof Promise) verdict.then(decide)
-    else decide(verdict)
+    const { authorization } = request.headersDistinct
+    const known = authenticator.remembered(authorization)
+    if (known) return decide(known)
+    const gone = new AbortController()
+    const abort = () => gone.abort()
+    response.once('close', abort)
+    const verdict = authenticator.authenticate(authorization, request.socket.remoteAddress, gone.signal)
+    void Promise.resolve(verdict).then((verdict) => {
+      response.off('close', abort)
+      if (!gone.signal.aborted) decide(verdict)
+    })
   }
 }

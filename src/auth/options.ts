@@ -1,72 +1,157 @@
 import { availableParallelism } from 'node:os'
 import { HtgateError } from '../errors.js'
 import { algorithmOf, type HashOptions } from '../password.js'
-import type { Algorithm } from '../schemes/algorithm.js'
 import { schemeNamed } from '../schemes/index.js'
 import type { AuthEvent } from './events.js'
+import type { LimiterOptions, LoginRecord } from './login-limiter.js'
+import { DEFAULT_QUEUE } from './login-pipeline.js'
+import type { Provider } from './provider.js'
+import { createPasswordFileProvider, type GroupSource } from './providers/password-file/provider.js'
+import { DEFAULT_MAX_HASH_COST } from './providers/password-file/users-table.js'
 
+/**
+ * At least one of `file` and `providers` is required. Where there are several ways to log in, they are asked in the order
+ * of the options' keys; a user name that one of them knows is never asked of the next.
+ */
 export interface AuthenticatorOptions {
-  /** Path of the password file. It need not exist yet; until it does nobody gets in. */
-  file: string
+  /** Path of the password file. It need not exist yet; until it does, none of its users can log in. */
+  file?: string | undefined
+  /** Further ways to log in, in this order. */
+  providers?: readonly Provider[] | undefined
+  /** The groups of the password file's users. Default: none. */
+  groups?: GroupSource | undefined
   /** What a browser shows when it asks for a password. Printable ASCII. Default `Restricted`. */
   realm?: string | undefined
-  /** Threads that hash, started as they are needed. Default: one for each processor. */
+  /** Threads that hash, started as they are needed. 1 to 1024. Default: one for each processor. */
   workers?: number | undefined
-  /** Passwords that may wait for a thread; beyond that the answer is `busy`. Default: 32 for each thread. */
+  /** Logins that may wait for each provider; beyond that the answer is `busy`. Default 256. */
   queue?: number | undefined
-  /** Passwords remembered; the least recently used is forgotten first. 0 remembers none. Default 10,000. */
+  /** Passwords remembered; the least recently used is dropped first. 0 remembers none. Default 10,000. */
   cacheSize?: number | undefined
   /** How long a password is remembered, in milliseconds. Default 3,600,000, an hour. */
   cacheTtl?: number | undefined
   /**
-   * What records are to be at least: at a login with a weaker one the password is hashed anew so, and the record
-   * replaced in the file, which this process must be allowed to write. Default: all stay as they are.
+   * What records must be at least: at a login with a weaker one the password is hashed anew, and the record replaced in
+   * the file, which this process must be allowed to write. Default: none is replaced.
    */
   rehash?: HashOptions | undefined
-  /** Told of what an operator may want to know, each time in a turn of the event loop's own. Default: nobody is. */
+  /**
+   * Records whose hash costs more are not verified: bcrypt's cost; for SHA-crypt, 64 × 2^maxHashCost rounds. 4 to 31.
+   * Default 14, about a second.
+   */
+  maxHashCost?: number | undefined
+  /** Delays and limits failed logins; `true` for the defaults. Default: none are. */
+  limiter?: boolean | SharedLimiterOptions | undefined
+  /** Called with what an operator may want to know. */
   onEvent?: ((event: AuthEvent) => void) | undefined
 }
 
-export type Settings = {
-  [K in Exclude<keyof AuthenticatorOptions, 'rehash'>]-?: NonNullable<AuthenticatorOptions[K]>
-} & { readonly rehash: Algorithm | undefined }
+export interface SharedLimiterOptions extends LimiterOptions {
+  /** For several processes: a secret of at least 16 bytes that they share. Default: a random one. */
+  readonly key?: Buffer | undefined
+  /** For several processes: called with what the authenticators of the others have to `receive`. */
+  readonly onRecord?: ((record: LoginRecord) => void) | undefined
+}
 
-const QUEUE_PER_WORKER = 32
+export type Settings = ReturnType<typeof settingsOf>
+
+/** How each option that is a way to log in becomes a provider. A new kind of provider adds a line here. */
+const PROVIDERS: {
+  readonly [Option in keyof AuthenticatorOptions]?: (
+    value: NonNullable<AuthenticatorOptions[Option]>,
+    settings: Settings,
+  ) => Promise<readonly Provider[]>
+} = {
+  file: async (file, { fileOptions }) => [await createPasswordFileProvider({ file, ...fileOptions })],
+  providers: async (providers) => providers,
+}
+
+/** Opens the ways to log in, in the order of the options. */
+export async function openProviders(options: AuthenticatorOptions, settings: Settings): Promise<Provider[]> {
+  const providers: Provider[] = []
+  for (const [name, value] of Object.entries(options)) {
+    const open = PROVIDERS[name as keyof AuthenticatorOptions] as Open | undefined
+    if (open && value !== undefined) providers.push(...(await open(value, settings)))
+  }
+  return providers
+}
+
+type Open = (value: unknown, settings: Settings) => Promise<readonly Provider[]>
 
 /** The options with their defaults. */
-export function settingsOf(options: AuthenticatorOptions): Settings {
+export function settingsOf(options: AuthenticatorOptions) {
   if (typeof options !== 'object' || options === null) {
-    throw new HtgateError('ERR_OPTION', 'options have to be an object with at least file')
+    throw new HtgateError('ERR_OPTION', 'options must be an object with at least file or providers')
   }
-  const workers = options.workers ?? availableParallelism()
+  const { file, providers, groups, limiter = false } = options
   const settings = {
-    file: options.file,
     realm: options.realm ?? 'Restricted',
-    workers,
-    queue: options.queue ?? workers * QUEUE_PER_WORKER,
-    cacheSize: options.cacheSize ?? 10_000,
-    cacheTtl: options.cacheTtl ?? 3_600_000,
+    queue: options.queue ?? DEFAULT_QUEUE,
+    limiter: limiter === true ? {} : limiter || undefined,
     onEvent: options.onEvent ?? (() => {}),
-    rehash: options.rehash && algorithmOf(options.rehash),
+    fileOptions: {
+      workers: options.workers ?? availableParallelism(),
+      cacheSize: options.cacheSize ?? 10_000,
+      cacheTtl: options.cacheTtl ?? 3_600_000,
+      maxHashCost: options.maxHashCost ?? DEFAULT_MAX_HASH_COST,
+      rehash: options.rehash && algorithmOf(options.rehash),
+      key: settingsKey(limiter),
+      groups,
+      onEvent: options.onEvent,
+    },
   }
-  if (typeof settings.file !== 'string' || settings.file === '') throw wrong('file', 'has to be a path')
+  requireProviders(file, providers)
   if (typeof settings.realm !== 'string' || !/^[ -~]*$/.test(settings.realm)) {
-    throw wrong('realm', 'has to be printable ASCII: it goes into a header')
+    throw wrong('realm', 'must be printable ASCII: it is sent in a header')
   }
-  requireInteger('workers', settings.workers, 1, 1024)
-  requireInteger('queue', settings.queue, 0, 1_000_000)
-  requireInteger('cacheSize', settings.cacheSize, 0, 10_000_000)
-  requireInteger('cacheTtl', settings.cacheTtl, 0, Number.MAX_SAFE_INTEGER)
-  if (settings.rehash && schemeNamed(settings.rehash.scheme).strength !== 'strong') {
-    throw wrong('rehash', 'has to name a scheme that withstands guessing, such as bcrypt')
+  const { workers, cacheSize, cacheTtl, maxHashCost, rehash } = settings.fileOptions
+  requireInteger('workers', workers, 1, 1024)
+  requireInteger('queue', settings.queue, 0, 100_000)
+  requireInteger('cacheSize', cacheSize, 0, 10_000_000)
+  requireInteger('cacheTtl', cacheTtl, 0, Number.MAX_SAFE_INTEGER)
+  requireInteger('maxHashCost', maxHashCost, 4, 31)
+  if (rehash && schemeNamed(rehash.scheme).strength !== 'strong') {
+    throw wrong('rehash', 'must name a scheme that resists guessing, such as bcrypt')
   }
-  if (typeof settings.onEvent !== 'function') throw wrong('onEvent', 'has to be a function')
+  requireLimiter(settings.limiter)
+  if (typeof settings.onEvent !== 'function') throw wrong('onEvent', 'must be a function')
   return settings
+}
+
+const settingsKey = (limiter: AuthenticatorOptions['limiter']): Buffer | undefined =>
+  typeof limiter === 'object' ? limiter.key : undefined
+
+function requireProviders(file: unknown, providers: unknown): void {
+  if (file === undefined && providers !== undefined) {
+    if (!Array.isArray(providers) || providers.length === 0)
+      throw wrong('providers', 'must list at least one')
+  } else if (typeof file !== 'string' || file === '') throw wrong('file', 'must be a path')
+  const names = new Set(file === undefined ? [] : ['file'])
+  for (const provider of (providers ?? []) as readonly Provider[]) {
+    if (typeof provider?.name !== 'string' || typeof provider.verify !== 'function') {
+      throw wrong('providers', 'must list objects with the methods of a Provider')
+    }
+    if (names.has(provider.name)) throw wrong('providers', `has two of the name '${provider.name}'`)
+    names.add(provider.name)
+  }
+}
+
+function requireLimiter(limiter: SharedLimiterOptions | undefined): void {
+  if (limiter === undefined) return
+  if (typeof limiter !== 'object') throw wrong('limiter', 'must be true, false or an object')
+  const { failures, key, onRecord } = limiter
+  if (failures !== undefined) requireInteger('limiter.failures', failures, 0, 1_000_000)
+  if (key !== undefined && !(Buffer.isBuffer(key) && key.length >= 16)) {
+    throw wrong('limiter.key', 'must be a Buffer of at least 16 bytes')
+  }
+  if (onRecord !== undefined && typeof onRecord !== 'function') {
+    throw wrong('limiter.onRecord', 'must be a function')
+  }
 }
 
 function requireInteger(name: string, value: number, least: number, most: number): void {
   if (Number.isInteger(value) && value >= least && value <= most) return
-  throw wrong(name, `has to be a whole number from ${least} to ${most}, not ${value}`)
+  throw wrong(name, `must be a whole number from ${least} to ${most}, not ${value}`)
 }
 
 const wrong = (name: string, why: string) => new HtgateError('ERR_OPTION', `option ${name} ${why}`)

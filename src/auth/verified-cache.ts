@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import type { Credentials } from './credentials.js'
+import { type Clock, monotonic } from './failure-counter.js'
 import { KeyedHash } from './keyed-hash.js'
 
 /** Stands for a user, a password and a stored hash; tells nothing about them outside this process. */
@@ -18,11 +18,13 @@ export class VerifiedCache {
   readonly #expiry = new Map<VerifiedKey, number>()
   readonly #size: number
   readonly #ttl: number
+  readonly #now: Clock
 
   /** @param ttl in milliseconds */
-  constructor(size: number, ttl: number) {
+  constructor(size: number, ttl: number, clock = monotonic) {
     this.#size = size
     this.#ttl = ttl
+    this.#now = clock
   }
 
   get size(): number {
@@ -30,7 +32,7 @@ export class VerifiedCache {
   }
 
   /** Lengths come first, so that no two triples are written the same way. */
-  keyOf({ user, password }: Credentials, encoded: string): VerifiedKey {
+  keyOf({ user, password }: { user: Buffer; password: Buffer }, encoded: string): VerifiedKey {
     return this.#hmac.of(8 + user.length + password.length + encoded.length, (message, start) => {
       let end = message.writeUInt32LE(user.length, start)
       end = message.writeUInt32LE(password.length, end)
@@ -44,7 +46,7 @@ export class VerifiedCache {
     const expiry = this.#expiry.get(key)
     if (expiry === undefined) return false
     this.#expiry.delete(key)
-    if (expiry <= performance.now()) return false
+    if (expiry <= this.#now()) return false
     this.#expiry.set(key, expiry)
     return true
   }
@@ -52,7 +54,7 @@ export class VerifiedCache {
   add(key: VerifiedKey): void {
     if (this.#size === 0) return
     this.#expiry.delete(key)
-    this.#expiry.set(key, performance.now() + this.#ttl)
+    this.#expiry.set(key, this.#now() + this.#ttl)
     if (this.#expiry.size <= this.#size) return
     for (const oldest of this.#expiry.keys()) {
       this.#expiry.delete(oldest)

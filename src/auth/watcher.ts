@@ -13,32 +13,32 @@ const PATIENCE_MS = 500
 /** Clocks of file systems tick slowly: a file that changed a moment ago may change again and look the same. */
 const TICK_MS = 50
 
-/** Who is told what the file holds. */
-export interface Audience {
+/** What a watcher calls. */
+export interface Listener {
   content(bytes: Buffer): Promise<void>
   unreadable(error: Error): void
 }
 
 /** What a look at the file shows: its identity and times, or the code of an error. */
-type Sight = string
+type Fingerprint = string
 
 interface Change {
-  readonly seen: Sight
+  readonly fingerprint: Fingerprint
   readonly since: number
 }
 
 export class Watcher {
   readonly #path: string
-  readonly #audience: Audience
-  /** What the audience was told last. */
-  #told: { readonly seen: Sight | undefined; readonly bytes?: Buffer } | undefined
+  readonly #listener: Listener
+  /** What the listener was told last. */
+  #lastSeen: { readonly fingerprint: Fingerprint | undefined; readonly bytes?: Buffer } | undefined
   #turn: Promise<void> = Promise.resolve()
   #timer: NodeJS.Timeout | undefined
   #closed = false
 
-  constructor(path: string, audience: Audience) {
+  constructor(path: string, listener: Listener) {
     this.#path = path
-    this.#audience = audience
+    this.#listener = listener
   }
 
   /** Reads the file, and watches it from then on. */
@@ -48,7 +48,7 @@ export class Watcher {
   }
 
   /**
-   * Reads the file and tells the audience, whether or not anything has changed.
+   * Reads the file and tells the listener, whether or not anything has changed.
    * @throws what `unreadable` is told
    */
   read(): Promise<void> {
@@ -74,12 +74,12 @@ export class Watcher {
   }
 
   async #look(last: Change | undefined): Promise<void> {
-    const seen = await stat(this.#path, { bigint: true }).then(sightOf, codeOf)
-    if (seen === this.#told?.seen) return this.#lookLater(LOOK_MS)
+    const fingerprint = await stat(this.#path, { bigint: true }).then(fingerprintOf, codeOf)
+    if (fingerprint === this.#lastSeen?.fingerprint) return this.#lookLater(LOOK_MS)
 
     const since = last?.since ?? performance.now()
-    if (seen !== last?.seen && performance.now() - since < PATIENCE_MS) {
-      return this.#lookLater(REST_MS, { seen, since })
+    if (fingerprint !== last?.fingerprint && performance.now() - since < PATIENCE_MS) {
+      return this.#lookLater(REST_MS, { fingerprint, since })
     }
     await this.#tell(false).catch(() => {})
     this.#lookLater(LOOK_MS)
@@ -87,23 +87,23 @@ export class Watcher {
 
   async #tell(always: boolean): Promise<void> {
     try {
-      const { bytes, seen } = await readAtRest(this.#path)
-      const news = always || this.#told?.bytes?.equals(bytes) !== true
-      this.#told = { seen, bytes }
-      if (news) await this.#audience.content(bytes)
+      const { bytes, fingerprint } = await readAtRest(this.#path)
+      const news = always || this.#lastSeen?.bytes?.equals(bytes) !== true
+      this.#lastSeen = { fingerprint, bytes }
+      if (news) await this.#listener.content(bytes)
     } catch (error) {
       // A file that is there but cannot be read is tried again at each look; once is enough to be told of it.
-      const seen = codeOf(error as Error)
-      const news = always || this.#told?.seen !== seen
-      this.#told = { seen }
-      if (news) this.#audience.unreadable(error as Error)
+      const fingerprint = codeOf(error as Error)
+      const news = always || this.#lastSeen?.fingerprint !== fingerprint
+      this.#lastSeen = { fingerprint }
+      if (news) this.#listener.unreadable(error as Error)
       throw error
     }
   }
 }
 
 /** The whole content. Where somebody is writing the file meanwhile, the reading begins anew, for a while. */
-async function readAtRest(path: string): Promise<{ bytes: Buffer; seen: Sight | undefined }> {
+async function readAtRest(path: string): Promise<{ bytes: Buffer; fingerprint: Fingerprint | undefined }> {
   const deadline = performance.now() + PATIENCE_MS
   // Not to wait where a pipe has no writer.
   const file = await open(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0))
@@ -114,8 +114,10 @@ async function readAtRest(path: string): Promise<{ bytes: Buffer; seen: Sight | 
       const bytes = await contentOf(file, Number(before.size))
       const after = await file.stat({ bigint: true })
       const isQuiet = Math.abs(Date.now() - Number(after.ctimeMs)) > TICK_MS
-      if (sightOf(before) === sightOf(after)) return { bytes, seen: isQuiet ? sightOf(after) : undefined }
-      if (performance.now() > deadline) return { bytes, seen: undefined }
+      if (fingerprintOf(before) === fingerprintOf(after)) {
+        return { bytes, fingerprint: isQuiet ? fingerprintOf(after) : undefined }
+      }
+      if (performance.now() > deadline) return { bytes, fingerprint: undefined }
       await sleep(REST_MS)
     }
   } finally {
@@ -136,8 +138,8 @@ async function contentOf(file: FileHandle, size: number): Promise<Buffer> {
 }
 
 /** Follows from which file it is, where its content lies, and when it changed; so a link that leads elsewhere changes it. */
-function sightOf({ dev, ino, size, mtimeNs, ctimeNs }: BigIntStats): Sight {
+function fingerprintOf({ dev, ino, size, mtimeNs, ctimeNs }: BigIntStats): Fingerprint {
   return `${dev} ${ino} ${size} ${mtimeNs} ${ctimeNs}`
 }
 
-const codeOf = (error: NodeJS.ErrnoException): Sight => error.code ?? error.message
+const codeOf = (error: NodeJS.ErrnoException): Fingerprint => error.code ?? error.message

@@ -2,9 +2,9 @@ import { timingSafeEqual } from 'node:crypto'
 import { type IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
-import type { Authorization } from '../auth/authenticator.js'
+import { type Authorization, parseAuthorization } from '../auth/authorization.js'
+import type { LoginPipeline, LoginVerdict } from '../auth/login-pipeline.js'
 import type { Principal } from '../auth/principal.js'
-import type { Logins, Outcome } from '../htgate/logins.js'
 import type { Log } from '../operations/log.js'
 import type { Metrics } from '../operations/metrics.js'
 import { clientOf, type Peer, peerOf, type TrustedProxies } from './client-address.js'
@@ -17,6 +17,10 @@ import { ignoreUpgrade, isWebSocket } from './upgrade.js'
 
 /** Where a request goes once it is known who sent it. */
 export type Inside = (exchange: Exchange) => void
+
+type Outcome =
+  | LoginVerdict
+  | { readonly ok: false; readonly reason: 'malformed'; readonly candidate?: string }
 
 /** What is known of a connection. */
 interface Connection {
@@ -54,12 +58,11 @@ export class Gate {
   constructor(
     readonly realm: string,
     readonly rules: Rules,
-    readonly logins: Logins,
+    readonly logins: LoginPipeline,
     readonly trust: TrustedProxies,
     readonly log: Log,
     readonly metrics: Metrics,
     readonly inside: Inside,
-    readonly principalOf: (user: string) => Principal,
   ) {}
 
   /** To be called when the password file has changed: everybody is looked at again. */
@@ -162,27 +165,40 @@ export class Gate {
       pass.epoch === this.#epoch &&
       isSame(pass.authorization, authorization)
     ) {
+      this.logins.countRemembered(pass.principal)
       this.#letIn(exchange, pass.principal)
       return
     }
-    const outcome = this.logins.check(authorization, exchange.client.address)
+    const outcome = this.#judge(authorization, exchange)
     if (outcome instanceof Promise) void outcome.then((outcome) => this.#act(exchange, connection, outcome))
     else this.#act(exchange, connection, outcome)
   }
 
+  #judge(authorization: Authorization, { client, response }: Exchange): Outcome | Promise<Outcome> {
+    const credential = parseAuthorization(authorization)
+    if (typeof credential === 'string') {
+      this.logins.countRefusal(credential)
+      return { ok: false, reason: credential }
+    }
+    const known = this.logins.remembered(credential)
+    if (known) return known
+    const gone = new AbortController()
+    response.once('close', () => gone.abort())
+    return this.logins.login(credential, client.address, gone.signal)
+  }
+
   #act(exchange: Exchange, connection: Connection, outcome: Outcome): void {
     if (outcome.ok) {
-      const principal = this.principalOf(outcome.user)
       connection.pass = {
         authorization: Buffer.from(exchange.head.authorization as string, 'latin1'),
-        principal,
+        principal: outcome.principal,
         until: exchange.started + PASS_LIFETIME,
         epoch: this.#epoch,
       }
-      this.#letIn(exchange, principal)
+      this.#letIn(exchange, outcome.principal)
     } else {
       connection.pass = undefined
-      exchange.user = outcome.user
+      exchange.user = outcome.candidate
       exchange.reason = outcome.reason
       exchange.reply(refusal(outcome, this.realm))
     }
@@ -228,7 +244,7 @@ function refusal(outcome: Outcome & { ok: false }, realm: string): Reply {
     case 'denied':
       return replies.loginFailed(realm)
     case 'limited':
-      return replies.tooManyFailures(outcome.retryAfter)
+      return replies.tooManyFailures(outcome.retryAfter ?? 1)
     case 'busy':
       return replies.busy
     case 'unavailable':

@@ -3,9 +3,10 @@ import { EventEmitter } from 'node:events'
 import type { Server } from 'node:http'
 import type { Server as TlsServer } from 'node:https'
 import { availableParallelism } from 'node:os'
-import { createAuthenticator } from '../auth/authenticator.js'
 import type { AuthEvent } from '../auth/events.js'
-import type { Principal } from '../auth/principal.js'
+import { LoginLimiter } from '../auth/login-limiter.js'
+import { LoginPipeline } from '../auth/login-pipeline.js'
+import { createPasswordFileProvider } from '../auth/providers/password-file/provider.js'
 import type { HtgateError } from '../errors.js'
 import { drain } from '../gate/drain.js'
 import { confirm } from '../gate/forward-auth.js'
@@ -15,6 +16,7 @@ import { createGateServer } from '../gate/server.js'
 import { openAdmin } from '../operations/admin.js'
 import { Log } from '../operations/log.js'
 import { Metrics } from '../operations/metrics.js'
+import { algorithmOf } from '../password.js'
 import { GroupFile } from '../policy/group-file.js'
 import { Policy } from '../policy/policy.js'
 import { crewKey, speaks } from '../processes/supervisor.js'
@@ -25,7 +27,6 @@ import { listen } from '../system/listen.js'
 import { forward } from '../upstream/proxy.js'
 import { openUpstream } from '../upstream/upstream.js'
 import { readCertificate } from './certificates.js'
-import { Logins } from './logins.js'
 import { errors, notices, say } from './messages.js'
 import type { Settings } from './options/index.js'
 
@@ -38,10 +39,22 @@ export async function guard(settings: Settings): Promise<void> {
   const tls = readCertificate(settings)
   const log = new Log(settings.log)
   const events = new EventEmitter<{ auth: [AuthEvent] }>()
-  const authenticator = await openAuthenticator(settings, events)
+  const groupFile = await openGroupFile(settings, log)
+  const provider = await openPasswordFile(settings, groupFile, events)
+  const limiter = new LoginLimiter({
+    failures: settings.loginFailures,
+    key: crewKey,
+    onEvent: (event) => events.emit('auth', event),
+    onRecord: (record) => orders.tell({ is: 'login', record }),
+  })
+  const logins = new LoginPipeline({
+    providers: [provider],
+    limiter,
+    queue: settings.hashQueue,
+    key: crewKey,
+  })
   let ended = 0
   try {
-    const groupFile = await openGroupFile(settings, log, () => gate.changed())
     const policy = new Policy({
       profile: settings.app,
       grants: { read: settings.readers, write: settings.writers, admin: settings.admins },
@@ -54,26 +67,19 @@ export async function guard(settings: Settings): Promise<void> {
       gatewayIdentity: settings.gatewayIdentity,
       asks: settings.upstream === undefined,
     })
-    const principalOf = (name: string): Principal => ({
-      name,
-      provider: 'file',
-      groups: groupFile?.groupsOf(name) ?? [],
-    })
     const { inside, close } = openInside(settings, rules, log)
-    const logins = new Logins(authenticator, settings.loginFailures, hashThreadsOf(settings), log, crewKey)
-    logins.onFailure = (failure) => orders.tell({ is: 'failure', failure })
-    logins.onSuccess = (success) => orders.tell({ is: 'success', success })
-    orders.onFailure = (failure) => logins.count(failure)
-    orders.onSuccess = (success) => logins.welcome(success)
+    orders.onLogin = (record) => limiter.receive(record)
     const metrics = new Metrics()
-    orders.metrics = () => metrics.text(authenticator.counters())
+    orders.metrics = () => metrics.text(logins.counters())
     const realm = settings.realm ?? settings.app.realm
-    const gate = new Gate(realm, rules, logins, settings.trustProxy, log, metrics, inside, principalOf)
+    const gate = new Gate(realm, rules, logins, settings.trustProxy, log, metrics, inside)
     gate.asks = settings.upstream === undefined
     let readable = true
-    events.on('auth', ({ type, level, message }) => {
-      if (speaks || !isOfFile(type)) log.event(level, message)
-      gate.changed()
+    logins.onChange(() => gate.changed())
+    events.on('auth', (event) => {
+      const { type, level, message } = event
+      const fields = type === 'client-limited' ? { client: event.client, user: event.user } : {}
+      if (speaks || !isOfFile(type)) log.event(level, message, fields)
       if (type !== 'loaded' && type !== 'unreadable') return
       readable = type === 'loaded'
       orders.tell({ is: readable ? 'ready' : 'not-ready' })
@@ -87,7 +93,7 @@ export async function guard(settings: Settings): Promise<void> {
       : undefined
     orders.tell({ is: 'ready' })
     orders.onReload = () => {
-      void authenticator.reload().catch(() => {}) // The log has it.
+      void provider.reload().catch(() => {}) // The log has it.
       void groupFile?.reload()
       renewCertificate(settings, servers, log)
     }
@@ -100,7 +106,7 @@ export async function guard(settings: Settings): Promise<void> {
     await close()
     await groupFile?.close()
   } finally {
-    await authenticator.close()
+    await logins.close()
     const left = ended + settings.drainTimeout - performance.now()
     if (!(await log.close(Math.max(LAST_LINES, left)))) die()
   }
@@ -112,49 +118,53 @@ const hashThreadsOf = ({ hashThreads, workers }: Settings): number =>
 
 /** Whether all processes would say the same: they watch one file. */
 const isOfFile = (type: AuthEvent['type']): boolean =>
-  type === 'loaded' || type === 'unreadable' || type === 'lines-skipped' || type === 'records-unusable'
+  type === 'loaded' ||
+  type === 'unreadable' ||
+  type === 'lines-skipped' ||
+  type === 'records-unusable' ||
+  type === 'records-costly'
 
 /**
  * Opens the password file and says whom it lets in.
  * @throws Exit for one that cannot be read: nobody could get in
  */
-async function openAuthenticator(settings: Settings, events: EventEmitter<{ auth: [AuthEvent] }>) {
+async function openPasswordFile(
+  settings: Settings,
+  groups: GroupFile | undefined,
+  events: EventEmitter<{ auth: [AuthEvent] }>,
+) {
   const first: AuthEvent[] = []
   const collect = (event: AuthEvent) => first.push(event)
   events.on('auth', collect)
-  const authenticator = await createAuthenticator({
+  const provider = await createPasswordFileProvider({
     file: settings.file as string,
-    realm: settings.realm,
     workers: hashThreadsOf(settings),
-    queue: settings.hashQueue,
-    cacheSize: settings.cacheSize,
-    cacheTtl: settings.cacheTtl,
-    rehash: settings.rehash,
+    cacheSize: settings.cacheSize ?? 10_000,
+    cacheTtl: settings.cacheTtl ?? 3_600_000,
+    rehash: settings.rehash && algorithmOf(settings.rehash),
+    key: crewKey,
+    groups,
     onEvent: (event) => events.emit('auth', event),
   })
   await new Promise(setImmediate) // Events come in turns of their own.
   events.off('auth', collect)
   for (const event of first) {
     if (event.type === 'unreadable') {
-      await authenticator.close()
+      await provider.close()
       const { message, code } = event.error as HtgateError
       throw errors.passwordFile(message, code === 'ERR_FILE_MISSING')
     }
     if (speaks || !isOfFile(event.type))
       say(event.type === 'loaded' ? notices.guards(settings, event) : event.message)
   }
-  return authenticator
+  return provider
 }
 
 /**
  * Opens the group file, if there is one.
  * @throws Exit for one that cannot be read
  */
-async function openGroupFile(
-  { groupFile: path }: Settings,
-  log: Log,
-  changed: () => void,
-): Promise<GroupFile | undefined> {
+async function openGroupFile({ groupFile: path }: Settings, log: Log): Promise<GroupFile | undefined> {
   if (path === undefined) return undefined
   let isOpen = false
   let failure: Error | undefined
@@ -172,7 +182,6 @@ async function openGroupFile(
     await file.close()
     throw errors.cannotRead('--group-file', path, reason(failure))
   }
-  file.onChange(changed)
   return file
 }
 

@@ -1,4 +1,4 @@
-import type { Counters } from '../auth/authenticator.js'
+import type { LoginCounters } from '../auth/counters.js'
 
 // What Prometheus reads (its text format, version 0.0.4).
 
@@ -34,7 +34,7 @@ export class Metrics {
   }
 
   /** All there is to tell, `logins` included. */
-  text(logins: Counters): string {
+  text({ results, asked, providers }: LoginCounters): string {
     const lines: string[] = []
     const metric = (
       type: string,
@@ -68,19 +68,35 @@ export class Metrics {
     metric('counter', 'response_bytes_total', 'Bytes of response bodies.', one(this.#bytes))
     metric('gauge', 'requests_in_progress', 'Requests that are not over.', one(this.inProgress))
     metric('counter', 'logins_total', 'Looks at credentials, by what came of it.', [
-      ['{result="remembered"}', logins.hits],
-      ['{result="hashed"}', logins.misses],
-      ['{result="none"}', logins.noCredentials],
-      ['{result="malformed"}', logins.malformed],
-      ['{result="denied"}', logins.denied],
-      ['{result="busy"}', logins.busy],
-      ['{result="unavailable"}', logins.unavailable],
+      ['{result="remembered"}', results.remembered],
+      ['{result="hashed"}', asked],
+      ['{result="none"}', results['no-credentials']],
+      ['{result="malformed"}', results.malformed],
+      ['{result="denied"}', results.denied],
+      ['{result="busy"}', results.busy],
+      ['{result="unavailable"}', results.unavailable],
+      ['{result="limited"}', results.limited],
     ])
-    metric('counter', 'hashes_total', 'Passwords hashed.', one(logins.hashes))
-    metric('gauge', 'passwords_waiting', 'Passwords that wait to be hashed.', one(logins.queued))
-    metric('gauge', 'passwords_remembered', 'Passwords that need no hash.', one(logins.cached))
-    metric('gauge', 'users', 'Users in the password file.', one(logins.users))
-    metric('counter', 'file_reads_total', 'Times that the password file was read.', one(logins.reloads))
+    metric('counter', 'hashes_total', 'Passwords hashed.', one(providers.file?.counts.hashes ?? 0))
+    metric(
+      'gauge',
+      'passwords_waiting',
+      'Passwords that wait to be hashed.',
+      one(providers.file?.waiting ?? 0),
+    )
+    metric(
+      'gauge',
+      'passwords_remembered',
+      'Passwords that need no hash.',
+      one(providers.file?.gauges.cached ?? 0),
+    )
+    metric('gauge', 'users', 'Users in the password file.', one(providers.file?.sizes.users ?? 0))
+    metric(
+      'counter',
+      'file_reads_total',
+      'Times that the password file was read.',
+      one(providers.file?.counts.reloads ?? 0),
+    )
     metric('gauge', 'memory_bytes', 'Resident memory.', one(process.memoryUsage.rss()))
     return `${lines.join('\n')}\n`
   }

@@ -1,7 +1,7 @@
 import cluster, { type Worker } from 'node:cluster'
 import { randomBytes } from 'node:crypto'
+import type { LoginRecord } from '../auth/login-limiter.js'
 import { type ExitStatus, ExitStatus as Status } from '../htgate/exit-status.js'
-import type { Failure, Success } from '../htgate/logins.js'
 import { notices, say } from '../htgate/messages.js'
 import type { Settings } from '../htgate/options/index.js'
 import { openAdmin } from '../operations/admin.js'
@@ -13,14 +13,12 @@ import { merge } from '../operations/metrics.js'
 export type ToWorker =
   | { readonly do: 'drain' | 'end'; readonly why: string }
   | { readonly do: 'reload' }
-  | { readonly do: 'count'; readonly failure: Failure }
-  | { readonly do: 'welcome'; readonly success: Success }
+  | { readonly do: 'login'; readonly record: LoginRecord }
   | { readonly do: 'report'; readonly id: number }
 
 export type FromWorker =
   | { readonly is: 'ready' | 'not-ready' }
-  | { readonly is: 'failure'; readonly failure: Failure }
-  | { readonly is: 'success'; readonly success: Success }
+  | { readonly is: 'login'; readonly record: LoginRecord }
   | { readonly is: 'report'; readonly id: number; readonly metrics: string }
 
 /** Milliseconds until a worker that ended by itself is replaced, and for a report at most. */
@@ -53,8 +51,7 @@ export async function runCrew(settings: Settings): Promise<ExitStatus> {
   }
 
   cluster.on('message', (worker, message: FromWorker) => {
-    if (message.is === 'failure') tell({ do: 'count', failure: message.failure }, worker)
-    else if (message.is === 'success') tell({ do: 'welcome', success: message.success }, worker)
+    if (message.is === 'login') tell({ do: 'login', record: message.record }, worker)
     else if (message.is === 'report') reports.get(message.id)?.(message.metrics)
     else ready.set(worker, message.is === 'ready')
   })

@@ -1,12 +1,11 @@
 import cluster from 'node:cluster'
-import type { Failure, Success } from '../htgate/logins.js'
+import type { LoginRecord } from '../auth/login-limiter.js'
 import type { FromWorker, ToWorker } from './supervisor.js'
 
 /** What a process that serves is told from outside, by signals or, among --workers, by the first process. */
 export interface Control {
   onReload: () => void
-  onFailure: (failure: Failure) => void
-  onSuccess: (success: Success) => void
+  onLogin: (record: LoginRecord) => void
   metrics: () => string
   /** Resolves when the process is to come to its end, to what made it. At the second time it ends at once. */
   readonly ended: Promise<string>
@@ -18,8 +17,7 @@ export function control(): Control {
   let times = 0
   const self: Control = {
     onReload() {},
-    onFailure() {},
-    onSuccess() {},
+    onLogin() {},
     metrics: () => '',
     ended: new Promise((resolve) => {
       end = (why) => {
@@ -51,8 +49,7 @@ function obey(self: Control, end: (why: string) => void): void {
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, () => {})
   process.on('disconnect', () => end('the first process is gone'))
   process.on('message', (message: ToWorker) => {
-    if (message.do === 'count') self.onFailure(message.failure)
-    else if (message.do === 'welcome') self.onSuccess(message.success)
+    if (message.do === 'login') self.onLogin(message.record)
     else if (message.do === 'report') self.tell({ is: 'report', id: message.id, metrics: self.metrics() })
     else if (message.do === 'reload') self.onReload()
     else end(message.why)

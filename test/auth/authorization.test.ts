@@ -1,16 +1,24 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { type Credentials, MAX_USER_BYTES, parseCredentials } from '../../src/auth/credentials.js'
+import {
+  type Authorization,
+  MAX_TOKEN_BYTES,
+  MAX_USER_BYTES,
+  parseAuthorization,
+} from '../../src/auth/authorization.js'
+import type { BasicCredential } from '../../src/auth/credential.js'
 import { MAX_PASSWORD_BYTES } from '../../src/password.js'
 import { isFull } from '../support/authenticator.js'
 
 const base64 = (text: string | Buffer) => Buffer.from(text).toString('base64')
 
 /** User and password as text, or the reason why there are none. */
-function read(authorization: Parameters<typeof parseCredentials>[0]): [string, string] | string {
-  const credentials = parseCredentials(authorization)
-  if (typeof credentials === 'string') return credentials
-  return [credentials.user.toString(), credentials.password.toString()]
+function read(authorization: Authorization): [string, string] | string {
+  const credential = parseAuthorization(authorization)
+  if (typeof credential === 'string') return credential
+  if (credential.kind !== 'basic') return `${credential.kind} ${(credential as { token?: string }).token}`
+  expect(credential.name).toBe(credential.user.toString())
+  return [credential.name, credential.password.toString()]
 }
 
 describe('credentials', () => {
@@ -34,11 +42,28 @@ describe('no credentials', () => {
     ['no header', undefined],
     ['an empty list', []],
     ['an empty header', ''],
-    ['another scheme', 'Bearer YTpi'],
+    ['another scheme', 'Digest YTpi'],
     ['a scheme whose name starts the same', 'Basics YTpi'],
     ['no space after the scheme', 'BasicYTpi'],
   ])('%s', (_, header) => {
     expect(read(header)).toBe('no-credentials')
+  })
+})
+
+describe('a bearer token', () => {
+  test.each([
+    ['of one word', 'Bearer abc.DEF-_~+/==', 'bearer abc.DEF-_~+/=='],
+    ['with the scheme in any case', 'bEARER  x', 'bearer x'],
+    ['at the limit', `Bearer ${'x'.repeat(MAX_TOKEN_BYTES)}`, `bearer ${'x'.repeat(MAX_TOKEN_BYTES)}`],
+    ['over the limit', `Bearer ${'x'.repeat(MAX_TOKEN_BYTES + 1)}`, 'malformed'],
+    ['that is missing', 'Bearer ', 'malformed'],
+    ['of two words', 'Bearer a b', 'malformed'],
+    ['with a character that RFC 6750 does not allow', 'Bearer a"b', 'malformed'],
+    ['with padding inside', 'Bearer a=b', 'malformed'],
+    ['twice', ['Bearer a', 'Bearer a'], 'malformed'],
+    ['beside a password', ['Bearer a', 'Basic YTpi'], 'malformed'],
+  ])('%s', (_, header, expected) => {
+    expect(read(header)).toBe(expected)
   })
 })
 
@@ -72,7 +97,7 @@ describe('malformed', () => {
 
 test('a password need not be UTF-8: files hold what was typed', () => {
   const bytes = Buffer.from('a:p\xe4ss', 'latin1')
-  const { password } = parseCredentials(`Basic ${base64(bytes)}`) as Credentials
+  const { password } = parseAuthorization(`Basic ${base64(bytes)}`) as BasicCredential
   expect(password).toEqual(bytes.subarray(2))
 })
 
@@ -88,9 +113,9 @@ describe('any header at all', () => {
   test('is read without a crash, and as what it says', () => {
     fc.assert(
       fc.property(fc.oneof(header, fc.array(header, { maxLength: 3 })), (authorization) => {
-        const credentials = parseCredentials(authorization)
-        if (typeof credentials === 'string') return
-        const { user, password } = credentials
+        const credential = parseAuthorization(authorization)
+        if (typeof credential === 'string' || credential.kind !== 'basic') return
+        const { user, password } = credential
         const written = base64(Buffer.concat([user, Buffer.from(':'), password])).replaceAll('=', '')
         const [value = ''] = [authorization].flat()
         expect(value.replace(/^basic +/i, '').slice(0, written.length - 1)).toBe(written.slice(0, -1))

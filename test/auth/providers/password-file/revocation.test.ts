@@ -10,12 +10,12 @@ import {
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { beforeAll, describe, expect, test, vi } from 'vitest'
-import { hash, openPasswordFile } from '../../src/index.js'
-import { authenticatorAt, type Subject } from '../support/authenticator.js'
-import { temporaryFolder } from '../support/folder.js'
-import { describeWith } from '../support/peers.js'
-import { basic } from '../support/requests.js'
-import { apacheHtpasswd, htpasswd } from '../support/run.js'
+import { hash, openPasswordFile } from '../../../../src/index.js'
+import { authenticatorAt, type Subject } from '../../../support/authenticator.js'
+import { temporaryFolder } from '../../../support/folder.js'
+import { describeWith } from '../../../support/peers.js'
+import { basic } from '../../../support/requests.js'
+import { apacheHtpasswd, htpasswd } from '../../../support/run.js'
 
 // A changed file counts within a second, in whatever way it changed. (A machine that stands still for that long is the
 // only reason for a second try.)

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { UsersTable } from '../../src/auth/users-table.js'
-import { isFull } from '../support/authenticator.js'
+import { UsersTable } from '../../../../src/auth/providers/password-file/users-table.js'
+import { isFull } from '../../../support/authenticator.js'
 
 const SHA = '{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ='
 const APR1 = '$apr1$JI4wh3am$AmhephVqLTUyAVpFQeHZC0'
@@ -44,35 +44,94 @@ test('records that no password fits are named', async () => {
   expect(table.schemes).toEqual({ unknown: 2, sha1: 1, bcrypt: 1 })
 })
 
-describe('a decoy for a user who is not there', () => {
-  test('is the same for one name whenever it is asked, and in the next reading of the file', async () => {
+const KEY = Buffer.alloc(32, 7)
+const standInOf = (table: UsersTable, name: string, key = KEY) => table.standInFor(Buffer.from(name), key)
+const BCRYPT = '$2y$10$7EqJtq98hPqEX7fNZaFWoOhi5Q9gZ0kFY1oAaVgqGpX1yQeZkq8dW'
+const NAMES = Array.from({ length: 10_000 }, (_, i) => `eve${i}`)
+
+describe('the stand-in for a user who is not there', () => {
+  test('is the same for one name whenever it is asked, in each process, and in the next reading of the file', async () => {
     const text = `ann:${SHA}\nbob:${APR1}\n`
     const tables = await Promise.all(Array.from({ length: 10 }, () => tableOf(text)))
-    const decoys = tables.flatMap((table) => [
-      table.decoyFor(Buffer.from('eve')),
-      table.decoyFor(Buffer.from('eve')),
-    ])
-    expect(new Set(decoys).size).toBe(1)
+    for (const name of NAMES.slice(0, 50)) {
+      const standIns = tables.flatMap((table) => [standInOf(table, name), standInOf(table, name)])
+      expect(new Set(standIns).size).toBe(1)
+    }
   })
 
-  test('is of each scheme, over many names, as often as the file has it', async () => {
-    const lines = Array.from({ length: 1000 }, (_, i) => `user${i}:${i % 4 === 0 ? SHA : APR1}\n`)
+  test('does not depend on the order of the records', async () => {
+    const lines = [`ann:${SHA}`, `bob:${APR1}`, `cyd:${BCRYPT}`]
+    const [a, b] = await Promise.all([lines, lines.toReversed()].map((each) => tableOf(each.join('\n'))))
+    for (const name of NAMES.slice(0, 100))
+      expect(standInOf(a as UsersTable, name)).toBe(standInOf(b as UsersTable, name))
+  })
+
+  test('is of each scheme and cost, over many names, as often as the file has it', async () => {
+    const kinds = [SHA, APR1, APR1, BCRYPT, BCRYPT.replace('$10$', '$11$')]
+    const lines = Array.from({ length: 15 }, (_, i) => `user${i}:${kinds[i % kinds.length]}\n`)
     const table = await tableOf(lines.join(''))
-    let sha = 0
-    for (let i = 0; i < 10_000; i++) if (table.decoyFor(Buffer.from(`eve${i}`)) === SHA) sha++
-    // A quarter; the table's seed is random.
-    expect(sha).toBeGreaterThan(1500)
-    expect(sha).toBeLessThan(3500)
+    const counts = new Map<string | undefined, number>()
+    for (const name of NAMES) {
+      const standIn = standInOf(table, name)
+      counts.set(standIn, (counts.get(standIn) ?? 0) + 1)
+    }
+    for (const kind of new Set(kinds)) {
+      const share = kinds.filter((each) => each === kind).length / kinds.length
+      expect((counts.get(kind) ?? 0) / NAMES.length).toBeCloseTo(share, 1)
+    }
   })
 
-  test('is a hash that can be computed', async () => {
-    const table = await tableOf(`ann:plaintext\nbob:\ncyd:${SHA}\n`)
-    for (const name of ['eve', 'fay', 'gus', 'hal']) expect(table.decoyFor(Buffer.from(name))).toBe(SHA)
+  test.each([2, 15, 16, 500])(
+    'stays, for all but one name in so many, when a user comes to %i others',
+    async (count) => {
+      const lines = Array.from({ length: count }, (_, i) => `user${i}:${i % 2 ? SHA : APR1}\n`)
+      const before = await tableOf(lines.join(''))
+      const after = await tableOf(`${lines.join('')}new:${BCRYPT}\n`)
+      const moved = NAMES.filter((name) => standInOf(before, name) !== standInOf(after, name))
+      expect(moved.length / NAMES.length).toBeLessThan(1.5 / (count + 1) + 0.001)
+      for (const name of moved) expect(standInOf(after, name)).toBe(BCRYPT)
+    },
+  )
+
+  test('is another where the key is another', async () => {
+    const table = await tableOf(`ann:${SHA}\nbob:${APR1}\n`)
+    const moved = NAMES.filter(
+      (name) => standInOf(table, name) !== standInOf(table, name, Buffer.alloc(32, 8)),
+    )
+    expect(moved.length / NAMES.length).toBeCloseTo(0.5, 1)
+  })
+
+  test('is a hash that can be computed, and at a cost that a login may have', async () => {
+    const table = await tableOf(`ann:plaintext\nbob:\ncyd:${SHA}\ndan:${BCRYPT.replace('$10$', '$31$')}\n`)
+    for (const name of NAMES.slice(0, 100)) expect(standInOf(table, name)).toBe(SHA)
   })
 
   test('is none where there is no such hash', async () => {
-    expect((await tableOf('ann:plaintext\n')).decoyFor(Buffer.from('eve'))).toBeUndefined()
-    expect((await tableOf('')).decoyFor(Buffer.from('eve'))).toBeUndefined()
+    expect(standInOf(await tableOf('ann:plaintext\n'), 'eve')).toBeUndefined()
+    expect(standInOf(await tableOf(''), 'eve')).toBeUndefined()
+  })
+})
+
+describe('a record that costs more than a login may', () => {
+  const sha512 = (rounds: number) => `$6$rounds=${rounds}$salt$${'x'.repeat(86)}`
+
+  test.each([
+    ['bcrypt at the limit', BCRYPT.replace('$10$', '$14$'), true],
+    ['bcrypt beyond it', BCRYPT.replace('$10$', '$15$'), false],
+    ['SHA-crypt at the limit', sha512(64 * 2 ** 14), true],
+    ['SHA-crypt beyond it', sha512(64 * 2 ** 14 + 1), false],
+    ['SHA-crypt without rounds', `$6$salt$${'x'.repeat(86)}`, true],
+    ['a scheme without a cost', APR1, true],
+  ])('%s', async (_, encoded, expected) => {
+    const table = await tableOf(`ann:${encoded}\n`)
+    expect(table.canVerify(encoded)).toBe(expected)
+    expect(table.costly.count).toBe(expected ? 0 : 1)
+  })
+
+  test('is named by its line, and the limit can be another', async () => {
+    const bytes = Buffer.from(`ann:${SHA}\nbob:${BCRYPT}\n`)
+    expect((await UsersTable.build(bytes, 9)).costly).toMatchObject({ count: 1, first: [2] })
+    expect((await UsersTable.build(bytes, 10)).costly.count).toBe(0)
   })
 })
 

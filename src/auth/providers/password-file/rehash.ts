@@ -1,8 +1,8 @@
-import { weaknessOf } from '../passwd-file/audit.js'
-import { eachLine, encodedOf, isRecordOf, type RecordLine } from '../passwd-file/records.js'
-import { update } from '../passwd-file/store/update.js'
-import { type Algorithm, accepts, hashWith, truncates } from '../schemes/algorithm.js'
-import { schemeNamed } from '../schemes/index.js'
+import { weaknessOf } from '../../../passwd-file/audit.js'
+import { eachLine, encodedOf, isRecordOf, type RecordLine } from '../../../passwd-file/records.js'
+import { update } from '../../../passwd-file/store/update.js'
+import { type Algorithm, accepts, hashWith, truncates } from '../../../schemes/algorithm.js'
+import { schemeNamed } from '../../../schemes/index.js'
 
 // Nobody can hash a password anew without knowing it; but at a successful login it is known. A record that is weaker
 // than asked for is replaced then, through the same locked store as every other edit.

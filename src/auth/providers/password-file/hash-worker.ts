@@ -1,8 +1,8 @@
 import { getPriority, setPriority } from 'node:os'
 import { parentPort } from 'node:worker_threads'
-import { fileError, type HtgateError } from '../errors.js'
-import { schemeOf } from '../schemes/index.js'
-import { attempt } from '../system/errno.js'
+import { fileError, type HtgateError } from '../../../errors.js'
+import { schemeOf } from '../../../schemes/index.js'
+import { attempt } from '../../../system/errno.js'
 import { type Rehash, rehash } from './rehash.js'
 
 // The thread that hashes. It knows nothing but its questions: whether a password fits a stored hash, and what a

@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto'
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { weaknessOf } from '../passwd-file/audit.js'
-import { eachLine, encodedOf, type Malformed, type RecordLine } from '../passwd-file/records.js'
-import { schemeOf } from '../schemes/index.js'
+import { weaknessOf } from '../../../passwd-file/audit.js'
+import { eachLine, encodedOf, type Malformed, type RecordLine } from '../../../passwd-file/records.js'
+import { type Scheme, schemeOf } from '../../../schemes/index.js'
+import { StandIns } from './stand-ins.js'
 
 // The users of a password file, for look-ups that do not slow down as users are added. A Map of a million strings takes
 // several times the file's size; this keeps the file's bytes as they are and, in a hash table with open addressing, where
@@ -43,26 +44,41 @@ export class UsersTable {
   /** Records that no password fits: bare plaintext, or a hash that no scheme here can read. */
   readonly unusable: Lines
 
+  /** Records whose hash costs more than may be spent on a login. */
+  readonly costly: Lines
   readonly weak: WeakRecords
+  readonly #standIns: StandIns
+  readonly #maxHashCost: number
 
-  private constructor(bytes: Buffer, records: Records, slots: Uint32Array, size: number) {
+  private constructor(
+    bytes: Buffer,
+    records: Records,
+    slots: Uint32Array,
+    size: number,
+    maxHashCost: number,
+  ) {
     this.#bytes = bytes
     this.#slots = slots
     this.size = size
     this.schemes = records.schemes
     this.skipped = records.skipped
     this.unusable = records.unusable
+    this.costly = records.costly
     this.weak = records.weak
+    this.#standIns = records.standIns
+    this.#maxHashCost = maxHashCost
   }
 
   /**
    * Reads `bytes`, which must not change afterwards, without keeping the event loop. Of several records of one user the
    * first counts, as in nginx and httpd.
+   *
+   * @param maxHashCost see `isCostly`
    */
-  static async build(bytes: Buffer): Promise<UsersTable> {
+  static async build(bytes: Buffer, maxHashCost = DEFAULT_MAX_HASH_COST): Promise<UsersTable> {
     if (bytes.length > MAX_BYTES) throw new RangeError('it is larger than 4 GiB')
     const slices = new Slices()
-    const records = await recordsIn(bytes, slices)
+    const records = await recordsIn(bytes, slices, maxHashCost)
     const { starts, hashes } = records
     const slots = new Uint32Array(2 ** Math.ceil(Math.log2(2 * starts.length + 1)))
     let size = 0
@@ -70,7 +86,7 @@ export class UsersTable {
       if (record % STEP_RECORDS === 0) await slices.end()
       if (insert(bytes, slots, starts.at(record), hashes.at(record))) size++
     }
-    return new UsersTable(bytes, records, slots, size)
+    return new UsersTable(bytes, records, slots, size, maxHashCost)
   }
 
   /** The stored hash of `user`. */
@@ -83,21 +99,17 @@ export class UsersTable {
     }
   }
 
-  /**
-   * The stored hash of somebody else, to spend on `user`, who has none, the time that a wrong password costs. One name
-   * gets always the same, and names in their entirety get each scheme and cost as often as the file has it: a stand-in
-   * of one scheme would give away all users who have another.
-   */
-  decoyFor(user: Buffer): string | undefined {
-    const mask = this.#slots.length - 1
-    const first = hashOf(user, 0, user.length)
-    for (let step = 0; step <= mask; step++) {
-      const start = this.#slots[(first + step) & mask] as number
-      if (start === 0) continue
-      const encoded = this.#encodedAt(start - 1)
-      if (isUsable(encoded)) return encoded
-    }
-    return undefined
+  /** Whether a password can be verified against this stored hash, and at a cost that a login may have. */
+  canVerify(encoded: string): boolean {
+    const scheme = schemeOf(encoded)
+    return (
+      scheme?.wellFormed(encoded) === true && !isCostly(scheme, scheme.workOf?.(encoded), this.#maxHashCost)
+    )
+  }
+
+  /** The stored hash to spend on `user`, who has none, the time that a wrong password costs. */
+  standInFor(user: Uint8Array, key: Buffer): string | undefined {
+    return this.#standIns.encodedFor(user, key)
   }
 
   #encodedAt(userStart: number): string {
@@ -116,27 +128,41 @@ class Records {
   readonly schemes: Record<string, number> = {}
   readonly skipped = new LineList()
   readonly unusable = new LineList()
+  readonly costly = new LineList()
   readonly weak = { count: 0, first: [] as { line: number; user: string; reason: string }[] }
+  readonly standIns = new StandIns()
+
+  constructor(readonly maxHashCost: number) {}
 
   add(bytes: Buffer, line: RecordLine): void {
     this.starts.push(line.userStart)
     this.hashes.push(hashOf(bytes, line.userStart, line.colon))
     const encoded = encodedOf(bytes, line)
-    const name = schemeOf(encoded)?.name ?? 'unknown'
+    const scheme = schemeOf(encoded)
+    const name = scheme?.name ?? 'unknown'
     this.schemes[name] = (this.schemes[name] ?? 0) + 1
-    const weakness = weaknessOf(encoded)
-    if (weakness === undefined) return
-    const { rule, message: reason } = weakness
-    if (rule !== 'weak-scheme' && rule !== 'low-cost') this.unusable.add(line.number)
-    else if (this.weak.count++ < LINES_NAMED) {
+    const { rule, message: reason } = weaknessOf(encoded) ?? {}
+    const isUsable = rule === undefined || rule === 'weak-scheme' || rule === 'low-cost'
+    const work = scheme?.workOf?.(encoded)
+    if (!isUsable || scheme === undefined) {
+      this.unusable.add(line.number)
+      return
+    }
+    if (isCostly(scheme, work, this.maxHashCost)) {
+      this.costly.add(line.number)
+      return
+    }
+    this.standIns.add(scheme.name, work, encoded)
+    if (reason === undefined) return
+    if (this.weak.count++ < LINES_NAMED) {
       const user = bytes.toString('utf8', line.userStart, line.colon)
       this.weak.first.push({ line: line.number, user, reason })
     }
   }
 }
 
-async function recordsIn(bytes: Buffer, slices: Slices): Promise<Records> {
-  const records = new Records()
+async function recordsIn(bytes: Buffer, slices: Slices, maxHashCost: number): Promise<Records> {
+  const records = new Records(maxHashCost)
   const visit = (line: RecordLine | Malformed) => {
     if ('malformed' in line || line.colon === line.userStart) records.skipped.add(line.number)
     else records.add(bytes, line)
@@ -148,8 +174,18 @@ async function recordsIn(bytes: Buffer, slices: Slices): Promise<Records> {
   return records
 }
 
-export function isUsable(encoded: string): boolean {
-  return schemeOf(encoded)?.wellFormed(encoded) === true
+/** bcrypt's cost beyond which records are not verified, by default: about a second on a processor of 2026. */
+export const DEFAULT_MAX_HASH_COST = 14
+/** SHA-crypt's rounds that take as long as bcrypt's cost 0 would. */
+const ROUNDS_PER_COST = 64
+
+/**
+ * Whether a hash takes longer than bcrypt at cost `max`, or SHA-crypt with 64 × 2^max rounds. One such record, or one
+ * stand-in of it, would occupy a thread for minutes or days.
+ */
+export function isCostly({ work: factor }: Scheme, work: number | undefined, max: number): boolean {
+  if (factor === undefined || work === undefined) return false
+  return work > (factor.name === 'cost' ? max : ROUNDS_PER_COST * 2 ** max)
 }
 
 /** False if the user is in the table already. */
@@ -174,7 +210,7 @@ function isSameUser(bytes: Buffer, a: number, b: number): boolean {
   return false
 }
 
-/** A secret of this process: nobody can look for names that collide; and a name keeps its decoy from reading to reading. */
+/** A secret of this process, so that nobody can look for names that collide. */
 const SEED = randomBytes(4).readUInt32LE()
 
 /** FNV-1a, and the last step of MurmurHash3, which spreads it over all bits. */

@@ -1,0 +1,270 @@
+import { createHmac, randomBytes } from 'node:crypto'
+import { isIPv6 } from 'node:net'
+import { type AuthEvent, clientLimited, failedLogins } from './events.js'
+import { type Clock, FailureCounter, monotonic } from './failure-counter.js'
+
+// Slows and limits guessing. Failures count by client and by client and user, so nobody can lock a user out from
+// elsewhere; and a login that a provider remembers never comes here. A wrong password that comes again counts once: a
+// forgotten script with last year's password is no attack, and must not lock out its owner.
+//
+// A team may share one address, and one of them, or an attacker among them, may use up a user's failures there. Then a
+// password that was right there before still gets in. A first login waits: one further password every half minute is
+// verified, and all others are answered 429 until five minutes have passed since the first failure.
+
+/** How long failures count, in milliseconds. */
+const WINDOW = 5 * 60_000
+/** Failures of one client, whatever the user, that are answered at once. */
+const FREE = 3
+/** Each further failure delays the client's next answers by this much, up to `MAX_DELAY`; in milliseconds. */
+const DELAY_STEP = 250
+const MAX_DELAY = 10_000
+/**
+ * Answers delayed at a time; each occupies a connection. Beyond that a login that would have to be delayed is `busy`
+ * unheard: otherwise an attacker with enough connections would learn at once whether a guess is right.
+ */
+const MAX_DELAYED = 1000
+/** Past the limit, one password is verified in so many milliseconds. */
+const TRICKLE = 30_000
+/** Digests kept of right and of wrong passwords, and users past their limit; the oldest is dropped. */
+const MAX_KNOWN = 10_000
+/** How often failures are summed up for the log, in milliseconds. */
+const SUMMARY = 60_000
+
+export interface LimiterOptions {
+  /**
+   * Different wrong passwords of one client for one user within five minutes, beyond which it is answered `limited`.
+   * 0: answers are delayed only. 0 to 1,000,000. Default 10.
+   */
+  readonly failures?: number | undefined
+}
+
+export interface LoginLimiterOptions extends LimiterOptions {
+  /** Shared by all processes that exchange records. Default: a random one. */
+  readonly key?: Buffer | undefined
+  readonly onEvent?: ((event: AuthEvent) => void) | undefined
+  /** Called with what the other processes have to `receive`. */
+  readonly onRecord?: ((record: LoginRecord) => void) | undefined
+  readonly clock?: Clock | undefined
+}
+
+/** What one process tells the others of a login that had to be verified. Plain JSON. */
+export interface LoginRecord {
+  readonly kind: 'success' | 'failure'
+  /** The address, or its network for IPv6. */
+  readonly client: string
+  readonly user: string
+  /** A keyed digest of client, user and password. */
+  readonly id: string
+}
+
+/** A login that has to be verified. */
+export interface Attempt {
+  readonly client: string
+  readonly user: string
+  readonly id: string
+  /** Whether it stands as a failure for as long as it is not known to be right. */
+  counted: boolean
+}
+
+export class LoginLimiter {
+  readonly #limit: number
+  readonly #key: Buffer
+  readonly #now: Clock
+  readonly #onEvent: (event: AuthEvent) => void
+  readonly #onRecord: (record: LoginRecord) => void
+  readonly #byUser: FailureCounter
+  readonly #byClient: FailureCounter
+  /** Digests of logins that were right: guesses of others do not turn them away. */
+  readonly #right = new Digests()
+  /** Digests of logins that were wrong within the window. */
+  readonly #wrong: FailureCounter
+  /** When the next password is verified of those past the limit. */
+  readonly #trickle = new Map<string, number>()
+  #delayed = 0
+  #failures = 0
+  #summary: NodeJS.Timeout | undefined
+
+  constructor({ failures = 10, key, onEvent, onRecord, clock = monotonic }: LoginLimiterOptions = {}) {
+    this.#limit = failures
+    this.#key = key ?? randomBytes(32)
+    this.#now = clock
+    this.#onEvent = onEvent ?? (() => {})
+    this.#onRecord = onRecord ?? (() => {})
+    this.#byUser = new FailureCounter(WINDOW, clock)
+    this.#byClient = new FailureCounter(WINDOW, clock)
+    this.#wrong = new FailureCounter(WINDOW, clock)
+  }
+
+  /** @param secret what was presented, unique to the password or token */
+  attempt(address: string, user: string, secret: Uint8Array): Attempt {
+    const client = networkOf(address)
+    const hmac = createHmac('sha256', this.#key)
+    for (const part of [Buffer.from(client), Buffer.from(user)]) hmac.update(`${part.length} `).update(part)
+    return { client, user, id: hmac.update(secret).digest('base64'), counted: false }
+  }
+
+  /** Seconds until the attempt makes sense again, if too many have failed; undefined if it may go on. */
+  limited(attempt: Attempt): number | undefined {
+    const key = keyOf(attempt)
+    if (this.#limit === 0 || this.#byUser.count(key) < this.#limit || this.#right.has(attempt.id)) return
+    if (this.#now() >= (this.#trickle.get(key) ?? Number.POSITIVE_INFINITY)) return
+    return Math.max(1, Math.ceil(this.#byUser.remaining(key) / 1000))
+  }
+
+  /** Whether so many answers are delayed that this one, which would have to be, cannot be. */
+  isFull({ client, id }: Attempt): boolean {
+    return this.#delayed >= MAX_DELAYED && this.delayOf(client) > 0 && !this.#right.has(id)
+  }
+
+  /** Counts as failed until proven right, or guesses that come at the same time would all be let through. */
+  begin(attempt: Attempt): void {
+    if (this.#wrong.count(attempt.id) > 0) return
+    const key = keyOf(attempt)
+    attempt.counted = true
+    if (this.#byUser.add(key) >= this.#limit && this.#limit > 0) this.#startTrickle(key)
+  }
+
+  /** It was not verified. */
+  cancel(attempt: Attempt): void {
+    if (attempt.counted) this.#byUser.remove(keyOf(attempt))
+  }
+
+  succeed(attempt: Attempt): void {
+    // Who knows the password already does not wipe out the failures of others with each login.
+    if (this.#right.has(attempt.id)) this.cancel(attempt)
+    this.#recordSuccess(attempt)
+    this.#onRecord(recordOf('success', attempt))
+  }
+
+  fail(attempt: Attempt): void {
+    this.#right.delete(attempt.id)
+    this.#wrong.add(attempt.id)
+    this.#byClient.add(attempt.client)
+    this.#onRecord(recordOf('failure', attempt))
+    this.#summarize()
+    if (attempt.counted && this.#byUser.count(keyOf(attempt)) === this.#limit) {
+      this.#onEvent(clientLimited(this.#limit, WINDOW / 1000, attempt.client, attempt.user))
+    }
+  }
+
+  /** Takes note of what another process has recorded. */
+  receive({ kind, ...attempt }: LoginRecord): void {
+    if (kind === 'success') {
+      this.#recordSuccess(attempt)
+      return
+    }
+    this.#byClient.add(attempt.client)
+    if (this.#wrong.count(attempt.id) === 0) {
+      if (this.#byUser.add(keyOf(attempt)) === this.#limit) this.#startTrickle(keyOf(attempt))
+    }
+    this.#wrong.add(attempt.id)
+  }
+
+  /** Whether logins of this client have failed lately. */
+  isSuspect(client: string): boolean {
+    return this.#byClient.count(client) > 0
+  }
+
+  /** By how many milliseconds the client's next answer is delayed. */
+  delayOf(client: string): number {
+    return Math.max(0, Math.min(MAX_DELAY, (this.#byClient.count(client) - FREE) * DELAY_STEP))
+  }
+
+  /** Resolves when the client may have its answer; at once if `signal` aborts. */
+  async delay(client: string, signal?: AbortSignal): Promise<void> {
+    const ms = this.delayOf(client)
+    if (ms === 0 || this.#delayed >= MAX_DELAYED || signal?.aborted) return
+    this.#delayed++
+    await new Promise<void>((resolve) => {
+      const done = () => {
+        clearTimeout(timer)
+        signal?.removeEventListener('abort', done)
+        resolve()
+      }
+      const timer = setTimeout(done, ms).unref()
+      signal?.addEventListener('abort', done)
+    })
+    this.#delayed--
+  }
+
+  /** How many answers are delayed. */
+  get delayed(): number {
+    return this.#delayed
+  }
+
+  close(): void {
+    clearTimeout(this.#summary)
+  }
+
+  #recordSuccess(attempt: Omit<LoginRecord, 'kind'>): void {
+    if (!this.#right.has(attempt.id)) {
+      this.#byUser.forget(keyOf(attempt))
+      this.#trickle.delete(keyOf(attempt))
+    }
+    this.#right.add(attempt.id)
+    this.#wrong.forget(attempt.id)
+  }
+
+  #startTrickle(key: string): void {
+    this.#trickle.delete(key)
+    this.#trickle.set(key, this.#now() + TRICKLE)
+    if (this.#trickle.size > MAX_KNOWN) this.#trickle.delete(firstOf(this.#trickle.keys()))
+  }
+
+  #summarize(): void {
+    this.#failures++
+    this.#summary ??= setTimeout(() => {
+      this.#onEvent(failedLogins(this.#failures))
+      this.#failures = 0
+      this.#summary = undefined
+    }, SUMMARY).unref()
+  }
+}
+
+class Digests {
+  readonly #digests = new Set<string>()
+
+  has(digest: string): boolean {
+    return this.#digests.has(digest)
+  }
+
+  add(digest: string): void {
+    this.#digests.delete(digest)
+    this.#digests.add(digest)
+    if (this.#digests.size > MAX_KNOWN) this.#digests.delete(firstOf(this.#digests))
+  }
+
+  delete(digest: string): void {
+    this.#digests.delete(digest)
+  }
+}
+
+const firstOf = (keys: Iterable<string>): string => {
+  for (const key of keys) return key
+  return ''
+}
+
+const keyOf = ({ client, user }: { readonly client: string; readonly user: string }): string =>
+  `${client} ${user}`
+
+const recordOf = (kind: LoginRecord['kind'], { client, user, id }: Attempt): LoginRecord => ({
+  kind,
+  client,
+  user,
+  id,
+})
+
+/** The unit that failures are counted by. Someone with one IPv6 address has 2^64 of them: the first 64 bits count. */
+export function networkOf(address: string): string {
+  if (!isIPv6(address)) return address
+  const mapped = /^::ffff:([\d.]+)$/i.exec(address)?.[1]
+  if (mapped !== undefined) return mapped
+  const [head = '', tail] = address.split('::')
+  const groups = head === '' ? [] : head.split(':')
+  const last = tail === undefined || tail === '' ? [] : tail.split(':')
+  const zeros = Array<string>(Math.max(0, 8 - groups.length - last.length)).fill('0')
+  return [...groups, ...(tail === undefined ? [] : zeros), ...last]
+    .slice(0, 4)
+    .map((group) => Number.parseInt(group, 16).toString(16))
+    .join(':')
+}

@@ -1,0 +1,311 @@
+import { randomBytes } from 'node:crypto'
+import { type LoginCounters, noResults, type ProviderCounters } from './counters.js'
+import type { Credential } from './credential.js'
+import { type Clock, FailureCounter, monotonic } from './failure-counter.js'
+import { KeyedHash } from './keyed-hash.js'
+import { type Attempt, type LoginLimiter, networkOf } from './login-limiter.js'
+import type { Principal } from './principal.js'
+import type { Granted, Provider, ProviderStatus, Refused, Verdict } from './provider.js'
+import { isOver, ProviderChain } from './provider-chain.js'
+
+// How every login is judged, whatever its kind:
+//
+//   remembered -> limiter -> single flight -> fair queue -> provider
+//
+// What a provider remembers is let in at once, without a promise. Others pass the limiter; equal ones that come at the
+// same time share one verdict; and each provider has a queue of its own, in which clients and users take turns.
+
+/** How long failures of a client make it a suspect, where there is no limiter that knows; in milliseconds. */
+const SUSPICION = 60_000
+/** Logins that may wait for each provider by default. */
+export const DEFAULT_QUEUE = 256
+
+export interface LoginPipelineOptions {
+  /** In the order in which they are asked. */
+  readonly providers: readonly Provider[]
+  /** Default: none; nobody is slowed or turned away. */
+  readonly limiter?: LoginLimiter | undefined
+  /** Logins that may wait for each provider; beyond that the verdict is `busy`. Default 256. */
+  readonly queue?: number | undefined
+  /** A secret that all processes share. Default: a random one. */
+  readonly key?: Buffer | undefined
+  readonly clock?: Clock | undefined
+}
+
+/** A refused login; `no-credentials` for a kind of credential that no provider takes. */
+export type Refusal = Omit<Refused, 'reason' | 'unknown'> & {
+  readonly reason: Refused['reason'] | 'no-credentials'
+}
+
+export type LoginVerdict = Granted | Refusal
+
+/** What became of the login of an open connection. */
+export type Recheck =
+  | { readonly is: 'same' }
+  /** Still good, but with other groups, or another role or expiry. */
+  | { readonly is: 'changed'; readonly principal: Principal }
+  | { readonly is: 'revoked' }
+  /** Nobody can tell for now: busy or unavailable. */
+  | { readonly is: 'unknown' }
+
+/** Equal logins that wait for one verdict. */
+interface Flight {
+  readonly verdict: Promise<Verdict>
+  readonly abort: AbortController
+  /** Attempts by client: each client counts one. */
+  readonly attempts: Map<string, Attempt>
+  waiting: number
+}
+
+export class LoginPipeline {
+  readonly #providers: readonly Provider[]
+  readonly #chain: ProviderChain
+  readonly #limiter: LoginLimiter | undefined
+  readonly #failures: FailureCounter
+  readonly #flights = new Map<string, Flight>()
+  readonly #digest = new KeyedHash(randomBytes(32))
+  readonly #results = noResults()
+  #asked = 0
+  #closed = false
+
+  constructor({ providers, limiter, queue = DEFAULT_QUEUE, key, clock = monotonic }: LoginPipelineOptions) {
+    this.#providers = providers
+    this.#chain = new ProviderChain(providers, queue, clock, key)
+    this.#limiter = limiter
+    this.#failures = new FailureCounter(SUSPICION, clock)
+  }
+
+  /**
+   * Judges the credential of a request. Not a promise where no provider has to be asked: the credential is remembered,
+   * or refused unheard. Never rejects.
+   *
+   * @param address the client's
+   * @param signal aborts when the client has gone
+   */
+  login(credential: Credential, address: string, signal?: AbortSignal): LoginVerdict | Promise<LoginVerdict> {
+    const known = this.remembered(credential)
+    if (known !== undefined) return known
+    const refusal = this.#refusalOf(credential)
+    return refusal === undefined ? this.#attempt(credential, address, signal) : this.#count(refusal)
+  }
+
+  /** As `login`, but undefined where a provider would have to be asked, or the answer is no. */
+  remembered(credential: Credential): Granted | undefined {
+    if (this.#closed || isEmpty(credential)) return undefined
+    const principal = this.#chain.remembered(credential)
+    if (principal === undefined) return undefined
+    this.#results.remembered++
+    return { ok: true, principal }
+  }
+
+  /** Counts a request that was refused without a credential that can be read. */
+  countRefusal(reason: 'no-credentials' | 'malformed'): void {
+    this.#results[reason]++
+  }
+
+  /** Counts a request that is let in as what its connection was let in as a moment ago. */
+  countRemembered({ provider }: Principal): void {
+    this.#results.remembered++
+    const lane = this.#chain.lanes.find((lane) => lane.provider.name === provider)
+    if (lane) lane.results.remembered++
+  }
+
+  /** Changes whenever a login may have been revoked. */
+  get epoch(): number {
+    let sum = 0
+    for (const { epoch } of this.#providers) sum += epoch
+    return sum
+  }
+
+  /** Calls `listener` after every change of `epoch`. */
+  onChange(listener: () => void): void {
+    for (const provider of this.#providers) provider.onChange(listener)
+  }
+
+  /** Judges the login of an open connection again. Counts nothing, and is neither limited nor delayed. */
+  async recheck(credential: Credential, principal: Principal, address: string): Promise<Recheck> {
+    if (this.#closed) return { is: 'unknown' }
+    if (isOver(principal)) return { is: 'revoked' }
+    const known = this.#chain.remembered(credential)
+    if (known !== undefined) return compare(principal, known)
+    const flight = this.#join(this.#keyOf(credential), credential, networkOf(address), undefined)
+    const verdict = await flight.verdict.finally(() => this.#leave(flight))
+    if (verdict.ok) return compare(principal, verdict.principal)
+    return { is: verdict.reason === 'denied' ? 'revoked' : 'unknown' }
+  }
+
+  /** Ready where every provider is. */
+  status(): { readonly ready: boolean; readonly providers: Readonly<Record<string, ProviderStatus>> } {
+    const providers: Record<string, ProviderStatus> = {}
+    for (const provider of this.#providers) providers[provider.name] = provider.status()
+    return { ready: !this.#closed && Object.values(providers).every(({ ready }) => ready), providers }
+  }
+
+  counters(): LoginCounters {
+    const providers: Record<string, ProviderCounters> = {}
+    for (const { provider, results, waiting } of this.#chain.lanes) {
+      const measures = provider.measures?.() ?? { counts: {}, gauges: {}, sizes: {} }
+      providers[provider.name] = { ...measures, results: { ...results }, waiting }
+    }
+    return {
+      results: { ...this.#results },
+      asked: this.#asked,
+      delayed: this.#limiter?.delayed ?? 0,
+      providers,
+    }
+  }
+
+  /** Answers all who wait, and all who come later, `unavailable`, and closes the providers. */
+  async close(): Promise<void> {
+    this.#closed = true
+    for (const lane of this.#chain.lanes) lane.close()
+    this.#limiter?.close()
+    await Promise.all(this.#providers.map((provider) => provider.close()))
+  }
+
+  /** Why no provider has to be asked. */
+  #refusalOf(credential: Credential): Refusal | undefined {
+    const candidate = candidateOf(credential)
+    if (this.#closed) return { ok: false, reason: 'unavailable', ...candidate }
+    if (!this.#chain.accepts(credential)) return { ok: false, reason: 'no-credentials', ...candidate }
+    if (isEmpty(credential)) return { ok: false, reason: 'denied', ...candidate }
+    return undefined
+  }
+
+  async #attempt(credential: Credential, address: string, signal?: AbortSignal): Promise<LoginVerdict> {
+    const candidate = candidateOf(credential)
+    const client = networkOf(address)
+    // Nobody guesses tokens and sessions: several that have expired at one address are no attack.
+    const limiter = credential.kind === 'basic' ? this.#limiter : undefined
+    const attempt = limiter?.attempt(client, userOf(credential), secretOf(credential))
+    const key = this.#keyOf(credential)
+    this.#asked++
+    if (limiter && attempt && !this.#flights.get(key)?.attempts.has(client)) {
+      const retryAfter = limiter.limited(attempt)
+      if (retryAfter !== undefined) {
+        await limiter.delay(client, signal)
+        return this.#count({ ok: false, reason: 'limited', ...candidate, retryAfter })
+      }
+      if (limiter.isFull(attempt)) return this.#count({ ok: false, reason: 'busy', ...candidate })
+    }
+
+    const flight = this.#join(key, credential, client, attempt)
+    const verdict = await this.#wait(flight, signal)
+    if (!verdict.ok && verdict.reason !== 'unavailable') await limiter?.delay(client, signal)
+    return this.#count(verdict)
+  }
+
+  /** The flight of logins that equal this one; a new one takes off if there is none. */
+  #join(key: string, credential: Credential, client: string, attempt: Attempt | undefined): Flight {
+    const flight = this.#flights.get(key)
+    if (flight && !flight.abort.signal.aborted) {
+      flight.waiting++
+      if (attempt && !flight.attempts.has(client)) {
+        flight.attempts.set(client, attempt)
+        this.#limiter?.begin(attempt)
+      }
+      return flight
+    }
+    return this.#takeOff(key, credential, client, attempt)
+  }
+
+  #takeOff(key: string, credential: Credential, client: string, attempt: Attempt | undefined): Flight {
+    const isSuspect = this.#limiter?.isSuspect(client) || this.#failures.count(client) > 0
+    const attempts = new Map<string, Attempt>()
+    if (attempt) {
+      attempts.set(client, attempt)
+      this.#limiter?.begin(attempt)
+    }
+    const abort = new AbortController()
+    const login = { client, user: userOf(credential), isSuspect, signal: abort.signal }
+    const verdict = this.#chain.verify(credential, login).then((verdict) => {
+      if (this.#flights.get(key) === flight) this.#flights.delete(key)
+      this.#settle(verdict, client, flight)
+      return verdict
+    })
+    const flight: Flight = { verdict, abort, attempts, waiting: 1 }
+    this.#flights.set(key, flight)
+    return flight
+  }
+
+  /** Tells the limiter what came of it. */
+  #settle(verdict: Verdict, client: string, { attempts }: Flight): void {
+    if (!verdict.ok && verdict.reason === 'denied') this.#failures.add(client)
+    for (const attempt of attempts.values()) {
+      if (verdict.ok) this.#limiter?.succeed(attempt)
+      else if (verdict.reason === 'denied') this.#limiter?.fail(attempt)
+      else this.#limiter?.cancel(attempt)
+    }
+  }
+
+  /** The flight's verdict. Once all who wait for it have gone, the work for it ends. */
+  async #wait(flight: Flight, signal: AbortSignal | undefined): Promise<Verdict> {
+    let left = false
+    const leave = () => {
+      if (left) return
+      left = true
+      this.#leave(flight)
+    }
+    if (signal?.aborted) leave()
+    signal?.addEventListener('abort', leave, { once: true })
+    const verdict = await flight.verdict
+    signal?.removeEventListener('abort', leave)
+    leave()
+    return verdict
+  }
+
+  #leave(flight: Flight): void {
+    if (--flight.waiting === 0) flight.abort.abort()
+  }
+
+  #count(verdict: LoginVerdict): LoginVerdict {
+    this.#results[verdict.ok ? 'verified' : verdict.reason]++
+    return verdict
+  }
+
+  /** Stands for a credential for as long as it is being judged; tells nothing about it. */
+  #keyOf(credential: Credential): string {
+    const user = Buffer.from(userOf(credential))
+    const secret = secretOf(credential)
+    return `${credential.kind} ${this.#digest.of(4 + user.length + secret.length, (message, start) => {
+      let end = message.writeUInt32LE(user.length, start)
+      end += user.copy(message, end)
+      message.set(secret, end)
+      return end + secret.length
+    })}`
+  }
+}
+
+function compare(old: Principal, now: Principal): Recheck {
+  if (old.name !== now.name || old.provider !== now.provider) return { is: 'revoked' }
+  const isSame =
+    old.expiresAt === now.expiresAt &&
+    old.maxRole === now.maxRole &&
+    old.isService === now.isService &&
+    old.ignoresCase === now.ignoresCase &&
+    old.groups.length === now.groups.length &&
+    old.groups.every((group) => now.groups.includes(group))
+  return isSame ? { is: 'same' } : { is: 'changed', principal: now }
+}
+
+/** No provider is asked about an empty password: a directory server may take it for an anonymous login. */
+const isEmpty = (credential: Credential): boolean =>
+  credential.kind === 'basic' && credential.password.length === 0
+
+const userOf = (credential: Credential): string => (credential.kind === 'basic' ? credential.name : '')
+
+const candidateOf = (credential: Credential): { candidate?: string } =>
+  credential.kind === 'basic' ? { candidate: credential.name } : {}
+
+function secretOf(credential: Credential): Uint8Array {
+  switch (credential.kind) {
+    case 'basic':
+      return credential.password
+    case 'bearer':
+      return Buffer.from(credential.token)
+    case 'session':
+      return Buffer.from(credential.value)
+    case 'certificate':
+      return Buffer.from(credential.certificate.fingerprint256)
+  }
+}

@@ -1,0 +1,115 @@
+import { createHmac, randomBytes } from 'node:crypto'
+import type { BasicCredential, Credential } from './credential.js'
+import type { Clock } from './failure-counter.js'
+import type { Principal } from './principal.js'
+import type { Provider, Refused, Verdict } from './provider.js'
+import { type Login, ProviderLane } from './provider-lane.js'
+
+// Providers in order. The first that knows a name judges it; the others are never asked for a verdict on it.
+//
+// Names by time: a failed login takes what all the providers take together, whoever of them knows the name, in any order
+// of theirs. Those after the one that judged are asked about a name that nobody has, and what they say is ignored.
+
+/** How long a provider's "unknown name" holds for what later ones remember; in milliseconds. */
+const UNKNOWN_TTL = 5 * 60_000
+const MAX_UNKNOWN = 10_000
+
+export class ProviderChain {
+  readonly lanes: readonly ProviderLane[]
+  readonly #key: Uint8Array
+  readonly #now: Clock
+  /** For each provider that cannot tell by itself, the names that it said it does not know, and until when that holds. */
+  readonly #unknown = new Map<Provider, Map<string, number>>()
+
+  /** @param queue how many logins may wait for each provider */
+  constructor(
+    providers: readonly Provider[],
+    queue: number,
+    clock: Clock,
+    key: Uint8Array = randomBytes(32),
+  ) {
+    this.lanes = providers.map((provider) => new ProviderLane(provider, queue))
+    this.#now = clock
+    this.#key = key
+    for (const provider of providers) {
+      this.#unknown.set(provider, new Map())
+      provider.onChange(() => this.#unknown.get(provider)?.clear())
+    }
+  }
+
+  accepts(credential: Credential): boolean {
+    return this.lanes.some(({ provider }) => provider.accepts(credential))
+  }
+
+  /** The principal of a credential that the provider whose name it is remembers. Synchronous. */
+  remembered(credential: Credential): Principal | undefined {
+    for (const lane of this.lanes) {
+      const { provider } = lane
+      if (!provider.accepts(credential)) continue
+      const principal = provider.remembered(credential)
+      if (principal !== undefined) {
+        if (isOver(principal)) return undefined
+        lane.results.remembered++
+        return principal
+      }
+      if (credential.kind === 'basic' && !this.#isUnknown(provider, credential)) return undefined
+    }
+    return undefined
+  }
+
+  async verify(credential: Credential, login: Login): Promise<Verdict> {
+    let verdict: Refused = { ok: false, reason: 'denied', ...candidateOf(login) }
+    let asked = credential
+    for (const lane of this.lanes) {
+      const { provider } = lane
+      if (!provider.accepts(asked)) continue
+      const known = asked === credential ? provider.remembered(credential) : undefined
+      if (known !== undefined && !isOver(known)) return { ok: true, principal: known }
+      const answer = await lane.verify(asked, login)
+      if (asked !== credential) continue // It has taken its time.
+      if (answer.ok) {
+        if (isOver(answer.principal)) return verdict
+        return answer
+      }
+      if (answer.reason !== 'denied') return answer
+      verdict = { ok: false, reason: 'denied', ...candidateOf(login), ...nameOf(answer) }
+      if (answer.unknown) this.#noteUnknown(provider, credential)
+      else if (credential.kind === 'basic') asked = this.#nobody(credential)
+      else return verdict
+    }
+    return verdict
+  }
+
+  #isUnknown(provider: Provider, credential: BasicCredential): boolean {
+    const knows = provider.knows?.(credential)
+    if (knows !== undefined) return !knows
+    const until = this.#unknown.get(provider)?.get(credential.name)
+    return until !== undefined && until > this.#now()
+  }
+
+  #noteUnknown(provider: Provider, credential: Credential): void {
+    if (credential.kind !== 'basic' || provider.knows?.(credential) !== undefined) return
+    const names = this.#unknown.get(provider) as Map<string, number>
+    names.delete(credential.name)
+    names.set(credential.name, this.#now() + UNKNOWN_TTL)
+    if (names.size <= MAX_UNKNOWN) return
+    for (const oldest of names.keys()) {
+      names.delete(oldest)
+      return
+    }
+  }
+
+  /** The same password for a name that nobody has; always the same one for one name. */
+  #nobody({ name, password }: BasicCredential): BasicCredential {
+    const nobody = createHmac('sha256', this.#key).update(name).digest('hex')
+    return { kind: 'basic', name: nobody, user: Buffer.from(nobody), password }
+  }
+}
+
+/** Whether the login has ended by itself. */
+export const isOver = ({ expiresAt }: Principal): boolean =>
+  expiresAt !== undefined && expiresAt <= Date.now()
+
+const candidateOf = ({ user }: Login) => (user === '' ? {} : { candidate: user })
+
+const nameOf = ({ candidate }: Refused) => (candidate === undefined ? {} : { candidate })

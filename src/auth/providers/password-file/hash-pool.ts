@@ -1,0 +1,180 @@
+import { createRequire } from 'node:module'
+import { Worker } from 'node:worker_threads'
+import type { Answer, Question } from './hash-worker.js'
+
+// A thread needs a built file, wherever this module runs from: the package knows where that is.
+const WORKER = createRequire(import.meta.url).resolve('#hash-worker')
+
+/** How long a hash that nobody waits for any more may go on: to start another thread costs about as much. */
+const GRACE = 250
+/** How long a hash may take at all. */
+const MAX_TIME = 15_000
+/** Records that wait to be rehashed. */
+const MAX_REHASHES = 16
+
+/** Why there is no answer: the thread died, or all were closed; nobody waited for it; it took too long; too much to do. */
+export type Failure = 'unavailable' | 'abandoned' | 'timeout' | 'busy'
+
+interface Job {
+  readonly question: Question
+  readonly signal: AbortSignal | undefined
+  readonly settle: (answer: Answer | Failure) => void
+}
+
+export interface HashPoolOptions {
+  /** How many threads at most. They are started as they are needed. */
+  readonly workers: number
+  /** How long a hash may take, in milliseconds. Default 15,000. */
+  readonly maxTime?: number
+  /** A thread ended by itself. The next question starts another. */
+  readonly onDied: (error: Error) => void
+}
+
+/** Threads that hash. Rehashing waits until no password waits to be verified. */
+export class HashPool {
+  readonly #options: HashPoolOptions
+  readonly #verifications: Job[] = []
+  readonly #rehashes: Job[] = []
+  readonly #threads = new Set<Thread>()
+  readonly #idle: Thread[] = []
+  #closed = false
+
+  constructor(options: HashPoolOptions) {
+    this.#options = options
+  }
+
+  /**
+   * A thread's answer. Never rejects.
+   *
+   * @param signal aborts when nobody waits for the answer any more
+   */
+  ask(question: Question, signal?: AbortSignal): Promise<Answer | Failure> {
+    return new Promise((settle) => {
+      const queue = question?.task === 'rehash' ? this.#rehashes : this.#verifications
+      if (this.#closed) settle('unavailable')
+      else if (signal?.aborted) settle('abandoned')
+      else if (queue === this.#rehashes && queue.length >= MAX_REHASHES) settle('busy')
+      else {
+        queue.push({ question, signal, settle })
+        this.#work()
+      }
+    })
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true
+    for (const job of [...this.#verifications.splice(0), ...this.#rehashes.splice(0)])
+      job.settle('unavailable')
+    await Promise.all([...this.#threads].map((thread) => thread.close()))
+  }
+
+  #work(): void {
+    for (;;) {
+      const [job] = this.#verifications.length > 0 ? this.#verifications : this.#rehashes
+      if (job === undefined) return
+      const thread = this.#freeThread()
+      if (thread === undefined) return
+      const queue = this.#verifications.length > 0 ? this.#verifications : this.#rehashes
+      queue.shift()
+      if (job.signal?.aborted) {
+        this.#idle.push(thread)
+        job.settle('abandoned')
+      } else thread.run(job)
+    }
+  }
+
+  #freeThread(): Thread | undefined {
+    const idle = this.#idle.pop()
+    if (idle || this.#closed || this.#threads.size >= this.#options.workers) return idle
+    const thread = new Thread(this.#options.maxTime ?? MAX_TIME, {
+      onFree: () => {
+        this.#idle.push(thread)
+        this.#work()
+      },
+      onEnd: (error) => this.#remove(thread, error),
+    })
+    this.#threads.add(thread)
+    return thread
+  }
+
+  /** @param error why it ended by itself; undefined if it was ended */
+  #remove(thread: Thread, error: Error | undefined): void {
+    this.#threads.delete(thread)
+    const place = this.#idle.indexOf(thread)
+    if (place !== -1) this.#idle.splice(place, 1)
+    if (this.#closed) return
+    if (error) this.#options.onDied(error)
+    this.#work()
+  }
+}
+
+interface Listener {
+  onFree(): void
+  onEnd(error: Error | undefined): void
+}
+
+class Thread {
+  readonly #worker = new Worker(WORKER, { execArgv: [] })
+  readonly #maxTime: number
+  #job: Job | undefined
+  #timer: NodeJS.Timeout | undefined
+  #isEnded = false
+
+  constructor(maxTime: number, { onFree, onEnd }: Listener) {
+    this.#maxTime = maxTime
+    let failure: Error | undefined
+    // Only a question that waits for its answer keeps the process alive.
+    this.#worker.unref()
+    this.#worker.on('message', (answer: Answer) => {
+      if (this.#isEnded) return
+      this.#worker.unref()
+      this.#settle(answer)
+      onFree()
+    })
+    this.#worker.on('error', (error) => {
+      failure = error
+    })
+    this.#worker.on('exit', (code) => {
+      this.#settle('unavailable')
+      onEnd(this.#isEnded ? undefined : (failure ?? new Error(`it exited with code ${code}`)))
+    })
+  }
+
+  run(job: Job): void {
+    this.#job = job
+    this.#worker.ref()
+    this.#worker.postMessage(job.question)
+    // Whoever edits the file is never ended: the lock would stay for as long as this process lives.
+    if (job.question?.task === 'rehash') return
+    this.#timer = setTimeout(() => this.#end('timeout'), this.#maxTime).unref()
+    job.signal?.addEventListener('abort', this.#onAbort)
+  }
+
+  /** Ends it, once it does not edit the file. */
+  async close(): Promise<void> {
+    if (this.#job?.question?.task === 'rehash') {
+      await new Promise((resolve) => this.#worker.once('message', resolve).once('exit', resolve))
+    }
+    this.#isEnded = true
+    await this.#worker.terminate()
+  }
+
+  readonly #onAbort = () => {
+    clearTimeout(this.#timer)
+    this.#timer = setTimeout(() => this.#end('abandoned'), GRACE).unref()
+  }
+
+  #end(why: Failure): void {
+    this.#isEnded = true
+    this.#settle(why)
+    void this.#worker.terminate()
+  }
+
+  #settle(answer: Answer | Failure): void {
+    clearTimeout(this.#timer)
+    const job = this.#job
+    this.#job = undefined
+    job?.signal?.removeEventListener('abort', this.#onAbort)
+    job?.settle(answer)
+  }
+}

@@ -1,0 +1,269 @@
+import { randomBytes } from 'node:crypto'
+import { fileError, HtgateError } from '../../../errors.js'
+import type { Algorithm } from '../../../schemes/algorithm.js'
+import type { BasicCredential, Credential } from '../../credential.js'
+import {
+  type AuthEvent,
+  eventsOf,
+  hashTimedOut,
+  rehashed,
+  rehashFailed,
+  unreadable,
+  workerDied,
+} from '../../events.js'
+import type { Principal } from '../../principal.js'
+import type { Account, Measures, Provider, ProviderStatus, Refused, Verdict } from '../../provider.js'
+import { VerifiedCache, type VerifiedKey } from '../../verified-cache.js'
+import { Watcher } from '../../watcher.js'
+import { type Failure, HashPool } from './hash-pool.js'
+import { wantsRehash } from './rehash.js'
+import { DEFAULT_MAX_HASH_COST, UsersTable } from './users-table.js'
+
+/** Where the groups of a user come from. */
+export interface GroupSource {
+  groupsOf(user: string): readonly string[]
+  /** Calls `listener` after every change. */
+  onChange(listener: () => void): void
+}
+
+export interface PasswordFileOptions {
+  /** Path of the password file. It need not exist yet; until it does, nobody can log in. */
+  readonly file: string
+  /** Threads that hash, started as they are needed. */
+  readonly workers: number
+  /** Passwords remembered; the least recently used is dropped first. */
+  readonly cacheSize: number
+  /** How long a password is remembered, in milliseconds. */
+  readonly cacheTtl: number
+  /** At a login with a weaker record, the record is replaced by one like this. Default: none is. */
+  readonly rehash?: Algorithm | undefined
+  /** bcrypt's cost, or SHA-crypt's rounds divided by 64 as a power of two, beyond which records are not verified. */
+  readonly maxHashCost?: number | undefined
+  /** Decides, together with the file, what an unknown name costs. The same in all processes. Default: random. */
+  readonly key?: Buffer | undefined
+  /** Default: users are in no groups. */
+  readonly groups?: GroupSource | undefined
+  readonly onEvent?: ((event: AuthEvent) => void) | undefined
+}
+
+export interface PasswordFileProvider extends Provider {
+  /**
+   * Reads the file now.
+   * @throws HtgateError if it cannot be read; nobody can log in then
+   */
+  reload(): Promise<void>
+}
+
+const NAME = 'file'
+const NO_GROUPS: readonly string[] = []
+
+/**
+ * Users of a password file, which is watched: a change takes effect within a second. Resolves when the file has been
+ * read, or found unreadable, of which `onEvent` is told.
+ */
+export async function createPasswordFileProvider(
+  options: PasswordFileOptions,
+): Promise<PasswordFileProvider> {
+  const provider = new FileProvider(options)
+  await provider.start()
+  return provider
+}
+
+/** A login that nothing is known of without a hash. */
+interface Claim {
+  readonly credential: BasicCredential
+  /** The claimed user's stored hash, if there is one. */
+  readonly encoded: string | undefined
+  readonly key: VerifiedKey
+}
+
+class FileProvider implements PasswordFileProvider {
+  readonly name = NAME
+  readonly concurrency: number
+  epoch = 0
+  readonly #file: string
+  readonly #key: Buffer
+  readonly #maxHashCost: number
+  readonly #wanted: Algorithm | undefined
+  readonly #groups: GroupSource | undefined
+  readonly #onEvent: (event: AuthEvent) => void
+  readonly #listeners: (() => void)[] = []
+  readonly #watcher: Watcher
+  readonly #cache: VerifiedCache
+  readonly #pool: HashPool
+  /** Undefined while the file cannot be read: nobody gets in then. */
+  #users: UsersTable | undefined
+  #detail = 'the password file has not been read yet'
+  #closed = false
+  /** Users whose records are being replaced. */
+  readonly #rehashing = new Set<string>()
+  readonly #counts = { hashes: 0, rehashes: 0, reloads: 0 }
+
+  constructor(options: PasswordFileOptions) {
+    const { file, workers, cacheSize, cacheTtl, rehash, maxHashCost, key, groups, onEvent } = options
+    this.concurrency = workers
+    this.#file = file
+    this.#key = key ?? randomBytes(32)
+    this.#maxHashCost = maxHashCost ?? DEFAULT_MAX_HASH_COST
+    this.#wanted = rehash
+    this.#groups = groups
+    this.#onEvent = onEvent ?? (() => {})
+    this.#cache = new VerifiedCache(cacheSize, cacheTtl)
+    this.#pool = new HashPool({ workers, onDied: (error) => this.#tell(workerDied(error)) })
+    this.#watcher = new Watcher(file, {
+      content: (bytes) => this.#use(bytes),
+      unreadable: (error) => this.#shut(error),
+    })
+    groups?.onChange(() => this.#changed())
+  }
+
+  start(): Promise<void> {
+    return this.#watcher.start()
+  }
+
+  accepts(credential: Credential): boolean {
+    return credential.kind === 'basic'
+  }
+
+  remembered(credential: Credential): Principal | undefined {
+    if (credential.kind !== 'basic' || this.#users === undefined) return undefined
+    const encoded = this.#users.encodedOf(credential.user)
+    if (encoded === undefined || !this.#cache.has(this.#cache.keyOf(credential, encoded))) return undefined
+    return this.#principal(credential.name)
+  }
+
+  knows(credential: Credential): boolean | undefined {
+    if (credential.kind !== 'basic') return false
+    return this.#users && this.#users.encodedOf(credential.user) !== undefined
+  }
+
+  account(name: string): Account {
+    if (this.#users === undefined) return 'unavailable'
+    return this.#users.encodedOf(Buffer.from(name)) === undefined ? 'unknown' : this.#principal(name)
+  }
+
+  async verify(credential: Credential, _client: string, signal?: AbortSignal): Promise<Verdict> {
+    if (credential.kind !== 'basic') return { ok: false, reason: 'denied', unknown: true }
+    const { name: candidate } = credential
+    for (;;) {
+      if (this.#users === undefined) return { ok: false, reason: 'unavailable', candidate }
+      const encoded = this.#users.encodedOf(credential.user)
+      const claim = { credential, encoded, key: this.#cache.keyOf(credential, encoded ?? '') }
+      if (encoded !== undefined && this.#cache.has(claim.key)) {
+        return { ok: true, principal: this.#principal(candidate) }
+      }
+      const answer = await this.#hash(claim, signal)
+      if (answer === 'unavailable') return { ok: false, reason: 'unavailable', candidate }
+      if (answer === 'abandoned' || answer === 'busy') return { ok: false, reason: 'busy', candidate }
+      if (answer === 'timeout') this.#tell(hashTimedOut(candidate))
+      if (answer !== true) return denied(candidate, encoded === undefined)
+      // Where the record was changed meanwhile, the new one decides.
+      if (this.#users?.encodedOf(credential.user) !== encoded) continue
+      this.#cache.add(claim.key)
+      void this.#strengthen(claim)
+      return { ok: true, principal: this.#principal(candidate) }
+    }
+  }
+
+  onChange(listener: () => void): void {
+    this.#listeners.push(listener)
+  }
+
+  measures(): Measures {
+    return {
+      counts: { ...this.#counts },
+      gauges: { cached: this.#cache.size },
+      sizes: { users: this.#users?.size ?? 0 },
+    }
+  }
+
+  status(): ProviderStatus {
+    return this.#users === undefined ? { ready: false, detail: this.#detail } : { ready: true }
+  }
+
+  async reload(): Promise<void> {
+    if (this.#closed) throw new HtgateError('ERR_CLOSED', 'the password file is closed')
+    await this.#watcher.read().catch((error) => {
+      throw fileError(this.#file, 'read', error)
+    })
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true
+    this.#users = undefined
+    this.#detail = 'closed'
+    await Promise.all([this.#watcher.close(), this.#pool.close()])
+  }
+
+  async #use(bytes: Buffer): Promise<void> {
+    const users = await UsersTable.build(bytes, this.#maxHashCost)
+    if (this.#closed) return
+    this.#users = users
+    this.#counts.reloads++
+    for (const event of eventsOf(this.#file, users, this.#maxHashCost)) this.#tell(event)
+    this.#changed()
+  }
+
+  #shut(error: Error): void {
+    const why = fileError(this.#file, 'read', error)
+    this.#users = undefined
+    this.#detail = why.message
+    this.#tell(unreadable(why))
+    this.#changed()
+  }
+
+  #changed(): void {
+    this.epoch++
+    for (const listener of this.#listeners) listener()
+  }
+
+  /** In a turn of its own: a mistake in the callback must not keep the file from being read. */
+  #tell(event: AuthEvent): void {
+    queueMicrotask(() => this.#onEvent(event))
+  }
+
+  #principal(name: string): Principal {
+    return { name, provider: NAME, groups: this.#groups?.groupsOf(name) ?? NO_GROUPS }
+  }
+
+  /** An unknown user takes as long as a wrong password: a stand-in is hashed, and the result ignored. */
+  async #hash({ credential, encoded }: Claim, signal: AbortSignal | undefined): Promise<boolean | Failure> {
+    const users = this.#users as UsersTable
+    const isOwn = encoded !== undefined && users.canVerify(encoded)
+    const stored = isOwn ? encoded : users.standInFor(credential.user, this.#key)
+    if (stored === undefined) return false // No user can log in: there is nothing to hide.
+    const password = Uint8Array.from(credential.password)
+    const answer = await this.#pool.ask({ task: 'verify', password, encoded: stored }, signal)
+    if (typeof answer === 'string') return answer
+    this.#counts.hashes++
+    return answer === true && isOwn
+  }
+
+  /** Replaces a record that is weaker than asked for, after its user was let in, and remembers the new one. */
+  async #strengthen({ credential, encoded }: Claim): Promise<void> {
+    const wanted = this.#wanted
+    const { name } = credential
+    if (wanted === undefined || encoded === undefined || this.#rehashing.has(name)) return
+    const password = Uint8Array.from(credential.password)
+    if (!wantsRehash(password, encoded, wanted)) return
+    this.#rehashing.add(name)
+    const user = Uint8Array.from(credential.user)
+    const question = { task: 'rehash', file: this.#file, user, password, encoded, wanted } as const
+    const answer = await this.#pool.ask(question)
+    this.#rehashing.delete(name)
+    if (typeof answer !== 'object') return // Busy, or closed: another login will do.
+    if ('failure' in answer) {
+      const { code, message } = answer.failure
+      return this.#tell(rehashFailed(name, new HtgateError(code, message)))
+    }
+    if (answer.fresh === undefined) return
+    this.#counts.rehashes++
+    this.#cache.add(this.#cache.keyOf(credential, answer.fresh))
+    this.#tell(rehashed(this.#file, name, wanted.scheme))
+  }
+}
+
+const denied = (candidate: string, isUnknown: boolean): Refused =>
+  isUnknown
+    ? { ok: false, reason: 'denied', candidate, unknown: true }
+    : { ok: false, reason: 'denied', candidate }
