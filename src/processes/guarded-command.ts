@@ -1,0 +1,183 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { get } from 'node:http'
+import { createServer } from 'node:net'
+import { constants } from 'node:os'
+
+// `htgate … -- COMMAND`: the server to guard, started by the gate on a loopback port that only this machine reaches.
+
+/** Stands for the port in the command's arguments. */
+export const PORT_PLACEHOLDER = '{port}'
+
+/** Milliseconds between two looks at whether the command answers, and for one answer. */
+const POLL = 100
+const ANSWER = 5_000
+
+/** How the command ended: its exit status, or 128 and the signal's number as in a shell. */
+export type CommandStatus = number
+
+export interface CommandOptions {
+  /** The program and its arguments; `{port}` in them becomes the port. */
+  readonly command: readonly string[]
+  /** Milliseconds until the command has to answer. */
+  readonly startTimeout: number
+  /** Called now and then while the command starts, with the milliseconds since. */
+  readonly onWaiting?: (ms: number) => void
+}
+
+/** Why the command did not come to answer requests. */
+export class CommandError extends Error {
+  override readonly name = 'CommandError'
+  constructor(
+    readonly reason: 'not-started' | 'exited' | 'silent' | 'stopped',
+    message: string,
+    /** The command's status, where it exited by itself. */
+    readonly status: CommandStatus | undefined = undefined,
+  ) {
+    super(message)
+  }
+}
+
+export class GuardedCommand {
+  /** Resolves when the command has ended. */
+  readonly exited: Promise<CommandStatus>
+  readonly #child: ChildProcess
+  readonly #program: string
+  #status: CommandStatus | undefined
+  #failure: Error | undefined
+  #stopped = false
+
+  private constructor(
+    command: readonly string[],
+    /** The port on 127.0.0.1 that it was told to listen on. */
+    readonly port: number,
+  ) {
+    const [program = '', ...args] = command.map((part) => part.replaceAll(PORT_PLACEHOLDER, String(port)))
+    this.#program = program
+    // A process group of its own: Ctrl-C reaches the gate alone, which drains before it stops the command, and what
+    // the command leaves behind can be ended with it.
+    this.#child = spawn(program, args, { stdio: ['ignore', 'inherit', 'inherit'], detached: true })
+    this.exited = new Promise((resolve) => {
+      this.#child.once('error', (error) => {
+        if (this.#child.pid !== undefined) return
+        this.#failure = error
+        this.#status = 127
+        resolve(this.#status)
+      })
+      this.#child.once('exit', (code, signal) => {
+        this.#status = code ?? 128 + constants.signals[signal as NodeJS.Signals]
+        this.#signalGroup('SIGTERM')
+        resolve(this.#status)
+      })
+    })
+  }
+
+  /**
+   * Starts the command on a free port and waits until it answers an HTTP request there.
+   *
+   * @throws CommandError if it cannot be started, exits, or does not answer in time; it is no longer running then
+   */
+  static async start(
+    { command, startTimeout, onWaiting = () => {} }: CommandOptions,
+    /** Called as soon as the command runs, so that signals reach it while it starts. */
+    onSpawned: (running: GuardedCommand) => void = () => {},
+  ): Promise<GuardedCommand> {
+    const running = new GuardedCommand(command, await freePort())
+    onSpawned(running)
+    const started = performance.now()
+    while (!(await running.#answers())) {
+      const ms = performance.now() - started
+      if (running.#failure !== undefined) throw notStarted(running.#program, running.#failure)
+      if (running.#status !== undefined) {
+        if (running.#stopped) throw new CommandError('stopped', 'stopped before it answered', running.#status)
+        throw new CommandError(
+          'exited',
+          `${running.#program} exited with status ${running.#status} before it answered on 127.0.0.1:${running.port}`,
+          running.#status,
+        )
+      }
+      if (ms > startTimeout) {
+        running.kill()
+        await running.exited
+        throw new CommandError(
+          'silent',
+          `${running.#program} did not answer on 127.0.0.1:${running.port} within ${startTimeout / 1000} s`,
+        )
+      }
+      onWaiting(ms)
+      await running.#pause()
+    }
+    return running
+  }
+
+  /** Passes a signal on. */
+  signal(signal: NodeJS.Signals): void {
+    if (signal === 'SIGTERM' || signal === 'SIGINT') this.#stopped = true
+    if (this.#status === undefined) this.#child.kill(signal)
+  }
+
+  /** Ends the command and all it has started, at once. */
+  kill(): void {
+    this.#signalGroup('SIGKILL')
+  }
+
+  /** Asks the command to end, and ends it after `timeout` milliseconds. Resolves to its status. */
+  async stop(signal: NodeJS.Signals, timeout: number): Promise<CommandStatus> {
+    this.signal(signal)
+    const timer = setTimeout(() => this.kill(), timeout)
+    const status = await this.exited
+    clearTimeout(timer)
+    return status
+  }
+
+  #signalGroup(signal: NodeJS.Signals): void {
+    const { pid } = this.#child
+    if (pid === undefined) return
+    try {
+      process.kill(-pid, signal)
+    } catch {
+      // The group is gone already.
+    }
+  }
+
+  #pause(): Promise<unknown> {
+    let timer: NodeJS.Timeout | undefined
+    const pause = new Promise((resolve) => {
+      timer = setTimeout(resolve, POLL)
+    })
+    return Promise.race([pause, this.exited]).finally(() => clearTimeout(timer))
+  }
+
+  /** Whether any HTTP response comes, whatever it says. */
+  #answers(): Promise<boolean> {
+    if (this.#status !== undefined || this.#failure !== undefined) return Promise.resolve(false)
+    return new Promise((resolve) => {
+      const request = get({ host: '127.0.0.1', port: this.port, agent: false, timeout: ANSWER })
+      request.once('response', (response) => {
+        response.destroy()
+        resolve(this.#status === undefined)
+      })
+      request.once('timeout', () => request.destroy())
+      request.once('error', () => resolve(false))
+      request.once('close', () => resolve(false))
+      void this.exited.then(() => request.destroy())
+    })
+  }
+}
+
+function notStarted(program: string, { code, message }: NodeJS.ErrnoException): CommandError {
+  if (code === 'ENOENT') return new CommandError('not-started', `${program}: command not found`, 127)
+  if (code === 'EACCES') return new CommandError('not-started', `${program}: permission denied`, 126)
+  return new CommandError('not-started', `cannot start ${program}: ${message}`, 126)
+}
+
+/** A port on which nothing listens; the system does not give it out again soon. */
+function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer()
+    server.once('error', reject)
+    server.listen(0, '127.0.0.1', () => {
+      const { port } = server.address() as { port: number }
+      server.close(() => resolve(port))
+    })
+  })
+}

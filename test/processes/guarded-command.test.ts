@@ -1,0 +1,123 @@
+import { readFileSync } from 'node:fs'
+import { get } from 'node:http'
+import { afterEach, describe, expect, test } from 'vitest'
+import { type CommandError, GuardedCommand } from '../../src/processes/guarded-command.js'
+
+const running: GuardedCommand[] = []
+afterEach(() => {
+  for (const command of running.splice(0)) command.kill()
+})
+
+/** Starts a Node program; `{port}` in it becomes the port. */
+function start(source: string, startTimeout = 30_000, onWaiting?: (ms: number) => void) {
+  const command = [process.execPath, '-e', source]
+  return GuardedCommand.start({ command, startTimeout, ...(onWaiting ? { onWaiting } : {}) }, (each) =>
+    running.push(each),
+  )
+}
+
+const failureOf = (attempt: Promise<unknown>): Promise<CommandError> =>
+  attempt.then(
+    () => expect.fail('the command answered'),
+    (error) => error as CommandError,
+  )
+
+const SERVER = `require('node:http').createServer((_, response) => response.end('here')).listen({port}, '127.0.0.1')`
+
+describe('a guarded command', () => {
+  test('gets a free loopback port and counts as started once it answers', async () => {
+    const waits: number[] = []
+    const command = await start(`setTimeout(() => { ${SERVER} }, 300)`, 30_000, (ms) => waits.push(ms))
+    const body = await new Promise((resolve, reject) => {
+      get({ host: '127.0.0.1', port: command.port, agent: false }, (response) => {
+        response.setEncoding('utf8').once('data', resolve)
+      }).once('error', reject)
+    })
+    expect(body).toBe('here')
+    expect(waits.length).toBeGreaterThan(0)
+  })
+
+  test('any response will do, an error as well', async () => {
+    const source = `require('node:http').createServer((_, response) => response.writeHead(500).end()).listen({port}, '127.0.0.1')`
+    expect((await start(source)).port).toBeGreaterThan(0)
+  })
+
+  test('ends with its own exit status', async () => {
+    const command = await start(`${SERVER}; process.on('SIGUSR2', () => process.exit(7))`)
+    command.signal('SIGUSR2')
+    expect(await command.exited).toBe(7)
+  })
+
+  test('ends with 128 and the number of the signal that killed it, as in a shell', async () => {
+    const command = await start(SERVER)
+    expect(await command.stop('SIGTERM', 30_000)).toBe(143)
+  })
+
+  test('that exits before it answers fails with its status', async () => {
+    const error = await failureOf(start('process.exit(3)'))
+    expect(error).toMatchObject({ reason: 'exited', status: 3 })
+    expect(error.message).toContain('exited with status 3 before it answered on 127.0.0.1:')
+  })
+
+  test('that is not installed fails with 127', async () => {
+    const command = ['no-such-program-here', '{port}']
+    const error = await failureOf(GuardedCommand.start({ command, startTimeout: 30_000 }))
+    expect(error).toMatchObject({ reason: 'not-started', status: 127 })
+    expect(error.message).toBe('no-such-program-here: command not found')
+  })
+
+  test('that may not be executed fails with 126', async () => {
+    const command = ['/etc', '{port}']
+    const error = await failureOf(GuardedCommand.start({ command, startTimeout: 30_000 }))
+    expect(error).toMatchObject({ reason: 'not-started', status: 126 })
+  })
+
+  test('that never listens is ended after the start timeout', async () => {
+    const error = await failureOf(start('setInterval(() => {}, 1000)', 200))
+    expect(error.reason).toBe('silent')
+    expect(await running[0]?.exited).toBe(137)
+  })
+
+  test('that accepts connections but never answers is ended after the start timeout', async () => {
+    const source = `require('node:net').createServer(() => {}).listen({port}, '127.0.0.1')`
+    const error = await failureOf(start(source, 200))
+    expect(error.reason).toBe('silent')
+    expect(error.message).toMatch(/did not answer on 127\.0\.0\.1:\d+ within 0\.2 s$/)
+  })
+
+  test('that ignores SIGTERM is killed after the timeout', async () => {
+    const command = await start(`process.on('SIGTERM', () => {}); ${SERVER}`)
+    expect(await command.stop('SIGTERM', 200)).toBe(137)
+  })
+
+  test('stopped while it starts says so', async () => {
+    const attempt = failureOf(
+      start('setInterval(() => {}, 1000)', 30_000, () => running[0]?.signal('SIGTERM')),
+    )
+    expect((await attempt).reason).toBe('stopped')
+  })
+
+  test('takes what it has started with it', async () => {
+    const source = `
+      const { spawn } = require('node:child_process')
+      const helper = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)'], { stdio: 'ignore' })
+      require('node:http').createServer((_, response) => response.end(String(helper.pid))).listen({port}, '127.0.0.1')`
+    const command = await start(source)
+    const helper = await new Promise<number>((resolve) => {
+      get({ host: '127.0.0.1', port: command.port, agent: false }, (response) => {
+        response.setEncoding('utf8').once('data', (text) => resolve(Number(text)))
+      })
+    })
+    await command.stop('SIGTERM', 30_000)
+    await expect.poll(() => isAlive(helper)).toBe(false)
+  })
+})
+
+/** A process that has ended but that nobody has waited for yet counts as ended. */
+function isAlive(pid: number): boolean {
+  try {
+    return !/^State:\tZ/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'))
+  } catch {
+    return false
+  }
+}
