@@ -1,0 +1,372 @@
+import type { Socket } from 'node:net'
+import type { BodySink } from './body-reader.js'
+import type { Bounded, Deadlines } from './deadlines.js'
+import type { Fields } from './fields.js'
+import { CHUNKED, type Length, UNTIL_CLOSE } from './framing.js'
+import type { ResponseHead } from './head.js'
+import { Outbox } from './outbox.js'
+import { badResponse, ProtocolError } from './protocol-error.js'
+import { ResponseReceiver } from './receiver.js'
+import { chunkSize, lastChunk, requestHead } from './serializer.js'
+
+/** Why there is no response, or not all of it. */
+export type Failure =
+  /** No connection could be made. */
+  | 'unreachable'
+  /** Not within the time there is for it. */
+  | 'connect-timeout'
+  /** The response did not begin in time. */
+  | 'timeout'
+  /** The connection was closed or broke. */
+  | 'closed'
+  /** What came is not HTTP/1.1. */
+  | 'protocol'
+
+export class ClientError extends Error {
+  override readonly name = 'ClientError'
+  constructor(
+    readonly failure: Failure,
+    message: string,
+    /** Whether the connection had served a request before, and nothing came: it was closed while it was idle, most likely. */
+    readonly isStale: boolean,
+  ) {
+    super(message)
+  }
+}
+
+/** Takes a response, and hears how its request goes on. */
+export interface ResponseSink extends BodySink {
+  /** An interim response but 101. */
+  inform(head: ResponseHead): void
+  /** The final response's head. 101 is one: `tunnel` makes the connection one. */
+  respond(head: ResponseHead): void
+  /** The response is whole. The connection is not the request's any more, once that is sent, too. */
+  end(trailers: Fields | undefined): void
+  /** After `write` has returned false: go on. */
+  drain(): void
+  /** It did not come to its end. Nothing follows. */
+  failed(error: ClientError): void
+}
+
+export interface OutgoingRequest {
+  readonly method: string
+  readonly path: string
+  /** Field lines, none of them about framing or the connection. */
+  readonly lines: string
+  readonly length: Length
+}
+
+/** Milliseconds. */
+export interface ClientLimits {
+  /** Until a connection is made. */
+  readonly connect: number
+  /** Until a response begins, from the end of the request; and for a part of the request to be taken. */
+  readonly response: number
+  /** How long a connection that nobody uses stays open. */
+  readonly idle: number
+}
+
+/** Interim responses to one request at most. */
+const MOST_INTERIM = 100
+/** Milliseconds in which a response may still come from an upstream that does not take the rest of its request. */
+const LAST_WORDS = 500
+
+/** A connection to an upstream: one request at a time. */
+export class ClientConnection implements Bounded {
+  deadline: number
+  readonly outbox: Outbox
+  readonly #receiver: ResponseReceiver
+  #sink: ResponseSink | undefined
+  #isConnected = false
+  /** Requests that were served. */
+  #served = 0
+  #heard = false
+  #requestSent = true
+  #responded = false
+  #keepsAlive = false
+  #isTunnel = false
+  #chunked = false
+  #interim = 0
+  #paused = false
+  #halfClosed = false
+  #needsDrain = false
+  #error: Error | undefined
+  #expired = false
+  /** What the upstream says about how long it keeps idle connections, in milliseconds. */
+  idleFor = Number.POSITIVE_INFINITY
+
+  constructor(
+    readonly socket: Socket,
+    connected: 'connect' | 'secureConnect',
+    readonly owner: {
+      readonly limits: ClientLimits
+      readonly deadlines: Deadlines
+      release(connection: ClientConnection): void
+      forget(connection: ClientConnection): void
+    },
+  ) {
+    this.outbox = new Outbox(socket)
+    this.#receiver = new ResponseReceiver({
+      head: (head) => this.#head(head),
+      body: (bytes) => this.#sink?.body(bytes),
+      end: (trailers) => this.#end(trailers),
+    })
+    this.deadline = owner.deadlines.in(owner.limits.connect)
+    socket.once(connected, () => {
+      this.#isConnected = true
+      this.#await()
+    })
+    socket.on('data', (bytes: Buffer) => this.#onData(bytes))
+    socket.on('drain', () => this.#onDrain())
+    socket.on('end', () => this.#onEnd())
+    socket.on('error', (error) => {
+      this.#error ??= error
+    })
+    socket.on('close', () => this.#onClose())
+    this.#surviveWriteErrors()
+  }
+
+  /** Sends a request's head, and its body's end if it has none. */
+  send(request: OutgoingRequest, sink: ResponseSink): void {
+    this.#sink = sink
+    this.#heard = false
+    this.#responded = false
+    this.#interim = 0
+    this.#chunked = request.length === CHUNKED
+    this.#requestSent = request.length === 0
+    this.#receiver.toHead = request.method === 'HEAD'
+    const { method, path, lines, length } = request
+    // Most methods mean no body where no length is given (RFC 9110, section 8.6).
+    this.outbox.text(
+      requestHead(method, path, lines, length === 0 && !MEANS_BODY.has(method) ? UNTIL_CLOSE : length),
+    )
+    this.#await()
+  }
+
+  /**
+   * Some of the request's body, or of what goes into a tunnel.
+   * @returns false if the upstream does not keep up: wait for `drain`
+   */
+  write(bytes: Buffer): boolean {
+    if (bytes.length === 0) return true
+    if (this.#chunked) {
+      this.outbox.text(chunkSize(bytes.length))
+      this.outbox.bytes(bytes)
+      this.outbox.text('\r\n')
+    } else this.outbox.bytes(bytes)
+    if (!this.outbox.isFull) return true
+    this.#needsDrain = true
+    this.#await()
+    return false
+  }
+
+  /** The request is whole. In a tunnel: the other side sends no more. */
+  finish(trailers = ''): void {
+    if (this.#isTunnel) {
+      this.outbox.flush()
+      this.socket.end()
+    } else if (this.#chunked) this.outbox.text(lastChunk(trailers))
+    this.#requestSent = true
+    if (this.#receiver.ended && this.#sink !== undefined) this.#release()
+    else this.#await()
+  }
+
+  /** Makes a tunnel of it; to be called from within `respond` of a 101. */
+  tunnel(): void {
+    this.#isTunnel = true
+    this.#chunked = false
+    this.#requestSent = false
+    this.#receiver.raw()
+  }
+
+  /** Holds the response back. */
+  pause(): void {
+    this.#receiver.held = true
+    this.#settle()
+  }
+
+  resume(): void {
+    if (!this.#receiver.held) return
+    this.#receiver.held = false
+    if (!this.#receiver.isRunning) this.#read()
+  }
+
+  /** Nobody waits for the response any more. */
+  abort(): void {
+    this.#sink = undefined
+    this.socket.destroy()
+  }
+
+  // What the receiver reads.
+
+  #head(head: ResponseHead): void {
+    const sink = this.#sink as ResponseSink
+    if (head.status < 200 && head.status !== 101) {
+      if (++this.#interim > MOST_INTERIM)
+        throw badResponse(`more than ${MOST_INTERIM} interim responses came before one`)
+      sink.inform(head)
+      this.#await()
+      return
+    }
+    this.#responded = true
+    this.#keepsAlive = head.keepsAlive && head.length !== UNTIL_CLOSE && !hasStrayBody(head)
+    this.idleFor = idleTime(head)
+    this.#await()
+    sink.respond(head)
+  }
+
+  #end(trailers: Fields | undefined): void {
+    const sink = this.#sink
+    if (sink === undefined) return
+    // What comes behind a response was not asked for; whoever gets the connection next would take it for its own.
+    if (this.#receiver.kept > 0) this.#keepsAlive = false
+    if (this.#requestSent) this.#release()
+    sink.end(trailers)
+  }
+
+  /** Request and response are over. */
+  #release(): void {
+    this.#sink = undefined
+    if (!this.#keepsAlive || this.#halfClosed || this.#isTunnel || !this.socket.writable) {
+      this.outbox.flush()
+      this.socket.destroySoon()
+      return
+    }
+    this.#served++
+    this.#receiver.held = false
+    this.#receiver.next()
+    this.owner.release(this)
+  }
+
+  // Events of the socket.
+
+  #onData(bytes: Buffer): void {
+    if (this.#sink === undefined) {
+      this.socket.destroy()
+      return
+    }
+    this.#heard = true
+    try {
+      this.#receiver.receive(bytes)
+    } catch (error) {
+      this.#refuse(error)
+      return
+    }
+    this.#settle()
+  }
+
+  #read(): void {
+    try {
+      this.#receiver.run()
+    } catch (error) {
+      this.#refuse(error)
+      return
+    }
+    this.#settle()
+  }
+
+  #settle(): void {
+    const { held, kept } = this.#receiver
+    const pause = held && kept > 0
+    if (pause !== this.#paused) {
+      this.#paused = pause
+      if (pause) this.socket.pause()
+      else this.socket.resume()
+    }
+    if (this.#halfClosed && kept === 0) this.#settleEnd()
+  }
+
+  #onEnd(): void {
+    this.#halfClosed = true
+    if (this.#sink === undefined) this.socket.destroy()
+    else if (this.#receiver.kept === 0) this.#settleEnd()
+  }
+
+  /** The upstream sends no more. */
+  #settleEnd(): void {
+    const sink = this.#sink
+    if (sink === undefined || (this.#receiver.ended && !this.#isTunnel)) return
+    if (this.#receiver.close() || !this.#responded)
+      this.#fail('closed', 'closed the connection before its response was whole')
+  }
+
+  #onDrain(): void {
+    if (!this.#needsDrain) return
+    this.#needsDrain = false
+    this.#await()
+    this.#sink?.drain()
+  }
+
+  #onClose(): void {
+    this.owner.deadlines.delete(this)
+    this.owner.forget(this)
+    if (this.#sink === undefined) return
+    const { message } = this.#error ?? { message: 'closed the connection' }
+    this.#fail(this.#isConnected ? 'closed' : 'unreachable', message)
+  }
+
+  expire(): void {
+    const { limits } = this.owner
+    if (this.#sink === undefined) this.socket.destroy()
+    else if (!this.#isConnected)
+      this.#fail('connect-timeout', `no connection within ${limits.connect / 1000} s`)
+    else if (this.#error) this.socket.destroy()
+    else {
+      this.#expired = true
+      const what = this.#responded ? 'does not read the rest of the request' : 'did not answer'
+      this.#fail('timeout', `${what} within ${limits.response / 1000} s`)
+    }
+  }
+
+  /** The upstream's deadline: while it connects, takes the request, and until it answers. */
+  #await(): void {
+    if (!this.#isConnected || this.#sink === undefined || this.#error) return
+    const owes = this.#isTunnel ? false : this.#needsDrain || (this.#requestSent && !this.#responded)
+    this.deadline = owes ? this.owner.deadlines.in(this.owner.limits.response) : Number.POSITIVE_INFINITY
+  }
+
+  #refuse(error: unknown): void {
+    if (!(error instanceof ProtocolError)) throw error
+    this.#fail('protocol', error.message)
+  }
+
+  #fail(failure: Failure, message: string): void {
+    const sink = this.#sink
+    this.#sink = undefined
+    this.socket.destroy()
+    const isStale =
+      this.#served > 0 && !this.#responded && !this.#expired && (!this.#heard || failure === 'protocol')
+    sink?.failed(new ClientError(failure, message, isStale))
+  }
+
+  /**
+   * An upstream may answer and close before it has read all of a request. To send more then fails, and Node throws away
+   * what came with the socket: the response that says why. So reading goes on for a moment.
+   */
+  #surviveWriteErrors(): void {
+    const { socket } = this
+    const destroy = socket.destroy
+    socket.destroy = (error?: NodeJS.ErrnoException) => {
+      if (error?.syscall?.startsWith('write') && this.#sink && !this.#error && !this.#halfClosed) {
+        this.#error = error
+        this.deadline = this.owner.deadlines.in(LAST_WORDS)
+        return socket
+      }
+      return destroy.call(socket, error)
+    }
+  }
+}
+
+/** Methods for which a request without a length would be odd (RFC 9110, section 8.6). */
+const MEANS_BODY = new Set(['POST', 'PUT', 'PATCH'])
+
+/** Whether a response that must not have a body announces one: whatever comes behind the head is not a response. */
+const hasStrayBody = (head: ResponseHead): boolean =>
+  (head.status === 204 && (Number(head.contentLength) > 0 || head.transferEncodings > 0)) ||
+  (head.status === 304 && head.transferEncodings > 0)
+
+/** `Keep-Alive: timeout=SECONDS`, in milliseconds, with some time to spare. */
+function idleTime(head: ResponseHead): number {
+  const seconds = /timeout=(\d+)/.exec(head.fields.get('keep-alive') ?? '')?.[1]
+  return seconds === undefined ? Number.POSITIVE_INFINITY : Number(seconds) * 1000 - 500
+}

@@ -1,0 +1,97 @@
+import { connect as connectTcp, isIP, type Socket } from 'node:net'
+import { connect as connectTls } from 'node:tls'
+import {
+  ClientConnection,
+  type ClientLimits,
+  type OutgoingRequest,
+  type ResponseSink,
+} from './client-connection.js'
+import { Deadlines } from './deadlines.js'
+
+/** Where requests go. */
+export type Target =
+  | { readonly path: string }
+  | { readonly host: string; readonly port: number; readonly tls: false }
+  | { readonly host: string; readonly port: number; readonly tls: true; readonly ca: Buffer | undefined }
+
+const SOCKET = { allowHalfOpen: true, noDelay: true, keepAlive: true, keepAliveInitialDelay: 60_000 }
+
+/** The connections to one upstream. Idle ones are a stack: the latest is the least likely to be closed meanwhile. */
+export class ClientPool {
+  readonly deadlines = new Deadlines()
+  readonly #idle: ClientConnection[] = []
+  readonly #all = new Set<ClientConnection>()
+  #session: Buffer | undefined
+
+  constructor(
+    readonly target: Target,
+    readonly limits: ClientLimits,
+  ) {}
+
+  /**
+   * Sends a request.
+   * @param fresh whether on a connection of its own: the idle ones may all have been closed
+   */
+  send(request: OutgoingRequest, sink: ResponseSink, fresh = false): ClientConnection {
+    const connection = (fresh ? undefined : this.#idle.pop()) ?? this.#open()
+    connection.send(request, sink)
+    return connection
+  }
+
+  get idle(): number {
+    return this.#idle.length
+  }
+
+  #open(): ClientConnection {
+    const isTls = 'tls' in this.target && this.target.tls
+    const connection = new ClientConnection(this.#connect(), isTls ? 'secureConnect' : 'connect', this)
+    this.#all.add(connection)
+    this.deadlines.add(connection)
+    connection.deadline = this.deadlines.in(this.limits.connect)
+    return connection
+  }
+
+  #connect(): Socket {
+    const { target } = this
+    if ('path' in target) return connectTcp({ ...SOCKET, path: target.path })
+    const { host, port } = target
+    if (!target.tls) return connectTcp({ ...SOCKET, host, port })
+    const { ca } = target
+    const socket = connectTls({
+      ...SOCKET,
+      host,
+      port,
+      // The certificate has to be the upstream's, whatever `Host` says.
+      servername: isIP(host) ? '' : host,
+      ALPNProtocols: ['http/1.1'],
+      ...(ca ? { ca } : {}),
+      ...(this.#session ? { session: this.#session } : {}),
+    })
+    socket.on('session', (session: Buffer) => {
+      this.#session = session
+    })
+    return socket
+  }
+
+  /** Takes back a connection that has served its request. */
+  release(connection: ClientConnection): void {
+    const idle = Math.min(this.limits.idle, connection.idleFor)
+    if (idle <= 0) {
+      connection.abort()
+      return
+    }
+    connection.deadline = this.deadlines.in(idle)
+    this.#idle.push(connection)
+  }
+
+  forget(connection: ClientConnection): void {
+    this.#all.delete(connection)
+    const index = this.#idle.indexOf(connection)
+    if (index !== -1) this.#idle.splice(index, 1)
+  }
+
+  /** Breaks off whatever there is. */
+  destroy(): void {
+    for (const { socket } of this.#all) socket.destroy()
+  }
+}

@@ -1,0 +1,216 @@
+import { Fields, lowerName } from './fields.js'
+import { type Framing, type Length, requestLength, responseLength } from './framing.js'
+import { isAuthority, isOriginForm, isToken, METHODS, REFUSED_METHODS, splitAbsoluteForm } from './grammar.js'
+import { badRequest, badResponse, ProtocolError } from './protocol-error.js'
+
+// Heads and trailer sections, from the text of one that is whole: RFC 9112, sections 3 to 5. That the text is made of
+// lines has been seen to where it was collected.
+
+/** Field lines of a head at most. */
+const MOST_FIELDS = 500
+
+const SP = 0x20
+const HTAB = 0x09
+
+/** What both kinds of head have. */
+abstract class Head implements Framing {
+  /** The second number of the HTTP version. */
+  abstract readonly minor: 0 | 1
+  readonly fields: Fields
+  /** `Connection`, all of its values as one list in lower case (RFC 9110, section 7.6.1). */
+  connection = ''
+  contentLengths = 0
+  contentLength = ''
+  transferEncodings = 0
+  transferEncoding = ''
+  upgrade: string | undefined
+
+  constructor(text: string) {
+    this.fields = new Fields(text)
+  }
+
+  /** Takes note of a field that says how to read the message. */
+  note(name: string, index: number): void {
+    switch (name) {
+      case 'connection':
+        this.connection = joined(this.connection, this.fields.value(index).toLowerCase())
+        break
+      case 'content-length':
+        this.contentLengths++
+        this.contentLength = this.fields.untrimmed(index)
+        break
+      case 'transfer-encoding':
+        this.transferEncodings++
+        this.transferEncoding = joined(this.transferEncoding, this.fields.untrimmed(index))
+        break
+      case 'upgrade':
+        this.upgrade = joined(this.upgrade ?? '', this.fields.value(index))
+    }
+  }
+
+  /** Whether the sender keeps the connection open after this message (RFC 9112, section 9.3). */
+  get keepsAlive(): boolean {
+    const { connection } = this
+    if (this.minor === 1) return connection === '' || !hasOption(connection, 'close')
+    return hasOption(connection, 'keep-alive') && !hasOption(connection, 'close')
+  }
+}
+
+export class RequestHead extends Head {
+  readonly method: string
+  /** As it was sent. */
+  readonly target: string
+  /** The target in origin form: path and query. `*` stays as it is. */
+  readonly path: string
+  readonly minor: 0 | 1
+  /** Whom the request is for: the target's authority, or `Host`. Undefined in HTTP/1.0 without one. */
+  readonly host: string | undefined
+  readonly length: Length
+  hosts = 0
+  expect: string | undefined
+
+  /**
+   * @param text the whole head, the empty line at its end included
+   * @throws ProtocolError
+   */
+  constructor(text: string) {
+    super(text)
+    const eol = text.indexOf('\n')
+    const methodEnd = text.indexOf(' ')
+    const targetEnd = text.indexOf(' ', methodEnd + 1)
+    if (methodEnd < 1 || targetEnd === -1 || targetEnd >= eol) {
+      throw badRequest('the request line is not a method, a target and a version')
+    }
+    this.method = methodOf(text.slice(0, methodEnd))
+    this.target = text.slice(methodEnd + 1, targetEnd)
+    this.minor = minorOf(text.slice(targetEnd + 1, eol - 1))
+    readFields(text, eol + 1, this.fields, badRequest, this)
+    const absolute = this.target.startsWith('/') ? undefined : splitAbsoluteForm(this.target)
+    if (absolute) this.path = absolute.path
+    else if (isOriginForm(this.target) || (this.target === '*' && this.method === 'OPTIONS'))
+      this.path = this.target
+    else throw badRequest('the target is neither a path nor an http URL')
+    const host = this.#host()
+    this.host = absolute?.authority ?? host
+    this.length = requestLength(this, this.minor)
+  }
+
+  override note(name: string, index: number): void {
+    if (name === 'host') this.hosts++
+    else if (name === 'expect')
+      this.expect = joined(this.expect ?? '', this.fields.value(index).toLowerCase())
+    else super.note(name, index)
+  }
+
+  /** RFC 9112, section 3.2: exactly one, and a valid one. HTTP/1.0 does not know it. */
+  #host(): string | undefined {
+    if (this.hosts > 1) throw badRequest('there is more than one Host')
+    if (this.hosts === 0) {
+      if (this.minor === 0) return undefined
+      throw badRequest('there is no Host')
+    }
+    const host = this.fields.get('host') as string
+    if (!isAuthority(host)) throw badRequest('Host is not a host')
+    return host
+  }
+}
+
+function methodOf(method: string): string {
+  if (METHODS.has(method)) return method
+  if (REFUSED_METHODS.has(method)) throw new ProtocolError(405, 'CONNECT and TRACE are not supported')
+  if (method === 'PRI') throw badRequest('this is HTTP/2; only HTTP/1.1 is supported')
+  if (!isToken(method)) throw badRequest('the method is not a token')
+  throw new ProtocolError(501, 'the method is not known')
+}
+
+function minorOf(version: string): 0 | 1 {
+  if (version === 'HTTP/1.1') return 1
+  if (version === 'HTTP/1.0') return 0
+  if (/^HTTP\/\d\.\d$/.test(version)) throw new ProtocolError(505, 'only HTTP/1.1 and HTTP/1.0 are supported')
+  throw badRequest('the request line does not end with an HTTP version')
+}
+
+/** HTTP-version SP status-code SP [ reason-phrase ], and the last SP may be missing, as many servers have it. */
+const STATUS_LINE = /^HTTP\/1\.([01]) ([1-9]\d\d)(?: ([\t\x20-\x7e\x80-\xff]*))?$/
+
+export class ResponseHead extends Head {
+  readonly minor: 0 | 1
+  readonly status: number
+  /** Latin1; may be empty. */
+  readonly reason: string
+  readonly length: Length
+
+  /**
+   * @param text the whole head, the empty line at its end included
+   * @param toHead whether the request was HEAD
+   * @throws ProtocolError
+   */
+  constructor(text: string, toHead: boolean) {
+    super(text)
+    const eol = text.indexOf('\n')
+    const [, minor, status, reason = ''] = STATUS_LINE.exec(text.slice(0, eol - 1)) ?? []
+    if (minor === undefined) throw badResponse('the first line is not an HTTP/1.1 status line')
+    this.minor = minor === '1' ? 1 : 0
+    this.status = Number(status)
+    this.reason = reason
+    readFields(text, eol + 1, this.fields, badResponse, this)
+    this.length = responseLength(this, this.minor, this.status, toHead)
+  }
+}
+
+/**
+ * A trailer section; `text` as it came, the empty line at its end included.
+ * @throws ProtocolError
+ */
+export function parseTrailers(text: string, failure: (message: string) => ProtocolError): Fields {
+  const fields = new Fields(text)
+  readFields(text, 0, fields, failure, undefined)
+  return fields
+}
+
+/** Reads field lines from `at` up to the empty line at the end of `text` (RFC 9112, section 5); `head` notes them. */
+function readFields(
+  text: string,
+  at: number,
+  fields: Fields,
+  failure: (message: string) => ProtocolError,
+  head: Head | undefined,
+): void {
+  const last = text.length - 2
+  let line = at
+  while (line < last) {
+    const eol = text.indexOf('\n', line)
+    const colon = text.indexOf(':', line)
+    const name = colon > line && colon < eol ? lowerName(text.slice(line, colon)) : undefined
+    if (name === undefined) throw flaw(text, line, failure)
+    let from = colon + 1
+    let to = eol - 1
+    while (from < to && isWhitespace(text.charCodeAt(from))) from++
+    while (to > from && isWhitespace(text.charCodeAt(to - 1))) to--
+    if (fields.count === MOST_FIELDS) throw tooMany(failure)
+    fields.add(name, line, from, to)
+    head?.note(name, fields.count - 1)
+    line = eol + 1
+  }
+}
+
+function flaw(text: string, line: number, failure: (message: string) => ProtocolError): ProtocolError {
+  if (isWhitespace(text.charCodeAt(line))) return failure('a field line starts with whitespace')
+  return failure('a field line is not a name, a colon and a value')
+}
+
+function tooMany(failure: (message: string) => ProtocolError): ProtocolError {
+  const error = failure(`there are more than ${MOST_FIELDS} fields`)
+  return error.status === 400 ? new ProtocolError(431, error.message) : error
+}
+
+const isWhitespace = (code: number): boolean => code === SP || code === HTAB
+
+const joined = (list: string, value: string): string => (list === '' ? value : `${list}, ${value}`)
+
+/** Whether a list in lower case, as of `Connection`, has `option` in it. */
+export function hasOption(list: string, option: string): boolean {
+  if (list === option) return true
+  if (!list.includes(',')) return false
+  return list.split(',').some((each) => each.trim() === option)
+}

@@ -1,0 +1,359 @@
+import type { Socket } from 'node:net'
+import type { Bounded, Deadlines } from './deadlines.js'
+import type { Fields } from './fields.js'
+import type { RequestHead } from './head.js'
+import { Outbox } from './outbox.js'
+import { badRequest, ProtocolError } from './protocol-error.js'
+import { RequestReceiver } from './receiver.js'
+import { lengthLine, statusLine } from './serializer.js'
+import { ServerExchange } from './server-exchange.js'
+
+/** Who serves a connection. */
+export interface ConnectionHandler {
+  request(exchange: ServerExchange): void
+  /** What came is not a request; returns what to answer. */
+  unreadable(error: ProtocolError): Answer
+  closed(): void
+}
+
+export interface Answer {
+  readonly lines: string
+  readonly body: Buffer
+}
+
+/** Milliseconds. */
+export interface ServerLimits {
+  /** From a head's first byte to its last, and from a connection's begin to a head. */
+  readonly head: number
+  /** Between two requests. */
+  readonly idle: number
+  /** Without progress, of a body that is awaited or a response that is not read. */
+  readonly stall: number
+  /** How long the rest of a body that nobody wants is read and thrown away: to close at once would reset the connection
+   * under a client that still sends, before it reads its response. */
+  readonly linger: number
+}
+
+/** Bytes of pipelined requests that are read ahead, so that a client that goes away is noticed. */
+const MOST_AHEAD = 64 * 1024
+/** Milliseconds after which a client that has closed its side, and is told nothing, is asked whether it is still there. */
+const HALF_CLOSED = 2000
+
+/** A client's connection: reads one request after another, each when the response before is out. */
+export class ServerConnection implements Bounded {
+  deadline: number
+  readonly outbox: Outbox
+  readonly #receiver: RequestReceiver
+  readonly #handler: ConnectionHandler
+  #exchange: ServerExchange | undefined
+  /** Whether a head has begun, and its deadline holds. */
+  #inHead = false
+  #paused = false
+  /** Whether the client has closed its side. */
+  #halfClosed = false
+  /** Nothing more is answered; what comes is thrown away. */
+  #closing = false
+  #needsDrain = false
+  #patient = false
+
+  constructor(
+    readonly socket: Socket,
+    readonly owner: {
+      readonly draining: boolean
+      readonly limits: ServerLimits
+      readonly deadlines: Deadlines
+    },
+    connect: (connection: ServerConnection) => ConnectionHandler,
+  ) {
+    this.outbox = new Outbox(socket)
+    this.#receiver = new RequestReceiver(this)
+    this.#handler = connect(this)
+    this.deadline = owner.deadlines.in(owner.limits.head)
+    socket.on('data', (bytes: Buffer) => this.#onData(bytes))
+    socket.on('drain', () => this.#onDrain())
+    socket.on('end', () => this.#onEnd())
+    socket.on('error', () => {}) // 'close' follows.
+    socket.on('close', () => this.#onClose())
+  }
+
+  /** Whether no further request is taken. */
+  get isLast(): boolean {
+    return this.owner.draining || (this.#halfClosed && this.#receiver.kept === 0)
+  }
+
+  /** Whether no request is under way. A head that has begun does not count. */
+  get isIdle(): boolean {
+    return this.#exchange === undefined && !this.#closing
+  }
+
+  // What the receiver reads.
+
+  head(head: RequestHead): void {
+    this.#inHead = false
+    const exchange = new ServerExchange(this, head)
+    this.#exchange = exchange
+    this.deadline = Number.POSITIVE_INFINITY
+    this.#receiver.held = head.length !== 0
+    exchange.received = head.length === 0
+    this.#handler.request(exchange)
+  }
+
+  body(bytes: Buffer): void {
+    const exchange = this.#exchange as ServerExchange
+    if (!exchange.isTunnel) this.#await()
+    exchange.awaitsContinue = false
+    exchange.sink.body(bytes)
+  }
+
+  end(trailers: Fields | undefined): void {
+    const exchange = this.#exchange as ServerExchange
+    exchange.received = true
+    if (!exchange.isOver) this.#quiet()
+    exchange.sink.end(trailers)
+    // Where the response came from within, it has finished itself.
+    if (exchange.isOver && this.#exchange === exchange) this.#finish()
+  }
+
+  // What the exchange asks for.
+
+  hold(exchange: ServerExchange, held: boolean): void {
+    if (exchange !== this.#exchange || this.#receiver.held === held) return
+    this.#receiver.held = held
+    if (held) this.#quiet()
+    else {
+      if (!exchange.received) this.#await()
+      if (!this.#receiver.isRunning) this.#read()
+    }
+  }
+
+  /** Whether more may be written. */
+  keepsUp(): boolean {
+    if (this.#halfClosed) this.deadline = this.owner.deadlines.in(HALF_CLOSED)
+    if (!this.outbox.isFull) return true
+    this.#needsDrain = true
+    this.deadline = this.owner.deadlines.in(this.owner.limits.stall)
+    return false
+  }
+
+  responseEnded(exchange: ServerExchange): void {
+    if (exchange !== this.#exchange) return
+    if (exchange.isTunnel) {
+      this.outbox.flush()
+      this.socket.end()
+      if (exchange.received) this.#finish()
+    } else if (exchange.received) {
+      // In the middle of its head, or of its last bytes, the receiver is not done with it.
+      if (this.#receiver.ended) this.#finish()
+    } else if (!exchange.keepAlive) this.#close(this.owner.limits.linger)
+    else {
+      // The rest of the body is read, so that the next request can come.
+      this.deadline = this.owner.deadlines.in(this.owner.limits.linger)
+      this.hold(exchange, false)
+    }
+  }
+
+  tunnel(exchange: ServerExchange): void {
+    if (exchange !== this.#exchange) return
+    this.deadline = Number.POSITIVE_INFINITY
+    exchange.received = false
+    this.#receiver.raw()
+    this.#receiver.held = false
+    this.#read()
+  }
+
+  /** @param reset where the end of the connection would look like the response's */
+  breakOff(reset: boolean): void {
+    this.#closing = true
+    this.outbox.flush()
+    this.deadline = this.owner.deadlines.in(this.owner.limits.linger)
+    if (reset && !('encrypted' in this.socket)) this.socket.resetAndDestroy()
+    else this.socket.destroySoon()
+  }
+
+  /** Closes a connection on which nothing is under way. */
+  closeIdle(): void {
+    if (this.isIdle) this.#close(this.owner.limits.linger)
+  }
+
+  // Events of the socket.
+
+  #onData(bytes: Buffer): void {
+    if (this.#closing) return
+    try {
+      this.#receiver.receive(bytes)
+    } catch (error) {
+      this.#refuse(error)
+      return
+    }
+    this.#settle()
+  }
+
+  /** Goes on with what was read already. */
+  #read(): void {
+    try {
+      this.#receiver.run()
+    } catch (error) {
+      this.#refuse(error)
+      return
+    }
+    this.#settle()
+  }
+
+  /** After bytes were read: the socket is paused or goes on, and a head that has begun has its deadline. */
+  #settle(): void {
+    if (this.#closing) return
+    const { kept, held, isBetween } = this.#receiver
+    const pause = held ? kept > 0 : kept > MOST_AHEAD
+    if (pause !== this.#paused) {
+      this.#paused = pause
+      if (pause) this.socket.pause()
+      else this.socket.resume()
+    }
+    if (this.#halfClosed) this.#settleEnd()
+    else if (this.#exchange === undefined && !isBetween && !this.#inHead) {
+      this.#inHead = true
+      this.deadline = this.owner.deadlines.in(this.owner.limits.head)
+    }
+  }
+
+  #onEnd(): void {
+    this.#halfClosed = true
+    if (this.#closing) this.socket.destroySoon()
+    else {
+      if (this.#exchange && !this.#exchange.isTunnel) this.deadline = this.owner.deadlines.in(HALF_CLOSED)
+      this.#settleEnd()
+    }
+  }
+
+  /** The client sends no more than what is kept. */
+  #settleEnd(): void {
+    const { kept, held, ended, isBetween } = this.#receiver
+    if (kept > 0 && (held || ended)) return
+    const exchange = this.#exchange
+    if (exchange === undefined) {
+      if (isBetween) this.#close(0)
+      else this.#refuse(badRequest('the connection was closed before the head was whole'))
+    } else if (this.#receiver.close()) {
+      // In the middle of its body: the rest will not come.
+      this.#closing = true
+      this.socket.destroySoon()
+      this.#lose(exchange)
+    }
+  }
+
+  /** The client is gone. */
+  #lose(exchange: ServerExchange): void {
+    if (exchange.isOver && !exchange.received) exchange.sink.broken(badRequest('the client went away'))
+    exchange.gone()
+  }
+
+  #onDrain(): void {
+    if (!this.#needsDrain) return
+    this.#needsDrain = false
+    const exchange = this.#exchange
+    if (exchange === undefined || exchange.isOver) return
+    this.deadline = Number.POSITIVE_INFINITY
+    if (exchange.isTunnel) exchange.sink.drain()
+    else {
+      if (this.#halfClosed) this.deadline = this.owner.deadlines.in(HALF_CLOSED)
+      else if (!exchange.received && !this.#receiver.held) this.#await()
+      exchange.sink.drain()
+    }
+  }
+
+  #onClose(): void {
+    this.#closing = true
+    this.owner.deadlines.delete(this)
+    const exchange = this.#exchange
+    this.#exchange = undefined
+    if (exchange) this.#lose(exchange)
+    this.#handler.closed()
+  }
+
+  expire(): void {
+    const exchange = this.#exchange
+    if (this.#closing && this.socket.writableLength > 0 && !this.#patient) {
+      // A client that is slow, but still reads.
+      this.#patient = true
+      this.deadline = this.owner.deadlines.in(this.owner.limits.stall)
+    } else if (this.#closing || this.#needsDrain) this.socket.destroy()
+    else if (exchange === undefined) {
+      // Nothing was asked, and so there is nothing to answer.
+      if (this.#inHead) this.#refuse(new ProtocolError(408, 'the request did not come in time'))
+      else this.#close(0)
+    } else if (exchange.isOver) this.#close(0)
+    else if (this.#halfClosed) this.#probe(exchange)
+    else if (!exchange.received) exchange.sink.broken(new ProtocolError(408, 'the body did not come in time'))
+  }
+
+  /**
+   * A client that has closed its side may still read, or be gone: TCP tells only when something is sent. Before the
+   * response that is an interim one; within, one that is silent is taken for gone.
+   */
+  #probe(exchange: ServerExchange): void {
+    if (exchange.isTunnel) return
+    if (exchange.responded) this.socket.destroy()
+    else exchange.inform(100, undefined, '')
+  }
+
+  /** The request's deadline, while its body is awaited. */
+  #await(): void {
+    const exchange = this.#exchange as ServerExchange
+    if (!exchange.isOver && !this.#needsDrain)
+      this.deadline = this.owner.deadlines.in(this.owner.limits.stall)
+  }
+
+  /** The client owes nothing. */
+  #quiet(): void {
+    if (!this.#needsDrain && !this.#halfClosed) this.deadline = Number.POSITIVE_INFINITY
+  }
+
+  /** Request and response are whole. */
+  #finish(): void {
+    const exchange = this.#exchange as ServerExchange
+    this.#exchange = undefined
+    this.#needsDrain = false
+    if (exchange.isTunnel) {
+      this.#closing = true
+      this.socket.destroySoon()
+    } else if (!exchange.keepAlive || this.owner.draining) this.#close(this.owner.limits.linger)
+    else {
+      this.deadline = this.owner.deadlines.in(this.owner.limits.idle)
+      this.#receiver.held = false
+      this.#receiver.next()
+      if (!this.#receiver.isRunning) this.#read()
+    }
+  }
+
+  #refuse(error: unknown): void {
+    if (!(error instanceof ProtocolError)) throw error
+    const exchange = this.#exchange
+    if (exchange === undefined) {
+      const { lines, body } = this.#handler.unreadable(error)
+      this.outbox.text(
+        `${statusLine(error.status, undefined)}${lines}${lengthLine(body.length)}Connection: close\r\n\r\n`,
+      )
+      this.outbox.bytes(body)
+      this.#close(this.owner.limits.linger)
+    } else if (exchange.isOver) this.#close(0)
+    else {
+      exchange.keepAlive = false
+      exchange.sink.broken(error)
+      if (!exchange.isOver) exchange.breakOff()
+    }
+  }
+
+  /** Says that nothing more comes, and waits so many milliseconds at most for the client to close its side. */
+  #close(linger: number): void {
+    if (this.#closing) return
+    this.#closing = true
+    this.outbox.flush()
+    this.socket.end()
+    if (this.#halfClosed) this.socket.destroySoon()
+    else if (this.#paused) this.socket.resume()
+    this.deadline = this.owner.deadlines.in(linger)
+    const exchange = this.#exchange
+    if (exchange?.isOver && !exchange.received)
+      exchange.sink.broken(badRequest('the rest of the body is not read'))
+  }
+}

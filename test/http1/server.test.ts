@@ -1,0 +1,377 @@
+import { once } from 'node:events'
+import { type AddressInfo, connect, type Socket } from 'node:net'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import { CHUNKED } from '../../src/http1/framing.js'
+import type { ProtocolError } from '../../src/http1/protocol-error.js'
+import { HttpServer, LIMITS } from '../../src/http1/server.js'
+import type { ServerLimits } from '../../src/http1/server-connection.js'
+import type { ServerExchange } from '../../src/http1/server-exchange.js'
+import { statuses, until } from '../support/gate.js'
+
+type Handler = (exchange: ServerExchange) => void
+
+/** Answers with what was sent, when all of it is there. */
+const echo: Handler = (exchange) => {
+  let text = exchange.head.path
+  exchange.sink = {
+    body: (bytes) => {
+      text += bytes
+    },
+    end: (trailers) => {
+      if (trailers) text += trailers.text.trim()
+      exchange.reply(200, undefined, '', Buffer.from(text))
+    },
+    drain() {},
+    broken: (error) => exchange.reply(error.status, undefined, '', Buffer.from(error.message)),
+    over() {},
+  }
+  exchange.resume()
+}
+
+async function start(handler: Handler, limits: Partial<ServerLimits> = {}) {
+  const refused: ProtocolError[] = []
+  let closed = 0
+  const http = new HttpServer(
+    () => ({
+      request: handler,
+      unreadable: (error) => {
+        refused.push(error)
+        return { lines: '', body: Buffer.from(error.message) }
+      },
+      closed: () => void closed++,
+    }),
+    undefined,
+    { ...LIMITS, ...limits },
+  )
+  await once(http.server.listen(0, '127.0.0.1'), 'listening')
+  onTestFinished(() => {
+    http.server.close()
+    http.destroy()
+  })
+  const { port } = http.server.address() as AddressInfo
+  return { http, port, refused, closed: () => closed }
+}
+
+/** A client that can close its side and go on reading. */
+function client(port: number, text: string) {
+  const socket: Socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true })
+  let received = ''
+  let ended = false
+  socket.setEncoding('latin1')
+  socket.on('data', (part) => (received += part))
+  socket.on('end', () => (ended = true))
+  socket.on('error', () => (ended = true))
+  onTestFinished(() => void socket.destroy())
+  socket.write(text, 'latin1')
+  return { socket, text: () => received, ended: () => ended }
+}
+
+const get = (path: string) => `GET ${path} HTTP/1.1\r\nHost: x\r\n\r\n`
+
+describe('one after another', () => {
+  test('pipelined requests: the next is read when the response is out', async () => {
+    const open: ServerExchange[] = []
+    const { port } = await start((exchange) => void open.push(exchange))
+    const { text } = client(port, get('/1') + get('/2') + get('/3'))
+    for (const path of ['/1', '/2', '/3']) {
+      await until(() => open.at(-1)?.head.path === path)
+      open.at(-1)?.reply(200, undefined, '', Buffer.from(path))
+    }
+    await until(() => text().endsWith('/3'), text)
+    expect(open).toHaveLength(3)
+    expect(statuses(text())).toEqual([200, 200, 200])
+  })
+
+  test('ten thousand in one go, each answered at once', async () => {
+    const { port } = await start(echo)
+    const { text } = client(port, get('/').repeat(10_000))
+    await until(() => statuses(text()).length === 10_000)
+  })
+
+  test('what is not a request, sent while an answer streams, is answered behind it', async () => {
+    let exchange: ServerExchange | undefined
+    const { port } = await start((each) => {
+      exchange = each
+      each.respond(200, undefined, '', 10)
+      each.write(Buffer.from('hello'))
+    })
+    const { text, ended } = client(port, `${get('/')}\0\0nonsense\r\n\r\n`)
+    await until(() => text().endsWith('hello'))
+    exchange?.write(Buffer.from('world'))
+    exchange?.end()
+    await until(ended)
+    expect(statuses(text())).toEqual([200, 400])
+    expect(text()).toContain('helloworldHTTP/1.1 400 Bad Request')
+  })
+
+  test('bodies by length and in chunks, with trailers, byte by byte', async () => {
+    const { port } = await start(echo)
+    const { socket, text } = client(port, '')
+    const all =
+      `POST /a HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\nhi` +
+      `POST /b HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\nA: b\r\n\r\n${get('/c')}`
+    for (const byte of all) {
+      socket.write(byte)
+      await new Promise(setImmediate)
+    }
+    await until(() => text().endsWith('/c'), text)
+    expect(text()).toMatch(/\/ahi.*\/bhiA: b.*\/c$/s)
+  })
+})
+
+describe('a client that closes its side', () => {
+  test('is answered, all that it has asked', async () => {
+    const { port } = await start(
+      (exchange) => void setTimeout(() => exchange.reply(200, undefined, '', Buffer.from('late')), 100),
+    )
+    const { socket, text, ended } = client(port, get('/1') + get('/2'))
+    socket.end()
+    await until(ended)
+    expect(statuses(text())).toEqual([200, 200])
+    expect(text().match(/Connection: close/g)).toHaveLength(1)
+  })
+
+  test('also when that takes longer than it would take to notice that it is gone', async () => {
+    const { port } = await start(
+      (exchange) => void setTimeout(() => exchange.reply(200, undefined, '', Buffer.from('late')), 3500),
+    )
+    const { socket, text, ended } = client(port, get('/'))
+    socket.end()
+    await until(ended)
+    expect(statuses(text())).toEqual([100, 200])
+  })
+
+  test('and is gone: that is noticed, before the response and within', async () => {
+    let over = 0
+    const { port } = await start((exchange) => {
+      exchange.sink = { ...exchange.sink, over: () => void over++ }
+      if (exchange.head.path === '/begun') exchange.respond(200, undefined, '', CHUNKED)
+    })
+    for (const path of ['/', '/begun']) {
+      const { socket } = client(port, get(path))
+      setTimeout(() => socket.destroy(), 100)
+    }
+    await until(() => over === 2)
+  })
+
+  test('in the middle of a head, or of a body', async () => {
+    const { port } = await start(echo)
+    const head = client(port, 'GET / HTTP/1.1\r\nHo')
+    head.socket.end()
+    await until(head.ended)
+    expect(statuses(head.text())).toEqual([400])
+    const body = client(port, 'POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nhi')
+    body.socket.end()
+    await until(body.ended)
+    expect(statuses(body.text())).toEqual([])
+  })
+
+  test('right behind a body that is still held back: all of it counts', async () => {
+    const { port } = await start((exchange) => void setTimeout(() => echo(exchange), 100))
+    const { socket, text, ended } = client(port, 'POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\nhi')
+    socket.end()
+    await until(ended)
+    expect(text()).toMatch(/\/hi$/)
+  })
+})
+
+describe('time', () => {
+  test('a head that does not come is 408, and nothing at all is nothing', async () => {
+    const { port, refused } = await start(echo, { head: 300 })
+    const partial = client(port, 'GET / HT')
+    const silent = client(port, '')
+    await until(() => partial.ended() && silent.ended())
+    expect(statuses(partial.text())).toEqual([408])
+    expect(silent.text()).toBe('')
+    expect(refused).toHaveLength(1)
+  })
+
+  test('a head that trickles is not given more', async () => {
+    const { port } = await start(echo, { head: 500 })
+    const { socket, text, ended } = client(port, 'GET / HTTP/1.1\r\nX: ')
+    const timer = setInterval(() => socket.write('x'), 50)
+    onTestFinished(() => clearInterval(timer))
+    await until(ended)
+    expect(statuses(text())).toEqual([408])
+  })
+
+  test('a body that does not come is 408', async () => {
+    const { port } = await start(echo, { stall: 300 })
+    const { text, ended } = client(port, 'POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nhi')
+    await until(ended)
+    expect(statuses(text())).toEqual([408])
+  })
+
+  test('a connection that is idle is closed', async () => {
+    const { port } = await start(echo, { idle: 300 })
+    const { text, ended } = client(port, get('/'))
+    await until(ended)
+    expect(statuses(text())).toEqual([200])
+  })
+
+  test('a client that does not read its response is not waited for', async () => {
+    const { port, closed } = await start(
+      (exchange) => {
+        exchange.respond(200, undefined, '', CHUNKED)
+        while (exchange.write(Buffer.alloc(65_536)));
+      },
+      { stall: 500 },
+    )
+    const { socket } = client(port, get('/'))
+    socket.pause()
+    await until(() => closed() === 1)
+  })
+})
+
+describe('bodies that nobody reads', () => {
+  test('a response before the body is there; what is left is thrown away, and the connection closes', async () => {
+    const { port, closed } = await start((exchange) => exchange.reply(413, undefined, '', Buffer.from('no')))
+    const { socket, text, ended } = client(
+      port,
+      'POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999\r\n\r\n',
+    )
+    for (let i = 0; i < 20; i++) socket.write(Buffer.alloc(100_000))
+    await until(ended)
+    expect(statuses(text())).toEqual([413])
+    expect(text()).toContain('Connection: close')
+    socket.end()
+    await until(() => closed() === 1)
+  })
+
+  test('a malformed chunk is 400 before the response, and breaks it off within', async () => {
+    const { port } = await start((exchange) => {
+      if (exchange.head.path === '/begun') {
+        exchange.respond(200, undefined, '', CHUNKED)
+        exchange.write(Buffer.from('begun'))
+        exchange.resume()
+      } else echo(exchange)
+    })
+    const text = (path: string) =>
+      `POST ${path} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n`
+    const before = client(port, text('/'))
+    await until(before.ended)
+    expect(statuses(before.text())).toEqual([400])
+    const within = client(port, text('/begun'))
+    await until(within.ended)
+    expect(statuses(within.text())).toEqual([200])
+    expect(within.text()).toMatch(/begun\r\n$/)
+  })
+})
+
+describe('responses', () => {
+  const answer = (head: string, status: number, length: number) =>
+    start((exchange) => {
+      exchange.respond(status, undefined, '', length)
+      exchange.write(Buffer.from('body'))
+      exchange.end('T: x\r\n')
+    }).then(async ({ port }) => {
+      const { socket, text, ended } = client(port, head)
+      let over = false
+      setTimeout(() => (over = true), 150)
+      await until(() => ended() || over)
+      socket.destroy()
+      return text()
+    })
+
+  test.each([
+    ['GET / HTTP/1.1\r\nHost: x\r\n\r\n', 200, 4, 'HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nbody'],
+    [
+      'GET / HTTP/1.1\r\nHost: x\r\n\r\n',
+      200,
+      CHUNKED,
+      'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nbody\r\n0\r\nT: x\r\n\r\n',
+    ],
+    ['GET / HTTP/1.0\r\n\r\n', 200, CHUNKED, 'HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nbody'],
+    [
+      'GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n',
+      200,
+      4,
+      'HTTP/1.1 200 OK\r\nContent-Length: 4\r\nConnection: keep-alive\r\n\r\nbody',
+    ],
+    ['HEAD / HTTP/1.1\r\nHost: x\r\n\r\n', 200, 4, 'HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n'],
+    ['HEAD / HTTP/1.1\r\nHost: x\r\n\r\n', 200, CHUNKED, 'HTTP/1.1 200 OK\r\n\r\n'],
+    ['GET / HTTP/1.1\r\nHost: x\r\n\r\n', 204, 4, 'HTTP/1.1 204 No Content\r\n\r\n'],
+    ['GET / HTTP/1.1\r\nHost: x\r\n\r\n', 304, 4, 'HTTP/1.1 304 Not Modified\r\nContent-Length: 4\r\n\r\n'],
+    [
+      'GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n',
+      200,
+      0,
+      'HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n',
+    ],
+  ] as const)('%j, %d, %d', async (head, status, length, expected) => {
+    expect(await answer(head, status, length)).toBe(expected)
+  })
+
+  test('one that breaks off goes out as far as it came', async () => {
+    const { port } = await start((exchange) => {
+      exchange.respond(200, undefined, '', 10)
+      exchange.write(Buffer.from('half'))
+      exchange.breakOff()
+    })
+    const { text, ended } = client(port, get('/'))
+    await until(ended)
+    expect(text()).toMatch(/Content-Length: 10\r\n\r\nhalf$/)
+  })
+
+  test('interim ones, but not for HTTP/1.0', async () => {
+    const { port } = await start((exchange) => {
+      exchange.inform(103, undefined, 'Link: </x>\r\n')
+      exchange.inform(100, undefined, '')
+      exchange.reply(200, undefined, '', Buffer.from('ok'))
+    })
+    const now = client(port, get('/'))
+    await until(() => now.text().endsWith('ok'))
+    expect(statuses(now.text())).toEqual([103, 100, 200])
+    const old = client(port, 'GET / HTTP/1.0\r\n\r\n')
+    await until(old.ended)
+    expect(statuses(old.text())).toEqual([200])
+  })
+})
+
+test('a tunnel goes both ways, each until its side ends', async () => {
+  const { port, closed } = await start((exchange) => {
+    let tunnel = false
+    exchange.sink = {
+      ...exchange.sink,
+      body: (bytes) => void exchange.write(Buffer.from(bytes.toString().toUpperCase())),
+      end: () => {
+        if (!tunnel) return
+        exchange.write(Buffer.from('bye'))
+        exchange.end()
+      },
+    }
+    setTimeout(() => {
+      tunnel = true
+      exchange.switchProtocols(undefined, 'Upgrade: x\r\nConnection: Upgrade\r\n')
+    }, 50)
+  })
+  const { socket, text, ended } = client(port, `${get('/')}first `)
+  await until(() => text().endsWith('FIRST '))
+  socket.write('second ')
+  await until(() => text().endsWith('SECOND '))
+  socket.end()
+  await until(ended)
+  expect(text()).toMatch(
+    /^HTTP\/1\.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\nFIRST SECOND bye$/,
+  )
+  await until(() => closed() === 1)
+})
+
+test('draining: idle connections close, what is under way comes to its end', async () => {
+  let exchange: ServerExchange | undefined
+  const { http, port } = await start((each) => {
+    if (each.head.path === '/slow') exchange = each
+    else echo(each)
+  })
+  const idle = client(port, get('/'))
+  const busy = client(port, get('/slow'))
+  await until(() => idle.text() !== '' && exchange !== undefined)
+  const drained = http.drain()
+  await until(idle.ended)
+  idle.socket.end()
+  exchange?.reply(200, undefined, '', Buffer.from('done'))
+  await until(busy.ended)
+  expect(busy.text()).toMatch(/Connection: close\r\n\r\ndone$/)
+  busy.socket.end()
+  await drained
+})
