@@ -9,7 +9,7 @@ import { badResponse, ProtocolError } from './protocol-error.js'
 
 /** Takes a body: for requests and responses alike. */
 export interface BodySink {
-  /** Some bytes, the framing taken off. They are the sink's for good. */
+  /** Some bytes, the framing taken off. */
   body(bytes: Buffer): void
 }
 

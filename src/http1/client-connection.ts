@@ -34,7 +34,7 @@ export class ClientError extends Error {
   }
 }
 
-/** Takes a response, and hears how its request goes on. */
+/** Takes a response, and hears how its request goes on. The bytes of its body are valid within the call only. */
 export interface ResponseSink extends BodySink {
   /** An interim response but 101. */
   inform(head: ResponseHead): void
@@ -116,7 +116,6 @@ export class ClientConnection implements Bounded {
       this.#isConnected = true
       this.#await()
     })
-    socket.on('data', (bytes: Buffer) => this.#onData(bytes))
     socket.on('drain', () => this.#onDrain())
     socket.on('end', () => this.#onEnd())
     socket.on('error', (error) => {
@@ -144,16 +143,17 @@ export class ClientConnection implements Bounded {
   }
 
   /**
-   * Some of the request's body, or of what goes into a tunnel.
+   * Some of the request's body, or of what goes into a tunnel. The bytes are the connection's from here on.
    * @returns false if the upstream does not keep up: wait for `drain`
    */
   write(bytes: Buffer): boolean {
     if (bytes.length === 0) return true
+    if (!this.socket.writable) return false // `failed`, or the response, is about to come.
     if (this.#chunked) {
       this.outbox.text(chunkSize(bytes.length))
-      this.outbox.bytes(bytes)
+      this.outbox.bytes(bytes, false)
       this.outbox.text('\r\n')
-    } else this.outbox.bytes(bytes)
+    } else this.outbox.bytes(bytes, false)
     if (!this.outbox.isFull) return true
     this.#needsDrain = true
     this.#await()
@@ -240,7 +240,8 @@ export class ClientConnection implements Bounded {
 
   // Events of the socket.
 
-  #onData(bytes: Buffer): void {
+  /** Takes what the socket has read; the bytes may be overwritten afterwards. */
+  receive(bytes: Buffer): void {
     if (this.#sink === undefined) {
       this.socket.destroy()
       return
@@ -248,6 +249,7 @@ export class ClientConnection implements Bounded {
     this.#heard = true
     try {
       this.#receiver.receive(bytes)
+      this.#receiver.own()
     } catch (error) {
       this.#refuse(error)
       return

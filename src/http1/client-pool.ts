@@ -16,6 +16,12 @@ export type Target =
 
 const SOCKET = { allowHalfOpen: true, noDelay: true, keepAlive: true, keepAliveInitialDelay: 60_000 }
 
+/**
+ * What sockets read into, all of them: it is looked at before the next read. That saves a buffer for each read, and
+ * goes past Node's streams, which throw away what is read once a write has failed.
+ */
+const BUFFER = Buffer.allocUnsafeSlow(64 * 1024)
+
 /** The connections to one upstream. Idle ones are a stack: the latest is the least likely to be closed meanwhile. */
 export class ClientPool {
   readonly deadlines = new Deadlines()
@@ -44,18 +50,30 @@ export class ClientPool {
 
   #open(): ClientConnection {
     const isTls = 'tls' in this.target && this.target.tls
-    const connection = new ClientConnection(this.#connect(), isTls ? 'secureConnect' : 'connect', this)
+    const socket = this.#connect((bytes) => connection.receive(bytes))
+    const connection: ClientConnection = new ClientConnection(
+      socket,
+      isTls ? 'secureConnect' : 'connect',
+      this,
+    )
     this.#all.add(connection)
     this.deadlines.add(connection)
     connection.deadline = this.deadlines.in(this.limits.connect)
     return connection
   }
 
-  #connect(): Socket {
+  #connect(receive: (bytes: Buffer) => void): Socket {
     const { target } = this
-    if ('path' in target) return connectTcp({ ...SOCKET, path: target.path })
+    const onread = {
+      buffer: BUFFER,
+      callback(length: number, buffer: Uint8Array): boolean {
+        receive((buffer as Buffer).subarray(0, length))
+        return true
+      },
+    }
+    if ('path' in target) return connectTcp({ ...SOCKET, onread, path: target.path })
     const { host, port } = target
-    if (!target.tls) return connectTcp({ ...SOCKET, host, port })
+    if (!target.tls) return connectTcp({ ...SOCKET, onread, host, port })
     const { ca } = target
     const socket = connectTls({
       ...SOCKET,
@@ -67,6 +85,7 @@ export class ClientPool {
       ...(ca ? { ca } : {}),
       ...(this.#session ? { session: this.#session } : {}),
     })
+    socket.on('data', receive)
     socket.on('session', (session: Buffer) => {
       this.#session = session
     })

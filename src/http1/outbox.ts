@@ -30,12 +30,16 @@ export class Outbox {
     else this.#schedule()
   }
 
-  bytes(bytes: Buffer): void {
+  /** @param copy whether the bytes may be overwritten afterwards */
+  bytes(part: Buffer, copy: boolean): void {
     if (!this.#socket.writable) return
-    if (this.#text.length + bytes.length <= MOST_TOGETHER) {
-      this.#text += bytes.toString('latin1')
+    if (this.#text.length + part.length <= MOST_TOGETHER) {
+      this.#text += part.toString('latin1')
       this.#schedule()
-    } else if (this.#text === '') {
+      return
+    }
+    const bytes = copy ? Buffer.from(part) : part
+    if (this.#text === '') {
       this.#socket.write(bytes)
     } else {
       this.#socket.cork()

@@ -65,6 +65,11 @@ abstract class Receiver<Head> {
     this.run()
   }
 
+  /** Copies what is kept: the bytes that were received may be overwritten. */
+  own(): void {
+    if (this.#rest !== undefined) this.#rest = Buffer.from(this.#rest)
+  }
+
   /** Goes on after `held` was cleared. @throws ProtocolError */
   run(): void {
     // A sink may call this from within an event; the loop below goes on by itself.

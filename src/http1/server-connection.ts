@@ -333,7 +333,7 @@ export class ServerConnection implements Bounded {
       this.outbox.text(
         `${statusLine(error.status, undefined)}${lines}${lengthLine(body.length)}Connection: close\r\n\r\n`,
       )
-      this.outbox.bytes(body)
+      this.outbox.bytes(body, false)
       this.#close(this.owner.limits.linger)
     } else if (exchange.isOver) this.#close(0)
     else {

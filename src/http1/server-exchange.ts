@@ -107,7 +107,7 @@ export class ServerExchange {
   }
 
   /**
-   * Some of the body.
+   * Some of the body. The bytes may be overwritten afterwards.
    * @returns false if the client does not keep up: wait for `drain`
    */
   write(bytes: Buffer): boolean {
@@ -115,10 +115,10 @@ export class ServerExchange {
     const { outbox } = this.connection
     if (this.#length === CHUNKED) {
       outbox.text(chunkSize(bytes.length))
-      outbox.bytes(bytes)
+      outbox.bytes(bytes, true)
       outbox.text('\r\n')
     } else if (this.#length === 0) return true
-    else outbox.bytes(bytes)
+    else outbox.bytes(bytes, true)
     this.bytes += bytes.length
     return this.connection.keepsUp()
   }
