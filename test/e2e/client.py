@@ -5,6 +5,8 @@ MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD.
                            prints the experiment's and the run's id
     client.py ping         one request; prints the number of experiments
     client.py metrics N    N metrics one by one; prints how many of them are there afterwards
+    client.py metric RUN   one metric, for a run that there is
+    client.py webhook      a webhook; prints its id
     client.py curves       three runs whose metrics make nice curves; prints the experiment's and the last run's id
 """
 
@@ -107,6 +109,16 @@ def curves() -> None:
     print(experiment, run.info.run_id)
 
 
+def metric(run_id: str) -> None:
+    mlflow.log_metric("loss", 0.5, run_id=run_id)
+    mlflow.flush_async_logging()
+
+
+def webhook() -> None:
+    made = mlflow.MlflowClient().create_webhook("w", "https://93.184.216.34/hook", ["registered_model.created"])
+    print(made.webhook_id)
+
+
 match sys.argv[1:]:
     case ["all", size]:
         everything(int(size))
@@ -114,6 +126,10 @@ match sys.argv[1:]:
         ping()
     case ["metrics", count]:
         metrics(int(count))
+    case ["metric", run_id]:
+        metric(run_id)
+    case ["webhook"]:
+        webhook()
     case ["curves"]:
         curves()
     case _:

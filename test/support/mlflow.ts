@@ -6,10 +6,23 @@ import { freePort, type Server, startServer } from './servers.js'
 
 const QUIET = { MLFLOW_DISABLE_TELEMETRY: 'true', GIT_PYTHON_REFRESH: 'quiet', PYTHONUNBUFFERED: '1' }
 
+export interface MlflowOptions {
+  readonly store?: string
+  readonly args?: readonly string[]
+  /** The peer: `mlflow` is the newest, `mlflow-2.22` the last 2.x. */
+  readonly version?: 'mlflow' | 'mlflow-2.22'
+  readonly env?: Record<string, string>
+}
+
 /** A real MLflow tracking server that keeps everything in `folder`; its runs in SQLite unless `store` says otherwise. */
 export async function startMlflow(
   folder: string,
-  { store = `sqlite:///${join(folder, 'mlflow.db')}`, args = [] }: { store?: string; args?: string[] } = {},
+  {
+    store = `sqlite:///${join(folder, 'mlflow.db')}`,
+    args = [],
+    version = 'mlflow',
+    env = {},
+  }: MlflowOptions = {},
 ): Promise<Server> {
   mkdirSync(folder, { recursive: true })
   const port = await freePort()
@@ -17,10 +30,10 @@ export async function startMlflow(
     ...['--backend-store-uri', store, '--artifacts-destination', join(folder, 'artifacts')],
     ...['--host', '127.0.0.1', '--port', `${port}`, '--workers', '1'],
   ]
-  return startServer(peer('mlflow') as string, ['server', ...options, ...args], {
+  return startServer(peer(version) as string, ['server', ...options, ...args], {
     port,
     cwd: folder,
-    env: { ...QUIET, HOME: folder, TMPDIR: folder },
+    env: { ...QUIET, HOME: folder, TMPDIR: folder, ...env },
     patience: 120_000,
   })
 }
@@ -30,3 +43,20 @@ export function mlflowClient(script: string, args: string[], env: Record<string,
   const python = join(peer('mlflow') as string, '..', 'python')
   return run(python, [script, ...args], { env: { ...QUIET, ...env } })
 }
+
+/** All that an MLflow server keeps in its folder: each row of its database, and its artifacts with their contents. */
+export async function stateOf(folder: string): Promise<string[]> {
+  const python = join(peer('mlflow') as string, '..', 'python')
+  const { status, stdout, stderr } = await run(python, ['-c', DUMP, folder])
+  if (status !== 0) throw new Error(stderr.toString())
+  return stdout.toString().split('\n')
+}
+
+const DUMP = `
+import hashlib, pathlib, sqlite3, sys
+folder = pathlib.Path(sys.argv[1])
+for line in sqlite3.connect(folder / 'mlflow.db').iterdump():
+    print(line)
+for path in sorted((folder / 'artifacts').rglob('*')):
+    print(path, hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else '')
+`
