@@ -1,4 +1,5 @@
 import type { SchemeName } from '../schemes/index.js'
+import { isUnsupported } from '../schemes/unsupported.js'
 import type { Lines, UsersTable, WeakRecords } from './providers/password-file/users-table.js'
 
 /**
@@ -26,8 +27,8 @@ interface Told<Type extends string, Level extends 'info' | 'warn' | 'error'> {
 /** The file was read, at the start or after a change, and counts from now on. */
 export interface FileLoaded extends Told<'loaded', 'info'> {
   readonly users: number
-  /** How many records there are of each scheme. `unknown`: bare plaintext, and what no scheme here can read. */
-  readonly schemes: Readonly<Partial<Record<SchemeName | 'unknown', number>>>
+  /** The number of records of each scheme, unsupported ones such as yescrypt included. `unknown`: not a hash. */
+  readonly schemes: Readonly<Record<string, number>>
   /** Records by which somebody gets in, whose scheme or cost is not good enough: sha1, or bcrypt at less than 10. */
   readonly weak: WeakRecords
 }
@@ -44,7 +45,7 @@ export interface LinesSkipped extends Told<'lines-skipped', 'warn'> {
   readonly lines: readonly number[]
 }
 
-/** Records that no password fits: bare plaintext, or a hash that no scheme here can read. */
+/** Records that nobody can log in by: hashes of unsupported schemes, and what isn't a valid hash. */
 export interface RecordsUnusable extends Told<'records-unusable', 'warn'> {
   readonly count: number
   /** The numbers of the first ten, from 1. */
@@ -104,7 +105,7 @@ export function eventsOf(
     events.push({ type: 'lines-skipped', level: 'warn', message, count: skipped.count, lines: skipped.first })
   }
   if (unusable.count > 0) {
-    const message = `${file}: no password fits ${named(unusable)}: plaintext, or a hash of an unknown kind`
+    const message = `${file}: no password can be verified for ${named(unusable)}: ${unusableKinds(unusable.count, schemes)}`
     events.push({
       type: 'records-unusable',
       level: 'warn',
@@ -175,6 +176,16 @@ export const failedLogins = (failures: number): AuthEvent => ({
   message: `${count(failures, 'failed login')} within the last minute`,
   count: failures,
 })
+
+/** What the records are that nobody can log in by. */
+function unusableKinds(count: number, schemes: Readonly<Record<string, number>>): string {
+  const unsupported = Object.keys(schemes).filter(isUnsupported)
+  const isMore = unsupported.reduce((sum, name) => sum + (schemes[name] ?? 0), 0) < count
+  return [
+    ...unsupported.map((name) => `${name} is not supported`),
+    ...(isMore ? ['not a valid hash'] : []),
+  ].join(', ')
+}
 
 const count = (n: number, noun: string): string => `${n} ${noun}${n === 1 ? '' : 's'}`
 

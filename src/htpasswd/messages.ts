@@ -70,6 +70,10 @@ export const errors = {
   emptyHash: (user: Buffer) => new Exit(ExitStatus.invalidFile, text`Empty hash for user ${user}\n`),
   userNotFound: (user: Buffer) => new Exit(ExitStatus.badUser, progress.notFound(user)),
   notVerified: () => new Exit(ExitStatus.mismatch, 'password verification failed\n'),
+  schemeUnsupported: (name: string) =>
+    new Exit(ExitStatus.general, `Could not verify password: ${name} is not supported\n`),
+  needsUtf8: ({ name }: Scheme) =>
+    new Exit(ExitStatus.general, `Could not verify password: ${name} needs a password in UTF-8\n`),
   notVerifiable: () => new Exit(ExitStatus.general, 'Could not verify password: Invalid argument\n'),
 
   // Ours alone.

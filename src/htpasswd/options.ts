@@ -50,8 +50,10 @@ export function parse({ options, operands, wrong }: Split): Invocation {
   if (modes.size > 1) throw errors.oneModeOnly()
   const [mode = 'update'] = modes
   const invocation = { mode, ...algorithm, source, ...operandsOf(mode, source, operands) }
+  const { user } = invocation
   if (mode !== 'delete' && mode !== 'verify') {
-    const why = badUser(invocation.user)
+    // -n writes no file, and `htpasswd -n ""` is how many make a bare hash.
+    const why = mode === 'print' && user.length === 0 ? undefined : badUser(user)
     if (why) throw errors.badUser(why)
     checkRounds(algorithm)
   }

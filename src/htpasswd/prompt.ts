@@ -16,6 +16,21 @@ const NEWLINE = 10
 const RETURN = 13
 const CTRL_Z = 26
 
+/** The control characters that edit or end the line at a terminal in its usual mode. */
+const EDITING = new Set([3, 8, NEWLINE, RETURN, 21, 23, CTRL_Z])
+/** 32 code points that Unicode reserves for uses like this one: no text contains them. */
+const STAND_IN = 0xfdd0
+const STAND_INS = /[\ufdd0-\ufdef]/g
+
+/**
+ * Escape sequences, arrow keys among them, and other control characters are part of the password, as with getpass(3).
+ * The library would act on them, so stand-ins go through it.
+ */
+function asTyped(byte: number): Buffer {
+  const isLiteral = byte < 32 && !EDITING.has(byte)
+  return isLiteral ? Buffer.from(String.fromCharCode(STAND_IN + byte)) : Buffer.of(byte)
+}
+
 /** A way to ask at the terminal of this process, whatever standard input and output are; undefined without one. */
 export function openTerminal(): Ask | undefined {
   let fd: number
@@ -50,9 +65,9 @@ export function openTerminal(): Ask | undefined {
         { message: prompt, toggleMask: false },
         { input: nextLine(), output, signal: hungUp.signal },
       )
-      // What stands for bytes that are no text.
+      // The replacement character of bytes that aren't text.
       if (answer.includes('\ufffd')) throw errors.typedPasswordNotUtf8()
-      return Buffer.from(answer)
+      return Buffer.from(answer.replace(STAND_INS, (c) => String.fromCharCode(c.charCodeAt(0) - STAND_IN)))
     } catch (error) {
       const { name } = error as Error
       if (name === 'ExitPromptError' || name === 'AbortPromptError') throw new Exit(ExitStatus.interrupted)
@@ -87,7 +102,7 @@ function lines(terminal: ReadStream): () => PassThrough {
       previous = byte
       if (isEnd) line.write('\r')
       // To suspend the command would leave the shell without echo.
-      else if (byte !== CTRL_D && byte !== CTRL_Z) line.write(Buffer.of(byte))
+      else if (byte !== CTRL_D && byte !== CTRL_Z) line.write(asTyped(byte))
       if (isEnd || byte === NEWLINE || byte === RETURN) line = previous = undefined
     }
     typed = Buffer.alloc(0)

@@ -1,6 +1,8 @@
 import { readFileSync } from 'node:fs'
 import { find, restOf } from '../passwd-file/records.js'
+import { accepts } from '../schemes/algorithm.js'
 import { schemeOf } from '../schemes/index.js'
+import { unsupportedScheme } from '../schemes/unsupported.js'
 import { errors, progress } from './messages.js'
 import type { Invocation } from './options.js'
 import { stderr } from './output.js'
@@ -21,6 +23,9 @@ export async function verifyRecord(invocation: Invocation): Promise<void> {
     // Apache's own bcrypt reads $2a$ and $2y$ and fails if it can't; the rest goes to crypt(3).
     const isUnreadable = scheme?.workOf?.(encoded) === undefined
     if (/^\$2[ay]\$/.test(encoded) && isUnreadable) throw errors.notVerifiable()
+    const unsupported = unsupportedScheme(encoded)
+    if (unsupported) throw errors.schemeUnsupported(unsupported)
+    if (scheme && !accepts(scheme, given)) throw errors.needsUtf8(scheme)
     if (!(await scheme?.verify(given, encoded))) throw errors.notVerified()
   }
 

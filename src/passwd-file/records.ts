@@ -28,7 +28,7 @@ export interface Malformed extends Line {
 }
 
 /** isspace(3) in the C locale. */
-const isSpace = (byte: number | undefined): boolean =>
+export const isSpace = (byte: number | undefined): boolean =>
   byte === 0x20 || (byte !== undefined && byte >= 9 && byte <= 13)
 
 /** Where a line starts, and its number. */

@@ -11,6 +11,10 @@ const UNSUPPORTED: Readonly<Record<string, RegExp>> = {
   'nt-hash': /^\$3\$\$[0-9a-f]{32}$/,
 }
 
+export function isUnsupported(name: string): boolean {
+  return name in UNSUPPORTED
+}
+
 /** bigcrypt: DES crypt of longer passwords. Many passwords look the same. */
 const BIGCRYPT = /^[./0-9A-Za-z]{13}(?:[./0-9A-Za-z]{11}){1,15}$/
 

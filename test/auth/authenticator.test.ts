@@ -217,7 +217,7 @@ describe('the file', () => {
     expect(subject.events.map(({ level, message }) => `${level}: ${message}`)).toEqual([
       `info: ${subject.file}: 2 users`,
       `warn: ${subject.file}: lines 1, 4 passed over: no user and no colon there`,
-      `warn: ${subject.file}: no password fits line 3: plaintext, or a hash of an unknown kind`,
+      `warn: ${subject.file}: no password can be verified for line 3: not a valid hash`,
     ])
   })
 

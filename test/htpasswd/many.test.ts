@@ -64,7 +64,6 @@ describe('--import', () => {
         'htpasswd: list:3: password is empty',
         'htpasswd: list:4: username is empty',
         'htpasswd: list:5: user alice is already on line 1',
-        "htpasswd: list:6: username starts with '#', which makes the record a comment",
         'htpasswd: list:7: password is longer than 255 bytes',
         'htpasswd: list:9: password contains a NUL byte',
         'htpasswd: nothing was changed\n',
@@ -208,6 +207,95 @@ describe('--verify-all', () => {
   })
 })
 
+describe('lists and files as people have them', () => {
+  const VERDACCIO = `${SHA_SECRET}:autocreated 2018-01-01T00:00:00.000Z`
+  const YESCRYPT = '$y$j9T$abcdefgh$IUWJt2doU4Kf6E/JP1UkAT3S5O3Q7SSA8SJirXIlEu9'
+
+  test('comments and blank lines in a list are skipped', async () => {
+    const { run, read } = shell()
+    const list = '# staff\n\n  \t\n  # more\nalice:secret\n#bob:secret\n'
+    expect(await run('--import -c -s users', list)).toMatchObject({ status: 0 })
+    expect(read('users')).toBe(`alice:${SHA_SECRET}\n`)
+    expect(await run('--verify-all users', list)).toMatchObject({
+      status: 0,
+      stderr: '1 user correct, 0 wrong.\n',
+    })
+    expect(await run('--remove users', '# leavers\nalice\n')).toMatchObject({
+      status: 0,
+      stderr: 'Removed 1 user.\n',
+    })
+  })
+
+  test('--verify-all agrees with the servers on fields, white space, duplicates and lines without a colon', async () => {
+    const users = `a:${VERDACCIO}\nb:${SHA_SECRET} \nno colon\nc:${SHA_SECRET}\nc:x\nd:x\nd:${SHA_SECRET}\n`
+    const { run } = shell({ users })
+    expect(await run('--verify-all users', 'a:secret\nb:secret\nc:secret\nd:secret\n')).toEqual({
+      status: 3,
+      stdout: '',
+      stderr: 'Password for user d is wrong.\n3 users correct, 1 wrong.\n',
+    })
+  })
+
+  test('--import --encrypted keeps the field after a hash, and drops white space at the end', async () => {
+    const { run, read } = shell()
+    const list = `a:${VERDACCIO}\nb:${SHA_SECRET} \t\nc:{PLAIN}secret \n`
+    expect(await run('--import -c --encrypted users', list)).toMatchObject({ status: 0 })
+    expect(read('users')).toBe(`a:${VERDACCIO}\nb:${SHA_SECRET}\nc:{PLAIN}secret \n`)
+  })
+
+  test('--import --encrypted takes what crypt(5) describes, with a warning', async () => {
+    const { run, read } = shell()
+    const hashes = [
+      YESCRYPT,
+      '$gy$j9T$abcdefgh$Fi3mUfLMwr2ZyDlmydp6rw5RwzYJnsb1LquZlQ2CYq0',
+      '$7$CU..../....abcdefgh$XWs9HxtpA2.6U5CDBBbcW.h3o9pYlC.MIIb8JqMgZx6',
+      '$2x$05$CCCCCCCCCCCCCCCCCCCCC.pIKrLVkBX9/OvQMSygY1pWEVn72t6na',
+      '$sha1$1000$abcdefgh$ji8ESnkwjcTjo4hThodnLYyi.3yG',
+      '$md5,rounds=1000$abcdefgh$$oHAhBRD1/YRiW7/YQB1d60',
+      '_J9..abcd/H6HLCcf7nw',
+      '$3$$878d8014606cda29677a44efa1353fc7',
+      'abHr9elwESrHsnvS1jnG6t/Q',
+      YESCRYPT,
+    ]
+    const list = hashes.map((hash, i) => `u${i}:${hash}\n`).join('')
+    const { status, stderr } = await run('--import -c --encrypted users', list)
+    expect(status).toBe(0)
+    expect(read('users')).toBe(list)
+    expect(stderr).toContain('Warning: 2 yescrypt hashes, which htpasswd -v and htgate cannot verify.\n')
+    for (const name of [
+      'gost-yescrypt',
+      'scrypt',
+      'bcrypt-2x',
+      'sha1-crypt',
+      'sun-md5',
+      'bsdi-crypt',
+      'nt-hash',
+      'bigcrypt',
+    ]) {
+      expect(stderr).toContain(`Warning: 1 ${name} hash, which`)
+    }
+    expect((await run('--list users')).stdout).toContain('u0\tyescrypt\t-\n')
+    expect(await run('--import --encrypted users', 'x:$y$j9T$abcdefgh$short\n')).toMatchObject({ status: 7 })
+  })
+
+  test('--verify-all says which users it cannot verify', async () => {
+    const { run } = shell({
+      users: `a:${YESCRYPT}\nb:$2y$05$CCCCCCCCCCCCCCCCCCCCC.pIKrLVkBX9/OvQMSygY1pWEVn72t6na\n`,
+      list: Buffer.from('a:secret\nb:\xe9\n', 'latin1'),
+    })
+    expect(await run('--verify-all list users')).toEqual({
+      status: 3,
+      stdout: '',
+      stderr: [
+        'Could not verify password for user a: yescrypt is not supported',
+        'Could not verify password for user b: bcrypt needs a password in UTF-8',
+        '0 users correct, 2 wrong.',
+        '',
+      ].join('\n'),
+    })
+  })
+})
+
 describeWith(['htpasswd'], 'with Apache’s htpasswd', () => {
   test('its -v takes what --import wrote', async () => {
     const { cwd, run } = shell()
@@ -218,20 +306,23 @@ describeWith(['htpasswd'], 'with Apache’s htpasswd', () => {
   })
 })
 
-describe('long options that do not go together', () => {
+describe('long options that cannot be used together', () => {
   test.each([
-    ['--list --audit users', '--list and --audit cannot go together'],
-    ['--json users', '--import, --remove, --verify-all, --list, --audit, --upgrade is missing'],
-    ['--import --strict users', '--strict does not go with --import'],
-    ['--import --encrypted -B users', '-B does not go with --encrypted'],
+    ['--list --audit users', '--list and --audit cannot be used together'],
+    [
+      '--json users',
+      '--import, --remove, --verify-all, --list, --audit, --upgrade, --repair, --disable is required',
+    ],
+    ['--import --strict users', '--strict and --import cannot be used together'],
+    ['--import --encrypted -B users', '-B and --encrypted cannot be used together'],
     ['--list a b', '--list takes passwordfile'],
     ['--import', '--import takes [FILE] passwordfile'],
     ['--audit --minimum bcrypt:x users', '--minimum takes a scheme'],
-    ['--audit --json --sarif users', '--json and --sarif cannot go together'],
-    ['--completion', '--completion needs an argument'],
-    ['--audit --minimum', '--minimum needs an argument'],
+    ['--audit --json --sarif users', '--json and --sarif cannot be used together'],
+    ['--completion', '--completion requires an argument'],
+    ['--audit --minimum', '--minimum requires an argument'],
     ['--nonsense users', 'unknown option --nonsense'],
-    ['--import -b users', '-b does not go with --import'],
+    ['--import -b users', '-b and --import cannot be used together'],
     ['--import -5 -r 500 users', '-r takes 1000 to 999999999 rounds, not 500'],
   ])('htpasswd %s', async (line, message) => {
     const { run } = shell()

@@ -1,6 +1,7 @@
 import { chmodSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
+import { bar } from '../../src/htpasswd/many/progress-bar.js'
 import { describeWith, peer } from '../support/peers.js'
 import { htpasswd, OUR_HTPASSWD, run } from '../support/run.js'
 import { shell } from '../support/shell.js'
@@ -65,6 +66,59 @@ describe('--list', () => {
       { line: 2, user: 'zoë', scheme: 'bcrypt', cost: 10 },
       { line: 3, user: 'bob', scheme: 'sha512-crypt', rounds: 10000 },
     ])
+  })
+})
+
+describe('standard streams', () => {
+  test.each(['--list', '--audit', '--upgrade'])('%s - reads standard input', async (task) => {
+    const { run } = shell({ users: MIXED })
+    const [fromFile, fromInput] = [await run(`${task} users`), await run(`${task} -`, MIXED)]
+    const asInput = (text: string) =>
+      text.replace(/^users:/gm, 'standard input:').replace(/\busers\b/g, 'passwordfile')
+    const lines = asInput(fromFile.stdout).split('\n')
+    // Only a file has a mode.
+    const own = lines.filter((_, i) => !/^standard input: every|chmod/.test(lines[i] ?? ''))
+    expect(fromInput.stdout.split('\n')).toEqual(own)
+    expect(fromInput.status).toBe(fromFile.status)
+  })
+
+  test('a reader that has seen enough is no error', async () => {
+    const users = Array.from({ length: 20_000 }, (_, i) => `user${i}:${SHA1}\n`).join('')
+    const { cwd } = shell({ users })
+    for (const task of ['--list', '--list --json', '--audit', '--audit --sarif', '--upgrade']) {
+      const script = `set -o pipefail; "$NODE" "$HTPASSWD" ${task} users 2>errors | head -n 1`
+      const env = { NODE: process.execPath, HTPASSWD: OUR_HTPASSWD }
+      const { stdout } = await run('/bin/bash', ['-c', `${script}; cat errors`], { cwd, env })
+      expect(stdout.toString()).not.toMatch(/cannot write|EPIPE/)
+    }
+  })
+})
+
+describeWith(['script'], 'names on a terminal', () => {
+  test.each(['--list', '--audit', '--upgrade'])('%s escapes them', async (task) => {
+    const { cwd } = shell({ users: `a\u001b[2Jb\u202e:${SHA1}\n` })
+    const command = `${process.execPath} ${OUR_HTPASSWD} ${task} users`
+    const { stdout } = await run(peer('script') as string, ['-qec', command, '/dev/null'], { cwd })
+    expect(stdout.toString()).toContain('a\\x1b[2Jb\\u202e')
+    expect(stdout.toString()).not.toMatch(/\u001b\[2J|\u202e/)
+  })
+
+  test('so do --remove, --verify-all and --import', async () => {
+    const name = 'a\u001b[2Jb'
+    const { cwd } = shell({ users: `${name}:${SHA1}\nx:x\n`, names: `c${name}\n`, list: `${name}:wrong\n` })
+    const node = `${process.execPath} ${OUR_HTPASSWD}`
+    const command = `${node} --remove names users; ${node} --verify-all list users; true`
+    const { stdout } = await run(peer('script') as string, ['-qec', command, '/dev/null'], { cwd })
+    expect(stdout.toString()).toContain('ca\\x1b[2Jb not found')
+    expect(stdout.toString()).not.toContain('\u001b[2J')
+  })
+
+  test.each([20, 30, 44, 80])('the progress bar fits into %i columns', (columns) => {
+    for (const total of [64, 10_000, 1_000_000]) {
+      for (const done of [0, 1, total / 2, total])
+        expect(bar(done, total, columns).length).toBeLessThan(columns)
+    }
+    expect(bar(32, 64, 80)).toBe(`[${'#'.repeat(15).padEnd(30)}] 32 of 64`)
   })
 })
 

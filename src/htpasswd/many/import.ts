@@ -1,7 +1,9 @@
 import { edit } from '../../passwd-file/edits.js'
+import { isHash } from '../../passwd-file/not-a-hash.js'
 import { MAX_RECORD_BYTES } from '../../passwd-file/records.js'
 import { accepts, truncates } from '../../schemes/algorithm.js'
 import { type Scheme, schemeNamed, schemeOf } from '../../schemes/index.js'
+import { looksLikeBigcrypt, unsupportedScheme } from '../../schemes/unsupported.js'
 import { checkAccess } from '../access.js'
 import { type Chosen, PLAINTEXT, warnOfUnusedWork } from '../algorithm.js'
 import { updateFile } from '../edit.js'
@@ -24,8 +26,9 @@ export async function importUsers(request: LongRequest): Promise<ExitStatus> {
   if (problems.length > 0) throw complaints.badLines(fileName(input), problems)
 
   const encodedOf = encrypted
-    ? found.map(({ secret }) => secret.toString('latin1'))
+    ? found.map(({ secret }) => recordedAs(secret))
     : await hashAll(found, algorithm)
+  if (encrypted) warnOfUnsupported(encodedOf)
   const records = makeRecords(found, encodedOf)
   if (!(records instanceof Map)) throw complaints.badLines(fileName(input), records)
 
@@ -44,9 +47,27 @@ function secretProblem(secret: Buffer, { scheme }: Chosen): string | undefined {
   return accepts(schemeNamed(scheme), secret) ? undefined : reasons.notUtf8
 }
 
+/** A hash, which a field may follow, as in a password file. */
 function hashProblem(secret: Buffer): string | undefined {
-  const encoded = secret.toString('latin1')
-  return schemeOf(encoded)?.wellFormed(encoded) ? undefined : reasons.notAHash
+  const [hash = ''] = recordedAs(secret).split(':')
+  return isHash(hash) || looksLikeBigcrypt(hash) ? undefined : reasons.notAHash
+}
+
+/** White space at the end of a line doesn't count, except in {PLAIN}. */
+function recordedAs(secret: Buffer): string {
+  const text = secret.toString('latin1')
+  return isHash(text) ? text : text.replace(/[\t-\r ]+$/, '')
+}
+
+/** Servers may know these schemes; -v doesn't, and htgate doesn't. */
+function warnOfUnsupported(encoded: readonly string[]): void {
+  const names = encoded.map((text) => {
+    const [hash = ''] = text.split(':')
+    return schemeOf(hash) ? undefined : (unsupportedScheme(hash) ?? 'bigcrypt')
+  })
+  for (const name of new Set(names)) {
+    if (name) stderr(summaries.unsupported(names.filter((other) => other === name).length, name))
+  }
 }
 
 async function hashAll(found: readonly Credential[], chosen: Chosen): Promise<string[]> {

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { isatty } from 'node:tty'
-import { badUser } from '../../passwd-file/records.js'
+import { badUser, isSpace } from '../../passwd-file/records.js'
 import { reason } from '../../system/errno.js'
 import { readAll } from '../input.js'
 import { stderr } from '../output.js'
@@ -15,10 +15,11 @@ export interface Credential {
 }
 
 const MAX_STRING = 255
-/** Some editors put it before UTF-8; it is no part of the first name. */
+/** Some editors write it before UTF-8; it isn't part of the first name. */
 const BOM = Buffer.from('\ufeff')
 const NEWLINE = 0x0a
 const RETURN = 0x0d
+const HASH_SIGN = 0x23
 
 /** All of `input`, a path or `-` for standard input. */
 export function readInput(input: string): Buffer {
@@ -31,20 +32,27 @@ export function readInput(input: string): Buffer {
   }
 }
 
-/** Calls `visit` with each line that is not blank, without its end. */
+/** Calls `visit` with each line that isn't blank or a comment, without its end. */
 function eachInputLine(bytes: Buffer, visit: (line: Buffer, number: number) => void): void {
   for (let start = 0, number = 1; start < bytes.length; number++) {
     const newline = bytes.indexOf(NEWLINE, start)
     const next = newline === -1 ? bytes.length : newline + 1
     let end = newline === -1 ? next : newline
     if (end > start && bytes[end - 1] === RETURN) end--
-    if (end > start) visit(bytes.subarray(start, end), number)
+    if (!isSkipped(bytes, start, end)) visit(bytes.subarray(start, end), number)
     start = next
   }
 }
 
+/** Blank lines and comments, as in a password file. */
+function isSkipped(bytes: Buffer, start: number, end: number): boolean {
+  let first = start
+  while (first < end && isSpace(bytes[first])) first++
+  return first === end || bytes[first] === HASH_SIGN
+}
+
 /**
- * Lines `user:secret`, as chpasswd(8) has them; blank ones are passed over.
+ * Lines `user:secret`, as chpasswd(8) has them. Blank lines and comments are skipped.
  * @param check what is wrong with a secret; undefined if nothing is
  */
 export function credentials(
@@ -70,7 +78,7 @@ export function credentials(
   return { found, problems }
 }
 
-/** Names, one a line. */
+/** Names, one per line. */
 export function users(bytes: Buffer): { found: string[]; problems: Problem[] } {
   const found = new Set<string>()
   const problems: Problem[] = []
@@ -85,7 +93,7 @@ function userProblem(user: Buffer): string | undefined {
   return user.length > MAX_STRING ? reasons.userTooLong : badUser(user)
 }
 
-/** What Apache's htpasswd would not take for a password either, and an empty one, which in a list is a mistake. */
+/** What Apache's htpasswd rejects as well, and an empty password, which in a list is a mistake. */
 export function passwordProblem(password: Buffer): string | undefined {
   if (password.length === 0) return reasons.noPassword
   if (password.length > MAX_STRING) return reasons.tooLong

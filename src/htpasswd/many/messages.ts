@@ -3,7 +3,7 @@ import { Exit, ExitStatus } from '../exit-status.js'
 import { truncation } from '../messages.js'
 import { nameFor } from '../output.js'
 
-// What is said about many users at once, and about whole files. Names have one character a byte until they are printed.
+// Messages about many users and whole files. Names have one character per byte until they are printed.
 
 /** What is wrong with a line. */
 export interface Problem {
@@ -17,28 +17,28 @@ const line = (before: string, name: string, after: string): Buffer =>
 
 const failure = (status: ExitStatus, message: string) => new Exit(status, `htpasswd: ${message}\n`)
 
-/** More lines than a person reads are counted, not shown. */
+/** More are counted, not shown. */
 const MOST_PROBLEMS = 100
 
 export const complaints = {
   options: (message: string) => failure(ExitStatus.syntax, `${message}; see htpasswd --help`),
   noTask: (tasks: string[]) =>
-    failure(ExitStatus.syntax, `one of ${tasks.join(', ')} is missing; see htpasswd --help`),
+    failure(ExitStatus.syntax, `one of ${tasks.join(', ')} is required; see htpasswd --help`),
   company: (option: string, task: string) => {
     const flag = option.length === 1 ? `-${option}` : `--${option}`
-    return failure(ExitStatus.syntax, `${flag} does not go with --${task}; see htpasswd --help`)
+    return failure(ExitStatus.syntax, `${flag} and --${task} cannot be used together; see htpasswd --help`)
   },
   minimum: (text: string, schemes: string[]) =>
     failure(
       ExitStatus.syntax,
-      `--minimum takes a scheme, or one with a cost or rounds that it can have, such as bcrypt:10, not ${text}; the schemes are ${schemes.join(', ')}`,
+      `--minimum takes a scheme, optionally with a cost or rounds in its range, such as bcrypt:10, not ${text}; schemes: ${schemes.join(', ')}`,
     ),
   cannotRead: (file: string, why: string) => failure(ExitStatus.file, `cannot read ${file}: ${why}`),
 
   noSuchLine: (file: string, line: number, last: number) =>
     failure(ExitStatus.syntax, `${file} has no line ${line}, only ${last}`),
 
-  /** All that is wrong with the input, line by line; nothing was `done`. */
+  /** Everything wrong with the input, line by line; nothing was `done`. */
   badLines: (input: string, problems: readonly Problem[], done = 'changed') => {
     const shown = problems.slice(0, MOST_PROBLEMS)
     const lines = shown.map(({ number, reason }) => line(`htpasswd: ${input}:${number}: `, reason, ''))
@@ -66,12 +66,16 @@ export const reasons = {
   duplicate: (user: string, first: number) => `user ${user} is already on line ${first}`,
 }
 
-/** To a person who wonders what it waits for. */
-export const waitsForLines =
-  'htpasswd: reading lines from the terminal, where they can be seen; Ctrl-D ends them\n'
+export const waitsForLines = 'htpasswd: reading lines from the terminal, with echo; Ctrl-D ends them\n'
 
 export const notFound = (users: readonly string[]): Buffer =>
   Buffer.concat(users.map((user) => line('User ', user, ' not found')))
+
+/** Users whose hash or password rules out verifying. */
+export const unverifiable = (users: ReadonlyMap<string, string>): Buffer =>
+  Buffer.concat(
+    [...users].map(([user, why]) => line('Could not verify password for user ', user, `: ${why}`)),
+  )
 
 export const wrong = (users: readonly string[]): Buffer =>
   Buffer.concat(users.map((user) => line('Password for user ', user, ' is wrong.')))
@@ -79,6 +83,8 @@ export const wrong = (users: readonly string[]): Buffer =>
 const users = (count: number) => `${count} user${count === 1 ? '' : 's'}`
 
 export const summaries = {
+  unsupported: (count: number, scheme: string) =>
+    `Warning: ${count} ${scheme} hash${count === 1 ? '' : 'es'}, which htpasswd -v and htgate cannot verify.\n`,
   repaired: 'Repaired.\n',
   nothingToRepair: 'Nothing to repair.\n',
   disabled: (count: number) => `Disabled ${count} line${count === 1 ? '' : 's'}.\n`,

@@ -1,23 +1,36 @@
 import { isatty } from 'node:tty'
 import { stderr } from '../output.js'
 
-const WIDTH = 30
+const WIDEST = 30
 /** Shorter work is over before anybody looks. */
 const FEWEST = 64
 
-/** On a terminal's standard error; elsewhere it does nothing. */
-export function progressBar(total: number): { advance(by: number): void; end(): void } {
+export interface ProgressBar {
+  advance(by: number): void
+  end(): void
+}
+
+/** On standard error if it is a terminal, within its width; elsewhere it does nothing. */
+export function progressBar(total: number): ProgressBar {
   if (total < FEWEST || !isatty(2)) return { advance() {}, end() {} }
   let done = 0
   let shown = -1
   return {
     advance(by) {
       done += by
-      const filled = Math.floor((done / total) * WIDTH)
-      if (filled === shown) return
-      shown = filled
-      stderr(`\r[${'#'.repeat(filled).padEnd(WIDTH)}] ${done} of ${total}`)
+      const step = Math.floor((done / total) * WIDEST)
+      if (step === shown) return
+      shown = step
+      stderr(`\r${bar(done, total, process.stderr.columns || 80)}`)
     },
     end: () => stderr('\r\x1b[K'),
   }
+}
+
+/** A bar and a count, a count alone or nothing: what fits in a line of `columns` without reaching its end. */
+export function bar(done: number, total: number, columns: number): string {
+  const count = `${done} of ${total}`
+  const width = Math.min(WIDEST, columns - '[]  '.length - `${total} of ${total}`.length)
+  if (width >= 5) return `[${'#'.repeat(Math.floor((done / total) * width)).padEnd(width)}] ${count}`
+  return `${total} of ${total}`.length < columns ? count : ''
 }

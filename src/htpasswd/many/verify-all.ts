@@ -1,50 +1,60 @@
-import { eachLine, restOf, userOf } from '../../passwd-file/records.js'
+import { eachLine, encodedOf, userOf } from '../../passwd-file/records.js'
+import { accepts } from '../../schemes/algorithm.js'
+import { schemeOf } from '../../schemes/index.js'
+import { unsupportedScheme } from '../../schemes/unsupported.js'
 import { type ExitStatus, ExitStatus as Status } from '../exit-status.js'
 import type { LongRequest } from '../long-options.js'
-import { errors } from '../messages.js'
 import { stderr } from '../output.js'
 import { fileName, readPasswordFile } from '../read.js'
 import { onAllCores } from './all-cores.js'
-import { type Credential, credentials, readInput } from './lines.js'
-import { complaints, notFound, summaries, wrong } from './messages.js'
+import { credentials, readInput } from './lines.js'
+import { complaints, notFound, summaries, unverifiable, wrong } from './messages.js'
 
-/** Verifies each line of the input. Users are named whose password is wrong, or who are not there; passwords never. */
+/**
+ * Verifies each line of the input as servers would: against the first record of the user, without a field that follows
+ * the hash. Reports users whose password is wrong, who don't exist or who can't be verified; never a password.
+ */
 export async function verifyAll({ file, input }: LongRequest): Promise<ExitStatus> {
   const { found, problems } = credentials(readInput(input), () => undefined)
   if (problems.length > 0) throw complaints.badLines(fileName(input), problems, 'verified')
 
-  const encodedOf = hashesOf(file, new Set(found.map(({ user }) => user)))
-  const pairs = found.flatMap(({ user, secret }) =>
-    (encodedOf.get(user) ?? []).map((encoded) => ({ user, item: [secret, encoded] as const })),
-  )
-  const results = await onAllCores({ task: 'verify', items: pairs.map(({ item }) => item) })
+  const hashes = hashesOf(file, new Set(found.map(({ user }) => user)))
+  const absent = found.map(({ user }) => user).filter((user) => !hashes.has(user))
+  const cannot = new Map<string, string>()
+  const items: [user: string, item: readonly [Buffer, string]][] = []
+  for (const { user, secret } of found) {
+    const encoded = hashes.get(user)
+    if (encoded === undefined) continue
+    const why = obstacle(secret, encoded)
+    if (why === undefined) items.push([user, [secret, encoded]])
+    else cannot.set(user, why)
+  }
+  const results = await onAllCores({ task: 'verify', items: items.map(([, item]) => item) })
+  const failed = items.filter((_, i) => !results[i]).map(([user]) => user)
 
-  const failed = new Set(pairs.filter((_, i) => !results[i]).map(({ user }) => user))
-  const absent = found.map(({ user }) => user).filter((user) => !encodedOf.has(user))
-  report(found, [...failed], absent)
-  return failed.size + absent.length > 0 ? Status.mismatch : Status.ok
+  const bad = failed.length + absent.length + cannot.size
+  const summary = Buffer.from(summaries.verified(found.length - bad, bad))
+  stderr(Buffer.concat([notFound(absent), unverifiable(cannot), wrong(failed), summary]))
+  return bad > 0 ? Status.mismatch : Status.ok
 }
 
-/** Every hash that a user has; all of them have to verify, as with -v. */
-function hashesOf(file: string, users: ReadonlySet<string>): Map<string, string[]> {
+/** Why no hash can be computed; undefined if it can, even where it can't match. */
+function obstacle(secret: Buffer, encoded: string): string | undefined {
+  const unsupported = unsupportedScheme(encoded)
+  if (unsupported) return `${unsupported} is not supported`
+  const scheme = schemeOf(encoded)
+  return scheme && !accepts(scheme, secret) ? `${scheme.name} needs a password in UTF-8` : undefined
+}
+
+/** The hash of each of `users` that has a record. */
+function hashesOf(file: string, users: ReadonlySet<string>): Map<string, string> {
   const content = readPasswordFile(file)
-  const hashes = new Map<string, string[]>()
+  const hashes = new Map<string, string>()
   eachLine(content, (line) => {
-    if ('malformed' in line) throw errors.notAPasswordFile(file)
+    if ('malformed' in line) return true
     const user = userOf(content, line)
-    if (users.has(user)) hashes.set(user, [...(hashes.get(user) ?? []), restOf(content, line)])
+    if (users.has(user) && !hashes.has(user)) hashes.set(user, encodedOf(content, line))
     return true
   })
   return hashes
-}
-
-function report(found: readonly Credential[], failed: readonly string[], absent: readonly string[]): void {
-  const bad = failed.length + absent.length
-  stderr(
-    Buffer.concat([
-      notFound(absent),
-      wrong(failed),
-      Buffer.from(summaries.verified(found.length - bad, bad)),
-    ]),
-  )
 }

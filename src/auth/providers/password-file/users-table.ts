@@ -3,6 +3,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import { weaknessOf } from '../../../passwd-file/audit.js'
 import { eachLine, encodedOf, type Malformed, type RecordLine } from '../../../passwd-file/records.js'
 import { type Scheme, schemeOf } from '../../../schemes/index.js'
+import { unsupportedScheme } from '../../../schemes/unsupported.js'
 import { StandIns } from './stand-ins.js'
 
 // The users of a password file, for look-ups that do not slow down as users are added. A Map of a million strings takes
@@ -139,7 +140,7 @@ class Records {
     this.hashes.push(hashOf(bytes, line.userStart, line.colon))
     const encoded = encodedOf(bytes, line)
     const scheme = schemeOf(encoded)
-    const name = scheme?.name ?? 'unknown'
+    const name = scheme?.name ?? unsupportedScheme(encoded) ?? 'unknown'
     this.schemes[name] = (this.schemes[name] ?? 0) + 1
     const { rule, message: reason } = weaknessOf(encoded) ?? {}
     const isUsable = rule === undefined || rule === 'weak-scheme' || rule === 'low-cost'

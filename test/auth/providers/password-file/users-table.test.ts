@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { eventsOf } from '../../../../src/auth/events.js'
 import { UsersTable } from '../../../../src/auth/providers/password-file/users-table.js'
 import { isFull } from '../../../support/authenticator.js'
 
@@ -42,6 +43,19 @@ test('records that no password fits are named', async () => {
   const table = await tableOf(`ann:plaintext\nbob:${SHA}\ncyd:$2y$10$short\ndan:\n`)
   expect(table.unusable).toMatchObject({ count: 3, first: [1, 3, 4] })
   expect(table.schemes).toEqual({ unknown: 2, sha1: 1, bcrypt: 1 })
+})
+
+test('hashes of unsupported schemes are counted as what they are, and the log names them', async () => {
+  const yescrypt = '$y$j9T$abcdefgh$IUWJt2doU4Kf6E/JP1UkAT3S5O3Q7SSA8SJirXIlEu9'
+  const table = await tableOf(`ann:${yescrypt}\nbob:${SHA}\ncyd:_J9..abcd/H6HLCcf7nw\n`)
+  expect(table.schemes).toEqual({ yescrypt: 1, sha1: 1, 'bsdi-crypt': 1 })
+  const messages = (table: UsersTable) => eventsOf('users', table, 1).map(({ message }) => message)
+  expect(messages(table)).toContain(
+    'users: no password can be verified for lines 1, 3: yescrypt is not supported, bsdi-crypt is not supported',
+  )
+  expect(messages(await tableOf(`ann:${yescrypt}\nbob:secret\n`))).toContain(
+    'users: no password can be verified for lines 1, 2: yescrypt is not supported, not a valid hash',
+  )
 })
 
 const KEY = Buffer.alloc(32, 7)
