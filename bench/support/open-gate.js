@@ -1,21 +1,31 @@
-// htgate without a login: the same servers and the same way to the upstream, and everybody is let in at once.
+// htgate with the login off: the same servers and the same way to the upstream, but every request is let in at once.
 // node open-gate.js UPSTREAM PORT
-
+import { createForward } from '../../dist/gate/forward.js'
 import { Gate } from '../../dist/gate/gate.js'
-import { createGateServer } from '../../dist/gate/server.js'
+import { GateServers } from '../../dist/gate/server.js'
 import { parse } from '../../dist/htgate/command-line.js'
 import { Log } from '../../dist/operations/log.js'
-import { Metrics } from '../../dist/operations/metrics.js'
-import { forward } from '../../dist/upstream/proxy.js'
-import { openUpstream } from '../../dist/upstream/upstream.js'
+import { RequestMetrics } from '../../dist/operations/metrics.js'
+import { Upstream } from '../../dist/upstream/upstream.js'
 
 const [upstreamUrl, port] = process.argv.slice(2)
 const settings = parse(['--file', 'none', '--upstream', upstreamUrl], {})
-const upstream = openUpstream(settings, settings.upstream)
 const log = new Log('json')
-const verdict = { ok: true, principal: { name: 'alice', provider: 'open', groups: [] } }
-const everybody = { remembered: () => verdict, countRemembered() {} }
-const gate = new Gate('', everybody, settings.trustProxy, log, new Metrics(), (exchange) =>
-  forward(exchange, upstream, log),
-)
-createGateServer(gate, undefined).listen(Number(port), '127.0.0.1')
+const upstream = new Upstream({ url: settings.upstream, timeout: settings.upstreamTimeout })
+const alice = { ok: true, principal: { name: 'alice', provider: 'none', groups: [] } }
+const everyone = {
+  epoch: 0,
+  login: () => alice,
+  remembered: () => alice,
+  countRefusal() {},
+  countRemembered() {},
+  onChange() {},
+}
+const gate = new Gate({
+  realm: '',
+  logins: everyone,
+  handler: createForward({ upstream, host: undefined, log }),
+  log,
+  metrics: new RequestMetrics(),
+})
+new GateServers(gate, settings.trustProxy, undefined).create().listen(Number(port), '127.0.0.1')

@@ -1,18 +1,18 @@
 import type { Socket } from 'node:net'
 import { BlockList, isIPv4, isIPv6 } from 'node:net'
 import type { TLSSocket } from 'node:tls'
-import type { RequestHead } from './headers.js'
+import type { RequestHeaders } from './request-headers.js'
 
-/** Who is at the other end of a connection: a client, or a proxy in front of the gate. */
+/** The other end of a connection: a client, or a proxy in front of the gate. */
 export interface Peer {
-  /** IP address; `unix:` for whoever came through a unix socket. */
+  /** IP address; `unix:` for a connection through a unix socket. */
   readonly address: string
-  /** Whether what it says about its own client is believed. */
+  /** Whether what it says about its own client is trusted. */
   readonly trusted: boolean
   readonly proto: 'http' | 'https'
 }
 
-/** What of X-Forwarded-* holds for one request. */
+/** The client of one request, as far as trusted headers tell. */
 export interface Client {
   readonly address: string
   readonly proto: string
@@ -23,13 +23,13 @@ const NAMED: Readonly<Record<string, readonly string[]>> = {
   private: ['10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16', '169.254.0.0/16', 'fc00::/7', 'fe80::/10'],
 }
 
-/** Whose X-Forwarded-For, -Proto and -Host are believed. */
+/** Proxies whose X-Forwarded-For, -Proto and -Host are trusted. */
 export class TrustedProxies {
   readonly #list = new BlockList()
 
   /**
    * @param networks addresses, networks (`10.0.0.0/8`), `loopback` or `private`
-   * @throws RangeError that names the one that is none
+   * @throws RangeError whose message is the invalid one
    */
   constructor(networks: readonly string[]) {
     for (const network of networks.flatMap((each) => NAMED[each] ?? each)) this.#add(network)
@@ -60,7 +60,7 @@ export class TrustedProxies {
   }
 }
 
-/** Whoever reaches a unix socket is a proxy on this machine; its file's mode says who may. */
+/** The peer of a unix socket is a proxy on this machine; the mode of its file decides who may connect. */
 export function peerOf(socket: Socket, trust: TrustedProxies): Peer {
   const proto = (socket as Partial<TLSSocket>).encrypted ? 'https' : 'http'
   const address = plain(socket.remoteAddress ?? '')
@@ -68,12 +68,14 @@ export function peerOf(socket: Socket, trust: TrustedProxies): Peer {
   return { address, trusted: trust.has(address), proto }
 }
 
-/** The nearest address in X-Forwarded-For that is no trusted proxy's: whatever stands further left anybody can claim. */
-export function clientOf(peer: Peer, head: RequestHead, trust: TrustedProxies): Client {
+/** The nearest address in X-Forwarded-For that is not a trusted proxy's: anyone can claim what stands left of it. */
+export function clientOf(peer: Peer, headers: RequestHeaders, trust: TrustedProxies): Client {
   if (!peer.trusted) return peer
   const proto =
-    head.forwardedProto === 'https' || head.forwardedProto === 'http' ? head.forwardedProto : peer.proto
-  const hops = head.forwardedFor?.split(',').map((hop) => plain(hop.trim())) ?? []
+    headers.forwardedProto === 'https' || headers.forwardedProto === 'http'
+      ? headers.forwardedProto
+      : peer.proto
+  const hops = headers.forwardedFor?.split(',').map((hop) => plain(hop.trim())) ?? []
   let address = peer.address
   while (hops.length > 0) {
     const hop = hops.pop() as string

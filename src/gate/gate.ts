@@ -1,242 +1,271 @@
-import { timingSafeEqual } from 'node:crypto'
-import { type IncomingMessage, ServerResponse } from 'node:http'
-import type { Socket } from 'node:net'
-import type { Duplex } from 'node:stream'
-import { type Authorization, parseAuthorization } from '../auth/authorization.js'
-import type { LoginPipeline, LoginVerdict } from '../auth/login-pipeline.js'
+import { parseAuthorization } from '../auth/authorization.js'
+import type { Credential } from '../auth/credential.js'
+import type { LoginPipeline, LoginVerdict, Refusal } from '../auth/login-pipeline.js'
 import type { Principal } from '../auth/principal.js'
 import type { Log } from '../operations/log.js'
-import type { Metrics } from '../operations/metrics.js'
-import { clientOf, type Peer, peerOf, type TrustedProxies } from './client-address.js'
-import { Exchange } from './exchange.js'
-import { askedAbout } from './forward-auth.js'
-import { originForm, RequestHead } from './headers.js'
+import type { RequestMetrics } from '../operations/metrics.js'
+import type { Connection } from './connections.js'
+import { type Exchange, pathOf } from './exchange.js'
+import type { CredentialSource, Handler, Pages, Subject } from './extension-points.js'
+import { originalRequest } from './forward-auth.js'
+import { OpenRequests } from './open-requests.js'
+import { RememberedLogin } from './remembered-login.js'
 import { type Reply, replies } from './replies.js'
 import type { Rules } from './rules.js'
-import { ignoreUpgrade, isWebSocket } from './upgrade.js'
 
-/** Where a request goes once it is known who sent it. */
-export type Inside = (exchange: Exchange) => void
+export interface GateOptions {
+  readonly realm: string
+  readonly logins: LoginPipeline
+  readonly rules: Rules
+  readonly handler: Handler
+  readonly log: Log
+  readonly metrics: RequestMetrics
+  /** Whether proxies ask about requests of their clients. Default: clients send their own requests. */
+  readonly forwardAuth?: boolean
+  /** Asked in their order where `Authorization` has no credential. Default: none. */
+  readonly credentialSources?: readonly CredentialSource[] | undefined
+  /** Default: none. */
+  readonly pages?: Pages | undefined
+}
 
-type Outcome =
-  | LoginVerdict
-  | { readonly ok: false; readonly reason: 'malformed'; readonly candidate?: string }
-
-/** What is known of a connection. */
-interface Connection {
-  readonly peer: Peer
-  /** What is not over. */
-  readonly exchanges: Set<Exchange>
-  /** Whom its last request was let in as. */
-  pass: Pass | undefined
+/** What the gate finds out about a request on its way through. */
+interface Passage {
+  readonly exchange: Exchange
+  readonly connection: Connection
+  readonly subject: Subject
+  /** The principal's name, or the name that was claimed. */
+  user?: string | undefined
+  /** The provider that vouches for the principal. */
+  provider?: string | undefined
+  /** Why the request was refused or ended, in a word that the log and the metrics share. */
+  reason?: string | undefined
+  /** The role that was missing. */
+  missingRole?: string | undefined
 }
 
 /**
- * A client sends the same header with each request; to look at it again, within so short a time, tells nothing new. On
- * a connection from a proxy, the next request may be another client's.
+ * The pipeline of every request: credential, principal, policy, upstream; and the access log at its end. CONTRIBUTING.md
+ * has a diagram of it.
  */
-interface Pass {
-  readonly authorization: Buffer
-  readonly principal: Principal
-  readonly until: number
-  readonly epoch: number
-}
-
-/** Milliseconds. */
-const PASS_LIFETIME = 1000
-
-/** Stands between the servers and what is inside: asks who it is, turns away or lets pass, and writes the log. */
 export class Gate {
-  /** Whether it is proxies that ask, about requests of theirs. */
-  asks = false
-  /** From now on every response closes its connection. */
-  draining = false
-  readonly tunnels = new Set<Duplex>()
-  readonly #connections = new Map<Socket, Connection>()
-  #epoch = 0
+  readonly #realm: string
+  readonly #logins: LoginPipeline
+  readonly #handler: Handler
+  readonly #log: Log
+  readonly #metrics: RequestMetrics
+  readonly #forwardAuth: boolean
+  readonly #rules: Rules
+  readonly #sources: readonly CredentialSource[]
+  readonly #pages: Pages | undefined
+  readonly #open: OpenRequests
+  /** To find the passage of an open request that ends before its time. */
+  readonly #passages = new Map<Exchange, Passage>()
 
-  constructor(
-    readonly realm: string,
-    readonly rules: Rules,
-    readonly logins: LoginPipeline,
-    readonly trust: TrustedProxies,
-    readonly log: Log,
-    readonly metrics: Metrics,
-    readonly inside: Inside,
-  ) {}
-
-  /** To be called when the password file has changed: everybody is looked at again. */
-  changed(): void {
-    this.#epoch++
+  constructor(options: GateOptions) {
+    const { realm, logins, rules, handler, log, metrics } = options
+    this.#realm = realm
+    this.#logins = logins
+    this.#handler = handler
+    this.#log = log
+    this.#metrics = metrics
+    this.#forwardAuth = options.forwardAuth ?? false
+    this.#rules = rules
+    this.#sources = options.credentialSources ?? []
+    this.#pages = options.pages
+    this.#open = new OpenRequests({
+      recheck: (credential, principal, client) => logins.recheck(credential, principal, client),
+      denial: (exchange, subject, principal) => rules.denial(exchange, subject, principal),
+      revoked: replies.loginEnded(realm),
+      onEnd: ({ exchange }, reason) => this.#ended(exchange, reason),
+    })
+    logins.onChange(() => this.recheck())
   }
 
-  /** Closes the connections on which nothing is under way. */
-  closeIdle(): void {
-    for (const [socket, { exchanges }] of this.#connections) if (exchanges.size === 0) socket.destroySoon()
-  }
-
-  readonly onConnection = (socket: Socket): void => {
-    this.#connectionOf(socket)
-  }
-
-  readonly onRequest = (request: IncomingMessage, response: ServerResponse): void => {
-    this.#open(request, response, undefined)
-  }
-
-  readonly onUpgrade = (request: IncomingMessage, socket: Duplex, first: Buffer): void => {
-    // Pipelined behind a request that is not answered yet: nobody does that, but to find out what happens.
-    if (this.#connectionOf(request.socket).exchanges.size > 0) {
-      socket.destroy()
-      return
-    }
-    if (!isWebSocket(request)) {
-      ignoreUpgrade(request, socket, first)
-      return
-    }
-    socket.on('error', () => socket.destroy())
-    if (first.length > 0) socket.unshift(first)
-    const response = new ServerResponse(request)
-    response.shouldKeepAlive = false
-    response.assignSocket(socket as Socket)
-    response.on('finish', () => (socket as Socket).destroySoon())
-    this.tunnels.add(socket)
-    socket.on('close', () => this.tunnels.delete(socket))
-    this.#open(request, response, socket)
-  }
-
-  /** Counts what was answered `status` because it is no request that can be read. */
-  unreadable(status: number, socket: Duplex): void {
-    this.metrics.add(status, 0, 0)
-    this.log.unreadable(this.#connectionOf(socket as Socket).peer.address, status)
-  }
-
-  #open(request: IncomingMessage, response: ServerResponse, tunnel: Duplex | undefined): void {
-    const connection = this.#connectionOf(request.socket)
-    const { peer } = connection
-    const head = new RequestHead(request.rawHeaders)
-    originForm(request, head)
-    const exchange = new Exchange(request, response, head, peer, clientOf(peer, head, this.trust), tunnel)
-    if (this.asks && peer.trusted) {
-      exchange.asked = askedAbout(exchange.method, exchange.target, request.headers)
-    }
-    if (this.draining) response.shouldKeepAlive = false
-    this.metrics.inProgress++
-    connection.exchanges.add(exchange)
-    response.on('close', () => this.#over(exchange, connection))
-    response.on('error', () => exchange.breakOff())
-    if (this.rules.isOpen(exchange)) this.#letIn(exchange, undefined)
+  /** Handles a request. */
+  readonly handle = (exchange: Exchange, connection: Connection): void => {
+    const passage: Passage = { exchange, connection, subject: this.#subjectOf(exchange) }
+    this.#metrics.begin()
+    this.#passages.set(exchange, passage)
+    exchange.onClose(() => this.#finish(passage))
+    if (this.#pages?.owns(exchange.path)) this.#showPage(passage, this.#pages)
+    else if (this.#rules.isOpen(exchange, passage.subject)) this.#letIn(passage)
     else {
-      this.rules.findLogin(exchange)
-      this.#admit(exchange, connection)
+      this.#rules.findLogin(exchange)
+      this.#identify(passage)
     }
   }
 
-  #over(exchange: Exchange, connection: Connection): void {
-    if (!connection.exchanges.delete(exchange)) return
-    exchange.onOver?.()
-    const { status = CLIENT_WENT_AWAY, started, bytes } = exchange
-    const ms = performance.now() - started
-    this.metrics.inProgress--
-    this.metrics.add(status, ms, bytes, exchange.reason)
-    this.log.access(exchange, status, ms)
+  /**
+   * Judges the requests in progress again. Happens by itself when a login may have been revoked; to be called when what
+   * `authorize` decides by has changed.
+   */
+  recheck(): void {
+    this.#open.recheck()
   }
 
-  #connectionOf(socket: Socket): Connection {
-    let connection = this.#connections.get(socket)
-    if (connection === undefined) {
-      const exchanges = new Set<Exchange>()
-      connection = { peer: peerOf(socket, this.trust), exchanges, pass: undefined }
-      this.#connections.set(socket, connection)
-      // Node tells it to the one response whose turn it is, and not to those that are pipelined behind.
-      socket.on('close', () => {
-        this.#connections.delete(socket)
-        for (const { response } of exchanges) response.destroy().emit('close')
-      })
-    }
-    return connection
+  /** Counts and logs what was answered `status` because it could not be read as a request. */
+  unreadable(client: string, status: number): void {
+    this.#metrics.unreadable(status)
+    this.#log.access({ client, status, bytes: 0, ms: 0, ...UNREADABLE })
   }
 
-  #admit(exchange: Exchange, connection: Connection): void {
-    const { pass } = connection
-    const { authorization } = exchange.head
-    if (
-      pass !== undefined &&
-      pass.until > exchange.started &&
-      pass.epoch === this.#epoch &&
-      isSame(pass.authorization, authorization)
-    ) {
-      this.logins.countRemembered(pass.principal)
-      this.#letIn(exchange, pass.principal)
+  #subjectOf(exchange: Exchange): Subject {
+    const { method, target, upgrade } = exchange
+    const own = { method, target, upgrade: upgrade !== undefined, isKnown: !this.#forwardAuth }
+    const original = this.#forwardAuth && exchange.peer.trusted ? originalRequest(exchange) : undefined
+    return original ? { ...own, method: original.method, target: original.target, isKnown: true } : own
+  }
+
+  #showPage(passage: Passage, pages: Pages): void {
+    if (this.#isSound(passage)) pages.handle(passage.exchange)
+  }
+
+  /** Finds out who sent the request. */
+  #identify(passage: Passage): void {
+    const { exchange, connection } = passage
+    const { authorization } = exchange.headers
+    const { login } = connection
+    if (login?.holds(authorization, this.#logins.epoch, exchange.started)) {
+      this.#logins.countRemembered(login.principal)
+      this.#admit(passage, login.credential, login.principal)
       return
     }
-    const outcome = this.#judge(authorization, exchange)
-    if (outcome instanceof Promise) void outcome.then((outcome) => this.#act(exchange, connection, outcome))
-    else this.#act(exchange, connection, outcome)
-  }
-
-  #judge(authorization: Authorization, { client, response }: Exchange): Outcome | Promise<Outcome> {
-    const credential = parseAuthorization(authorization)
+    connection.login = undefined
+    const presented = parseAuthorization(authorization)
+    const credential = presented === 'no-credentials' ? this.#findCredential(exchange) : presented
     if (typeof credential === 'string') {
-      this.logins.countRefusal(credential)
-      return { ok: false, reason: credential }
+      this.#logins.countRefusal(credential)
+      this.#refuse(passage, { ok: false, reason: credential })
+      return
     }
-    const known = this.logins.remembered(credential)
-    if (known) return known
-    const gone = new AbortController()
-    response.once('close', () => gone.abort())
-    return this.logins.login(credential, client.address, gone.signal)
-  }
-
-  #act(exchange: Exchange, connection: Connection, outcome: Outcome): void {
-    if (outcome.ok) {
-      connection.pass = {
-        authorization: Buffer.from(exchange.head.authorization as string, 'latin1'),
-        principal: outcome.principal,
-        until: exchange.started + PASS_LIFETIME,
-        epoch: this.#epoch,
+    const epoch = this.#logins.epoch
+    const verdict = this.#logins.remembered(credential) ?? this.#verify(exchange, credential)
+    const act = (verdict: LoginVerdict) => {
+      if (!verdict.ok) return this.#refuse(passage, verdict)
+      if (typeof authorization === 'string' && credential === presented) {
+        connection.login = new RememberedLogin(
+          authorization,
+          credential,
+          verdict.principal,
+          epoch,
+          exchange.started,
+        )
       }
-      this.#letIn(exchange, outcome.principal)
-    } else {
-      connection.pass = undefined
-      exchange.user = outcome.candidate
-      exchange.reason = outcome.reason
-      exchange.reply(refusal(outcome, this.realm))
+      this.#admit(passage, credential, verdict.principal)
     }
+    if (verdict instanceof Promise) void verdict.then(act)
+    else act(verdict)
   }
 
-  /** Undefined: a request that needs no login. */
-  #letIn(exchange: Exchange, principal: Principal | undefined): void {
-    exchange.user = principal?.name
-    exchange.principal = principal
-    if (exchange.response.destroyed) return
-    const flaw = flawOf(exchange)
-    if (flaw) {
-      exchange.reason = 'bad-request'
-      exchange.reply(flaw)
+  /** A credential outside of `Authorization`. */
+  #findCredential(exchange: Exchange): Credential | 'no-credentials' {
+    for (const source of this.#sources) {
+      const found = source(exchange)
+      if (found) return found
+    }
+    return 'no-credentials'
+  }
+
+  /** Asks the providers, for as long as the client waits for the answer. */
+  #verify(exchange: Exchange, credential: Credential): LoginVerdict | Promise<LoginVerdict> {
+    const gone = new AbortController()
+    exchange.onClose(() => gone.abort())
+    return this.#logins.login(credential, exchange.client.address, gone.signal)
+  }
+
+  #refuse(
+    passage: Passage,
+    refusal: { ok: false; reason: RefusalReason; candidate?: string; retryAfter?: number },
+  ): void {
+    const { exchange } = passage
+    const { reason, candidate, retryAfter } = refusal
+    passage.user = candidate
+    passage.reason = reason
+    const isLogin = reason === 'no-credentials' || reason === 'malformed' || reason === 'denied'
+    const challenge = isLogin ? this.#pages?.challenge(exchange) : undefined
+    exchange.reply(challenge ?? replyTo(reason, this.#realm, retryAfter))
+  }
+
+  /** Lets a request in whose principal may send it. */
+  #admit(passage: Passage, credential: Credential, principal: Principal): void {
+    const { exchange, subject } = passage
+    passage.user = principal.name
+    passage.provider = principal.provider
+    if (!this.#isSound(passage)) return
+    const denial = this.#rules.denial(exchange, subject, principal)
+    if (denial) {
+      passage.reason = denial.reason
+      passage.missingRole = denial.role
+      exchange.reply(denial.reply)
       return
     }
-    const denial = principal && this.rules.denial(exchange, principal)
-    if (denial === undefined) {
-      this.inside(exchange)
-      return
-    }
-    exchange.reason = denial.reason
-    exchange.missingRole = denial.role
-    exchange.reply(denial.reply)
+    this.#open.add({ exchange, subject, credential, principal })
+    this.#handler(exchange, principal)
+  }
+
+  /** Lets a request in that needs no login. */
+  #letIn(passage: Passage): void {
+    if (this.#isSound(passage)) this.#handler(passage.exchange, undefined)
+  }
+
+  /** Whether a request can be forwarded, whoever sent it; answers it if not. */
+  #isSound(passage: Passage): boolean {
+    if (passage.exchange.isClosed) return false
+    const flaw = flawOf(passage.exchange)
+    if (flaw === undefined) return true
+    passage.reason = 'bad-request'
+    passage.exchange.reply(flaw)
+    return false
+  }
+
+  #ended(exchange: Exchange, reason: string): void {
+    const passage = this.#passages.get(exchange)
+    if (passage) passage.reason = reason
+  }
+
+  #finish({ exchange, subject, user, provider, reason, missingRole }: Passage): void {
+    this.#passages.delete(exchange)
+    const { status = CLIENT_CLOSED_REQUEST, started, bytes, client, upstreamMs, headers } = exchange
+    const ms = performance.now() - started
+    this.#metrics.end(status, ms, bytes, reason)
+    this.#log.access({
+      user,
+      client: client.address,
+      method: subject.method,
+      path: pathOf(subject.target),
+      status,
+      bytes,
+      ms,
+      upstreamMs,
+      reason,
+      provider,
+      missingRole,
+      userAgent: headers.userAgent,
+    })
   }
 }
 
-/** How long it takes tells nothing of what is in them. */
-function isSame(known: Buffer, authorization: Authorization): boolean {
-  if (typeof authorization !== 'string' || authorization.length !== known.length) return false
-  return timingSafeEqual(known, Buffer.from(authorization, 'latin1'))
+type RefusalReason = Refusal['reason'] | 'malformed'
+
+/** What is not known of what could not be read as a request. */
+const UNREADABLE = {
+  user: undefined,
+  method: undefined,
+  path: undefined,
+  upstreamMs: undefined,
+  reason: undefined,
+  provider: undefined,
+  missingRole: undefined,
+  userAgent: undefined,
 }
 
-/** nginx's status for a client that did not wait for its response; it stands in the log alone. */
-const CLIENT_WENT_AWAY = 499
+/** nginx's status for a client that did not wait for its response; only the log shows it. */
+const CLIENT_CLOSED_REQUEST = 499
+/** Seconds. */
+const DEFAULT_RETRY_AFTER = 10
 
-function refusal(outcome: Outcome & { ok: false }, realm: string): Reply {
-  switch (outcome.reason) {
+function replyTo(reason: RefusalReason, realm: string, retryAfter = DEFAULT_RETRY_AFTER): Reply {
+  switch (reason) {
     case 'no-credentials':
       return replies.loginNeeded(realm)
     case 'malformed':
@@ -244,21 +273,21 @@ function refusal(outcome: Outcome & { ok: false }, realm: string): Reply {
     case 'denied':
       return replies.loginFailed(realm)
     case 'limited':
-      return replies.tooManyFailures(outcome.retryAfter ?? 1)
+      return replies.tooManyFailures(retryAfter)
     case 'busy':
       return replies.busy
     case 'unavailable':
-      return replies.noPasswordFile
+      return replies.unavailable
   }
 }
 
-/** What is wrong with a request that is not handed on; undefined if nothing is. */
-function flawOf({ head, request, target }: Exchange): Reply | undefined {
-  if (head.invalid === 'transfer-encoding') return replies.unknownCoding
-  if (head.invalid || !target.startsWith('/')) return replies.badRequest
-  // HTTP/1.0 knows no Host, and load balancers ask after one's health by it.
-  if (head.host === undefined && request.httpVersion !== '1.0') return replies.badRequest
-  if (head.expect !== undefined && head.expect.toLowerCase() !== '100-continue') {
+/** Why a request is not forwarded, whoever sent it; undefined for a sound one. */
+function flawOf({ headers, isHttp10, target }: Exchange): Reply | undefined {
+  if (headers.invalid === 'transfer-encoding') return replies.unknownCoding
+  if (headers.invalid || !target.startsWith('/')) return replies.badRequest
+  // HTTP/1.0 knows no Host, and load balancers use it for health checks.
+  if (headers.host === undefined && !isHttp10) return replies.badRequest
+  if (headers.expect !== undefined && headers.expect.toLowerCase() !== '100-continue') {
     return replies.unknownExpectation
   }
   return undefined

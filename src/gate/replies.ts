@@ -1,16 +1,15 @@
-import type { IncomingMessage, ServerResponse } from 'node:http'
 import { challenge } from '../auth/challenge.js'
 
-// Every answer that the gate gives by itself. MLflow's client shows `error_code` and `message` of a JSON object as its
-// error when `error_code` is one of its own (mlflow.exceptions). It gives up at once on 4xx but 408 and 429, and tries
-// those, 500, 502, 503 and 504 again, with pauses.
+// Every response that the gate makes itself. MLflow's client shows `error_code` and `message` of a JSON object as its
+// error when `error_code` is one of its own (mlflow.exceptions). It gives up at once on 4xx other than 408 and 429, and
+// retries those, 500, 502, 503 and 504, with pauses.
 
 export interface Reply {
   readonly status: number
   readonly code: string
   readonly title: string
   readonly message: string
-  /** The same for a person with a browser. */
+  /** The message for a person with a browser. */
   readonly page: string
   readonly headers: readonly string[]
 }
@@ -41,18 +40,20 @@ export const replies = {
     unauthenticated(realm, 'Login needed', 'This server needs a user name and a password.'),
   loginFailed: (realm: string) =>
     unauthenticated(realm, 'Login failed', 'The user name or the password is wrong.'),
+  loginEnded: (realm: string) =>
+    unauthenticated(realm, 'Login ended', 'This login has been revoked or has expired.'),
   malformed: (realm: string) =>
     unauthenticated(
       realm,
       'Login failed',
-      'The Authorization header cannot be read as HTTP Basic credentials.',
+      'The Authorization header is not valid HTTP Basic (RFC 7617) or Bearer (RFC 6750).',
     ),
   tooManyFailures: (seconds: number) =>
     reply(
       429,
       'REQUEST_LIMIT_EXCEEDED',
       'Too many failed logins',
-      `Too many logins with a wrong password, from this address and for this user. Check MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, and try again in ${seconds} s.`,
+      `Too many logins with a wrong password from this address for this user. Check MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, and try again in ${seconds} s.`,
       ['Retry-After', String(seconds)],
     ),
   busy: reply(
@@ -62,18 +63,18 @@ export const replies = {
     'Too many people are logging in right now. Try again in a moment.',
     ['Retry-After', '1'],
   ),
-  noPasswordFile: reply(
+  unavailable: reply(
     503,
     'TEMPORARILY_UNAVAILABLE',
-    'Logins are not possible',
-    "The gate in front of this server cannot read its password file, so nobody can log in. Its operator finds the reason in the gate's log.",
+    'Logins unavailable',
+    'The gate in front of this server cannot verify logins at the moment. Its log tells the operator why.',
     ['Retry-After', '10'],
   ),
   upstreamDown: reply(
     502,
     'TEMPORARILY_UNAVAILABLE',
     'The server behind this gate is down',
-    'Your login is fine, but the server behind this gate cannot be reached, or broke off. Try again later, or tell its operator.',
+    'Your login is fine, but the server behind this gate cannot be reached or broke off the connection. Try again later, or tell its operator.',
   ),
   upstreamSilent: (seconds: number) =>
     reply(
@@ -97,8 +98,8 @@ export const replies = {
   ),
 }
 
-/** A page for a browser, JSON for a program. Nothing that anybody sent is in it. */
-export function bodyOf(reply: Reply, accept: string): { type: string; body: string } {
+/** A page for a browser, JSON for a program. It repeats nothing that a client sent. */
+export function renderReply(reply: Reply, accept: string): { type: string; body: string } {
   if (!accept.includes('text/html')) {
     const body = JSON.stringify({ error_code: reply.code, message: reply.message })
     return { type: 'application/json', body }
@@ -114,47 +115,4 @@ export function bodyOf(reply: Reply, accept: string): { type: string; body: stri
 </html>
 `
   return { type: 'text/html; charset=utf-8', body }
-}
-
-/** How long, in milliseconds, what is left of a refused request's body is read and thrown away. */
-const LINGER = 30_000
-
-/**
- * Sends `reply`; returns the length of its body.
- * @param unread whether some of the request's body is still to come
- * @param expecting whether the client waits for `100 Continue` and so sends no body
- */
-export function send(
-  reply: Reply,
-  accept: string,
-  unread: boolean,
-  expecting: boolean,
-  request: IncomingMessage,
-  response: ServerResponse,
-): number {
-  const { type, body } = bodyOf(reply, accept)
-  const bytes = Buffer.from(body)
-  if (unread) response.shouldKeepAlive = false
-  response.writeHead(reply.status, [
-    ...['Content-Type', type, 'Content-Length', String(bytes.length), 'Cache-Control', 'no-store'],
-    ...reply.headers,
-  ])
-  if (request.method === 'HEAD') {
-    response.end()
-    return 0
-  }
-  // To close at once would reset the connection under a client that still sends, before it reads the reply.
-  if (unread && !expecting) linger(request, response, bytes)
-  else response.end(bytes)
-  return bytes.length
-}
-
-function linger(request: IncomingMessage, response: ServerResponse, bytes: Buffer): void {
-  response.write(bytes)
-  const timer = setTimeout(end, LINGER)
-  request.once('end', end).once('close', end).resume()
-  function end() {
-    clearTimeout(timer)
-    response.end()
-  }
 }

@@ -1,10 +1,11 @@
 import type { Principal } from '../auth/principal.js'
 import type { Policy } from '../policy/policy.js'
 import { type Denial, denialOf } from './authorize.js'
-import { isPreflight, parseOrigin, siteOf } from './cross-origin.js'
-import type { Exchange } from './exchange.js'
-import { harmlessOverrides } from './headers.js'
+import { isPreflight, parseOrigin, type Site, siteOf } from './cross-origin.js'
+import { type Exchange, pathOf } from './exchange.js'
+import type { Subject } from './extension-points.js'
 import { policyReplies } from './policy-replies.js'
+import { harmlessOverrides } from './request-headers.js'
 
 /** What the gate's operator allows, besides roles. */
 export interface RulesOptions {
@@ -15,8 +16,6 @@ export interface RulesOptions {
   readonly corsOrigins: ReadonlySet<string>
   /** Whether the user is named to the third parties that the application relays requests to. */
   readonly gatewayIdentity: boolean
-  /** Whether proxies ask about requests of theirs (forward-auth). */
-  readonly asks: boolean
 }
 
 const CROSS_ORIGIN: Denial = { reason: 'cross-origin', reply: policyReplies.crossOrigin }
@@ -30,26 +29,23 @@ export class Rules {
   readonly #openPaths: ReadonlySet<string>
   readonly #corsOrigins: ReadonlySet<string>
   readonly #gatewayIdentity: boolean
-  readonly #asks: boolean
 
-  constructor({ policy, openPaths, corsOrigins, gatewayIdentity, asks }: RulesOptions) {
+  constructor({ policy, openPaths, corsOrigins, gatewayIdentity }: RulesOptions) {
     this.policy = policy
     this.#openPaths = new Set(openPaths)
     this.#corsOrigins = corsOrigins
     this.#gatewayIdentity = gatewayIdentity
-    this.#asks = asks
   }
 
   /** Whether a request is served without a login. */
-  isOpen(exchange: Exchange): boolean {
-    const { head, tunnel, judgedMethod: method } = exchange
-    if (tunnel || head.hasBody) return false
-    if (method === 'GET' || method === 'HEAD') return this.#openPaths.has(exchange.path)
+  isOpen({ headers }: Exchange, { method, target, upgrade }: Subject): boolean {
+    if (upgrade || headers.hasBody) return false
+    if (method === 'GET' || method === 'HEAD') return this.#openPaths.has(pathOf(target))
     if (method !== 'OPTIONS' || this.#corsOrigins.size === 0) return false
     return (
-      isPreflight(method, head.origin, head.preflightMethod) &&
-      this.#allowsOrigin(head.origin) &&
-      this.policy.profile.classify(method, exchange.judgedTarget, false) === 'read'
+      isPreflight(method, headers.origin, headers.preflightMethod) &&
+      this.#allowsOrigin(headers.origin) &&
+      this.policy.profile.classify(method, target, false) === 'read'
     )
   }
 
@@ -57,19 +53,18 @@ export class Rules {
    * On the routes where the application passes Authorization on to a third party, the login comes in a header of its own.
    * Takes it from there.
    */
-  findLogin({ head, target }: Exchange): void {
+  findLogin({ headers, target }: Exchange): void {
     const { profile } = this.policy
-    if (head.relayLogin === undefined || !profile.relays(target)) return
-    for (const value of [head.authorization ?? []].flat()) head.endToEnd.push('Authorization', value)
-    head.authorization = head.relayLogin
+    if (headers.relayLogin === undefined || !profile.relays(target)) return
+    for (const value of [headers.authorization ?? []].flat()) headers.endToEnd.push('Authorization', value)
+    headers.authorization = headers.relayLogin
   }
 
   /** What there is against a request of `principal`; undefined: nothing. */
-  denial(exchange: Exchange, principal: Principal): Denial | undefined {
-    if (this.#isForeign(exchange)) return CROSS_ORIGIN
-    const { judgedMethod, judgedTarget, tunnel } = exchange
-    if (this.#asks && exchange.asked === undefined && this.policy.enforced) return NOT_ASKED
-    return denialOf(this.policy, principal, judgedMethod, judgedTarget, tunnel !== undefined)
+  denial(exchange: Exchange, subject: Subject, principal: Principal): Denial | undefined {
+    if (this.#isForeign(exchange, subject)) return CROSS_ORIGIN
+    if (!subject.isKnown && this.policy.enforced) return NOT_ASKED
+    return denialOf(this.policy, principal, subject.method, subject.target, subject.upgrade)
   }
 
   /** Whether the upstream is told who asks. */
@@ -78,26 +73,33 @@ export class Rules {
   }
 
   /** Of the client's headers that declare the request another one, those that the upstream gets. */
-  overridesOf({ head, method }: Exchange): readonly string[] {
-    return this.policy.enforced ? harmlessOverrides(head.overrides, !SAFE.has(method)) : head.overrides
+  overridesOf({ headers, method }: Exchange): readonly string[] {
+    return this.policy.enforced ? harmlessOverrides(headers.overrides, !SAFE.has(method)) : headers.overrides
+  }
+
+  /** Whether a page of the gate's own origin sent a request. */
+  isOwnPage(exchange: Exchange): boolean {
+    return siteOfRequest(exchange) === 'same'
   }
 
   /** Whether a page of another origin sent a request that does more than read, with a login that the browser remembers. */
-  #isForeign(exchange: Exchange): boolean {
-    const { head, judgedMethod, judgedTarget, tunnel } = exchange
-    if (head.fetchSite === undefined && head.origin === undefined) return false
-    const hosts = [head.host, exchange.peer.trusted ? head.forwardedHost : undefined]
-    const site = siteOf(head, hosts, exchange.client.proto)
-    exchange.isOwnPage = site === 'same'
-    if (site !== 'other' || this.#allowsOrigin(head.origin)) return false
+  #isForeign(exchange: Exchange, { method, target, upgrade }: Subject): boolean {
+    const { authorization, origin } = exchange.headers
+    if (siteOfRequest(exchange) !== 'other' || this.#allowsOrigin(origin)) return false
     // A page has to know a token to send it.
-    if (typeof head.authorization === 'string' && /^bearer /i.test(head.authorization)) return false
-    if (!SAFE.has(judgedMethod) || tunnel) return true
-    return this.policy.profile.classify(judgedMethod, judgedTarget, false) === 'write'
+    if (typeof authorization === 'string' && /^bearer /i.test(authorization)) return false
+    if (!SAFE.has(method) || upgrade) return true
+    return this.policy.profile.classify(method, target, false) === 'write'
   }
 
   #allowsOrigin(origin: string | undefined): boolean {
     if (origin === undefined || this.#corsOrigins.size === 0) return false
     return this.#corsOrigins.has(parseOrigin(origin) ?? '')
   }
+}
+
+function siteOfRequest({ headers, peer, client }: Exchange): Site {
+  if (headers.fetchSite === undefined && headers.origin === undefined) return 'unknown'
+  const hosts = [headers.host, peer.trusted ? headers.forwardedHost : undefined]
+  return siteOf(headers, hosts, client.proto)
 }

@@ -1,11 +1,11 @@
 import cluster from 'node:cluster'
-import { runCrew } from '../processes/supervisor.js'
 import { parse, unknownVariables } from './command-line.js'
 import { Exit, ExitStatus } from './exit-status.js'
 import { errors, notices, say } from './messages.js'
-import { guard } from './serve.js'
+import { serve } from './serve.js'
+import { supervise } from './supervise.js'
 
-/** Carries out a command line; never throws. Resolves when the gate has ended. */
+/** Carries out a command line; never throws. Resolves when htgate is to exit. */
 export async function main(args: readonly string[]): Promise<ExitStatus> {
   try {
     if (args[0] === 'token') {
@@ -19,8 +19,8 @@ export async function main(args: readonly string[]): Promise<ExitStatus> {
     }
     const unknown = unknownVariables(process.env)
     if (cluster.isPrimary && unknown.length > 0) say(notices.unknownVariables(unknown))
-    if (settings.workers > 1 && cluster.isPrimary) return await runCrew(settings)
-    await guard(settings)
+    if (settings.workers > 1 && cluster.isPrimary) return await supervise(settings)
+    await serve(settings)
     return ExitStatus.ok
   } catch (error) {
     const exit = error instanceof Exit ? error : errors.unexpected(error)

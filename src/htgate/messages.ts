@@ -1,14 +1,14 @@
 import type { AuthEvent } from '../auth/events.js'
-import { printable } from '../system/printable.js'
+import { printable } from '../operations/log.js'
+import type { ListenError } from '../system/listen.js'
 import { Exit, ExitStatus } from './exit-status.js'
-import type { Settings } from './options/index.js'
 
-// What the command itself says, on standard error: lower case, no full stop, what is wrong and what to do.
+// What the command writes to standard error: lower case, no full stop, what is wrong, and a hint on what to do.
 
-/** Where nobody reads standard error any more, nobody is told. */
+/** Messages are lost, and nothing else happens, when standard error is closed. */
 process.stderr.on('error', () => {})
 
-/** On standard error, each line with the command's name. */
+/** Writes to standard error, each line with the command's name. */
 export function say(text: string): void {
   process.stderr.write(text.replace(/^/gm, 'htgate: ').concat('\n'))
 }
@@ -29,18 +29,15 @@ export const errors = {
   needs: (a: string, b: string) => usage(`${a} requires ${b}`),
   cannotRead: (name: string, path: string, why: string) => failed(`${name}: cannot read ${path}: ${why}`),
   passwordFile: (why: string, isMissing: boolean) =>
-    failed(`--file: ${why}${isMissing ? '\nmake one with: htpasswd -cB -C 10 FILE USER' : ''}`),
-  badCertificate: (path: string, why: string) => failed(`--tls-cert: ${path} is no certificate: ${why}`),
-  badKey: (path: string, why: string) =>
-    failed(`--tls-key: ${path} is no private key that can be used: ${why}`),
+    failed(`--file: ${why}${isMissing ? '\nhint: create it with htpasswd -cB -C 10 FILE USER' : ''}`),
+  badCertificate: (path: string, why: string) =>
+    failed(`--tls-cert: ${path} is not a valid certificate: ${why}`),
+  badKey: (path: string, why: string) => failed(`--tls-key: ${path} is not a usable private key: ${why}`),
   keyMismatch: (cert: string, key: string) =>
     failed(`--tls-key: ${key} does not belong to the certificate in ${cert}`),
-  badCa: (path: string, why: string) => failed(`--upstream-ca: ${path} holds no certificates: ${why}`),
-  inUse: (address: string, command: string) =>
-    failed(`cannot listen on ${address}: another program does already\nfind it with: ${command}`),
-  inTheWay: (address: string) =>
-    failed(`cannot listen on ${address}: what is there is no socket\ngive another path, or remove it`),
-  cannotListen: (address: string, why: string) => failed(`cannot listen on ${address}: ${why}`),
+  badCa: (path: string, why: string) => failed(`--upstream-ca: ${path} is not a valid certificate: ${why}`),
+  cannotListen: ({ message, hint }: ListenError) =>
+    failed(hint === undefined ? message : `${message}\nhint: ${hint}`),
   unexpected(error: unknown) {
     if (!(error instanceof Error)) return failed(`unexpected error: ${error}`)
     const detail = process.env.HTGATE_DEBUG ? error.stack : error.message
@@ -48,50 +45,49 @@ export const errors = {
   },
 }
 
+/** What the notice at the start says of the settings. */
+interface Guarded {
+  readonly file: string | undefined
+  /** Undefined in forward-auth. */
+  readonly upstream: { readonly text: string } | undefined
+  readonly trustProxy: { readonly none: boolean }
+}
+
 type Loaded = Extract<AuthEvent, { type: 'loaded' }>
 
 const TRUST =
-  'without --trust-proxy, failed logins count for a proxy as a whole, and not for each of its clients'
+  'without --trust-proxy, failed logins count for the proxy as a whole, not for each of its clients'
 
-/** Weak records that are named at the start, at most. */
-const WEAK_NAMED = 3
+/** Weak records that are listed at the start, at most. */
+const MAX_WEAK = 3
 
-/** What it tells an operator while all is well. */
+/** What htgate tells an operator while all is well. */
 export const notices = {
-  /** What it guards, for whom, and how well. */
-  guards({ file, upstream, trustProxy }: Settings, { users, weak }: Loaded): string {
-    const what = upstream ? `guarding ${upstream.text}` : 'answering proxies (forward-auth)'
+  /** What is guarded, for how many users, and how well. */
+  guards({ file, upstream, trustProxy }: Guarded, { users, weak }: Loaded): string {
+    const what = upstream ? `guarding ${upstream.text}` : 'answering other proxies (forward-auth)'
     const lines = [`${what} for ${users} user${users === 1 ? '' : 's'} of ${file}`]
     if (weak.count > 0) {
-      const named = weak.first.slice(0, WEAK_NAMED)
-      lines.push(`weak records: ${weak.count}; whoever gets hold of the file finds out these passwords`)
-      for (const { line, user, reason } of named) lines.push(`  line ${line}, ${printable(user)}: ${reason}`)
-      if (weak.count > named.length) lines.push(`  and ${weak.count - named.length} more`)
-      lines.push(`see all with: htpasswd --audit ${file}`)
-      lines.push(`set one anew with: htpasswd -B -C 10 ${file} USER`)
+      const listed = weak.first.slice(0, MAX_WEAK)
+      lines.push(
+        `weak records: ${weak.count}; these passwords can be cracked by anyone who gets hold of the file`,
+      )
+      for (const { line, user, reason } of listed) lines.push(`  line ${line}, ${printable(user)}: ${reason}`)
+      if (weak.count > listed.length) lines.push(`  and ${weak.count - listed.length} more`)
+      lines.push(`hint: htpasswd --audit ${file} lists all, htpasswd -B -C 10 ${file} USER replaces one`)
     }
     if (upstream === undefined && trustProxy.none) lines.push(TRUST)
-    if (users === 0) lines.push('nobody can log in: add a user with: htpasswd -B -C 10 FILE USER')
+    if (users === 0) lines.push(`no user can log in\nhint: add one with htpasswd -B -C 10 ${file} USER`)
     return lines.join('\n')
   },
   listening: (address: string, tls: boolean) => `listening on ${address} (${tls ? 'HTTPS' : 'HTTP'})`,
-  mlflowHost:
-    "MLflow does not know this Host: start it with --allowed-hosts and the gate's name, or the gate with --upstream-host localhost",
-  mlflowOrigin:
-    "MLflow does not accept this browser's Origin: start it with --cors-allowed-origins and the gate's URL",
-  groupFile: (path: string, users: number) =>
-    `${path}: groups of ${users} user${users === 1 ? '' : 's'} read`,
-  groupFileUnreadable: (path: string, why: string) =>
-    `${path}: ${why}; until it can be read again, roles by its groups are not known`,
-  turnedAway: (failures: number, seconds: number) =>
-    `${failures} failed logins of this client with this user within ${seconds} s: more are turned away for a while`,
-  failedLogins: (count: number) => `${count} failed login${count === 1 ? '' : 's'} within the last minute`,
   cannotAccept: (why: string) => `cannot accept a connection: ${why}`,
-  admin: (address: string) => `/healthz, /readyz and /metrics on ${address}`,
-  workers: (count: number) => `${count} processes serve`,
-  workerEnded: (how: string) => `a process that serves ended (${how}); another takes its place`,
+  admin: (address: string) => `serving /healthz, /readyz and /metrics on ${address}`,
+  workers: (count: number) => `${count} workers started`,
+  workerExited: (how: string) => `worker exited (${how}); starting another`,
   unknownVariables: (names: readonly string[]) =>
     `unknown variable${names.length === 1 ? '' : 's'} ${names.join(', ')} ignored\nhint: 'htgate --help' lists all options`,
-  ending: (signal: string) => `${signal}: no new connections; ending when what has begun is done`,
-  brokenOff: (seconds: number) => `what was not done after ${seconds} s was broken off`,
+  stopping: (cause: string) => `${cause}: no new connections; exiting when requests in progress are done`,
+  drainTimeout: (seconds: number, requests: number) =>
+    `drain timeout (${seconds} s) reached, ${requests} request${requests === 1 ? '' : 's'} aborted`,
 }

@@ -1,21 +1,46 @@
 import { write } from 'node:fs'
-import type { Exchange } from '../gate/exchange.js'
-import { printable } from '../system/printable.js'
 
-// Lines on standard output. They are collected and written together, and never awaited: a reader that is slow, or stuck,
-// holds up no request. What does not fit is dropped, and counted.
+// Lines on standard output. They are collected and written together, and never awaited: a reader that is slow or stuck
+// delays no request. Lines that do not fit are dropped and counted.
 
 export const FORMATS = ['json', 'text', 'off'] as const
 export type LogFormat = (typeof FORMATS)[number]
 
-/** Milliseconds that a line may wait. */
+/** How long a line may wait to be written with others, in milliseconds. */
 const DELAY = 50
-/** Characters that may wait: lines of about a minute at full speed. */
-const MOST = 16 * 1024 * 1024
+/** Characters that may wait: about a minute at full speed. */
+const MAX_WAITING = 16 * 1024 * 1024
+
 /** Characters of a user agent that a line holds. */
-const MOST_OF_AGENT = 256
+const MAX_AGENT = 256
 
 export type Level = 'info' | 'warn' | 'error'
+
+/** Further fields of a line; no secrets. */
+export type LogFields = Readonly<Record<string, string | number | undefined>>
+
+/** One request, as the access log shows it. */
+export interface AccessEntry {
+  /** The principal's name, or the name that was claimed. */
+  readonly user: string | undefined
+  /** The client's address. */
+  readonly client: string
+  /** Method and path are undefined for what could not be read as a request. The path has no query: it may hold secrets. */
+  readonly method: string | undefined
+  readonly path: string | undefined
+  readonly status: number
+  /** Length of the response's body. */
+  readonly bytes: number
+  /** Duration. */
+  readonly ms: number
+  /** Until the upstream began to answer. */
+  readonly upstreamMs: number | undefined
+  /** Why the gate refused or ended it. */
+  readonly reason: string | undefined
+  readonly provider: string | undefined
+  readonly missingRole: string | undefined
+  readonly userAgent: string | undefined
+}
 
 export class Log {
   readonly #format: LogFormat
@@ -28,40 +53,41 @@ export class Log {
     this.#format = format
   }
 
-  /** What an operator should know; `fields` are strings and numbers, and no secrets. */
-  event(level: Level, message: string, fields: Readonly<Record<string, string | number>> = {}): void {
+  /** An event for operators. */
+  event(level: Level, message: string, fields: LogFields = {}): void {
     if (this.#format === 'off') return
     const time = new Date().toISOString()
     if (this.#format === 'json') {
       this.#add(json({ time, level, message, ...fields }))
     } else {
-      const rest = Object.entries(fields).map(([name, value]) => ` ${name}=${quoted(value)}`)
+      const rest = Object.entries(fields).map(([name, value]) =>
+        value === undefined ? '' : ` ${name}=${quoted(value)}`,
+      )
       this.#add(`${time} ${level} ${printable(message)}${rest.join('')}`)
     }
   }
 
-  /** A request that is over. */
-  access(exchange: Exchange, status: number, ms: number): void {
+  /** A request that has ended. */
+  access(entry: AccessEntry): void {
     if (this.#format === 'off') return
-    const { user, client, path, bytes, principal, reason, missingRole, upstreamMs, head } = exchange
-    const method = exchange.judgedMethod
+    const { user, client, method, path, status, bytes, reason, provider, missingRole, userAgent } = entry
     const time = now()
-    const duration = ms.toFixed(1)
-    const upstream = upstreamMs?.toFixed(1)
+    const ms = entry.ms.toFixed(1)
+    const upstream = entry.upstreamMs?.toFixed(1)
     if (this.#format === 'json') {
       this.#add(
-        `{"time":"${time}","level":"info","user":${user === undefined ? 'null' : json(user)},"client":"${client.address}","method":${json(method)},"path":${json(path)},"status":${status},"bytes":${bytes},"ms":${duration},"upstream_ms":${upstream ?? 'null'},"reason":${word(reason)},"provider":${word(principal?.provider)},"missing_role":${word(missingRole)},"user_agent":${this.#agent(head.userAgent)}}`,
+        `{"time":"${time}","level":"info","user":${orNull(user)},"client":"${client}","method":${orNull(method)},"path":${orNull(path)},"status":${status},"bytes":${bytes},"ms":${ms},"upstream_ms":${upstream ?? 'null'},"reason":${word(reason)},"provider":${word(provider)},"missing_role":${word(missingRole)},"user_agent":${this.#agent(userAgent)}}`,
       )
     } else {
       const more = [
         upstream === undefined ? '' : ` upstream=${upstream}ms`,
         reason === undefined ? '' : ` reason=${reason}`,
-        principal === undefined ? '' : ` provider=${quoted(principal.provider)}`,
+        provider === undefined ? '' : ` provider=${quoted(provider)}`,
         missingRole === undefined ? '' : ` missing_role=${missingRole}`,
-        head.userAgent === undefined ? '' : ` user_agent=${quoted(head.userAgent)}`,
+        userAgent === undefined ? '' : ` user_agent=${quoted(userAgent.slice(0, MAX_AGENT))}`,
       ]
       this.#add(
-        `${time} ${client.address} ${user === undefined ? '-' : quoted(user)} ${quoted(method)} ${quoted(path)} ${status} ${bytes} ${duration}ms${more.join('')}`,
+        `${time} ${client} ${orDash(user)} ${orDash(method)} ${orDash(path)} ${status} ${bytes} ${ms}ms${more.join('')}`,
       )
     }
   }
@@ -74,24 +100,13 @@ export class Log {
     if (agent === undefined) return 'null'
     if (agent !== this.#lastAgent) {
       this.#lastAgent = agent
-      this.#lastAgentJson = json(agent.slice(0, MOST_OF_AGENT))
+      this.#lastAgentJson = json(agent.slice(0, MAX_AGENT))
     }
     return this.#lastAgentJson
   }
 
-  /** What came from `client` is no request, or not a whole one: there is no path to tell. */
-  unreadable(client: string, status: number): void {
-    if (this.#format === 'off') return
-    const time = now()
-    if (this.#format === 'json') {
-      this.#add(
-        `{"time":"${time}","level":"info","user":null,"client":"${client}","method":null,"path":null,"status":${status},"bytes":0,"ms":0}`,
-      )
-    } else this.#add(`${time} ${client} - - - ${status} 0 0ms`)
-  }
-
   #add(line: string): void {
-    if (this.#lines.length > MOST) {
+    if (this.#lines.length > MAX_WAITING) {
       this.#dropped++
       return
     }
@@ -116,7 +131,7 @@ export class Log {
       if (this.#dropped > 0) {
         const count = this.#dropped
         this.#dropped = 0
-        this.event('warn', `${count} lines of the log were dropped: standard output is too slow`)
+        this.event('warn', `${count} log lines dropped: standard output is too slow`)
       }
       this.#flush()
       if (!this.#writing) this.#done?.()
@@ -125,7 +140,7 @@ export class Log {
 
   #done: (() => void) | undefined
 
-  /** Resolves to true when everything is written, and to false after `timeout` milliseconds: the reader may be stuck. */
+  /** Resolves to true when everything is written, or to false after `timeout` milliseconds: the reader may be stuck. */
   async close(timeout: number): Promise<boolean> {
     clearTimeout(this.#timer)
     this.#flush()
@@ -137,13 +152,10 @@ export class Log {
   }
 }
 
-/** Words of the gate's own, which need no escapes. */
-const word = (text: string | undefined): string => (text === undefined ? 'null' : `"${text}"`)
-
 let millisecond = 0
 let text = ''
 
-/** The time, to the millisecond, in ISO 8601: the text is made once a millisecond. */
+/** The current time in ISO 8601; the text is made once per millisecond. */
 function now(): string {
   const time = Date.now()
   if (time !== millisecond) {
@@ -153,13 +165,21 @@ function now(): string {
   return text
 }
 
-/** Control characters, which could fake a line or drive the terminal of its reader. */
+/** Control characters are escaped, so that no client can forge a line or send sequences to a terminal. */
 const CONTROL = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g
 
 const escaped = (c: string): string => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`
 
-/** JSON leaves the upper ones as they are. */
+export const printable = (text: string): string => text.replace(CONTROL, escaped)
+
+/** JSON itself leaves the characters from U+007F on as they are. */
 const json = (value: unknown): string => JSON.stringify(value).replace(CONTROL, escaped)
+
+/** Words of the gate's own, which need no escapes. */
+const word = (text: string | undefined): string => (text === undefined ? 'null' : `"${text}"`)
+
+const orNull = (text: string | undefined): string => (text === undefined ? 'null' : json(text))
+const orDash = (text: string | undefined): string => (text === undefined ? '-' : quoted(text))
 
 function quoted(value: string | number): string {
   const text = printable(String(value))

@@ -1,111 +1,151 @@
 import cluster, { type Worker } from 'node:cluster'
 import { randomBytes } from 'node:crypto'
-import type { LoginRecord } from '../auth/login-limiter.js'
-import { type ExitStatus, ExitStatus as Status } from '../htgate/exit-status.js'
-import { notices, say } from '../htgate/messages.js'
-import type { Settings } from '../htgate/options/index.js'
-import { openAdmin } from '../operations/admin.js'
-import { merge } from '../operations/metrics.js'
+import { type Snapshot, sumSnapshots, totalsOf } from '../operations/metrics.js'
+import { LOG_LEADER, type Readiness, SHARED_KEY, type ToSupervisor, type ToWorker } from './messages.js'
 
-// --workers: one process that accepts connections and hands them out, and some that serve them (node:cluster). All
-// that they have to tell each other goes through the first: signals, logins, metrics.
+// --workers: the supervisor accepts connections and hands them to its workers (node:cluster). Whatever the workers have
+// to tell each other goes through it: signals, logins, metrics.
 
-export type ToWorker =
-  | { readonly do: 'drain' | 'end'; readonly why: string }
-  | { readonly do: 'reload' }
-  | { readonly do: 'login'; readonly record: LoginRecord }
-  | { readonly do: 'report'; readonly id: number }
+/** Milliseconds until a worker that exited by itself is replaced. */
+const RESTART_DELAY = 1000
+/** Milliseconds that a worker has to report its metrics; then its last report counts. */
+const MEASURE_TIMEOUT = 1000
 
-export type FromWorker =
-  | { readonly is: 'ready' | 'not-ready' }
-  | { readonly is: 'login'; readonly record: LoginRecord }
-  | { readonly is: 'report'; readonly id: number; readonly metrics: string }
-
-/** Milliseconds until a worker that ended by itself is replaced, and for a report at most. */
-const PAUSE = 1000
-
-/** Of the workers, who would all say the same, the one that does. */
-const SPEAKER = '1'
-export const speaks = cluster.isPrimary || process.env.HTGATE_SPEAKER === SPEAKER
-
-/** A secret of all processes together: what one of them tells of a login, the others recognize. */
-const given = process.env.HTGATE_CREW_KEY
-export const crewKey = given === undefined ? randomBytes(32) : Buffer.from(given, 'base64')
-const KEY = { HTGATE_CREW_KEY: crewKey.toString('base64') }
-
-/** One that is about to die hears nothing any more; its end is noticed at another place. */
-const send = (worker: Worker, message: ToWorker): void => {
-  worker.send(message, () => {})
+export interface SupervisorOptions {
+  /** How many workers to run. */
+  readonly count: number
+  /** Called when a worker exits by itself, with a signal or `exit status N`. Another one follows. */
+  readonly onExit: (how: string) => void
 }
 
-/** Starts the workers and looks after them until a signal ends them all. */
-export async function runCrew(settings: Settings): Promise<ExitStatus> {
-  const ready = new Map<Worker, boolean>()
-  const reports = new Map<number, (metrics: string) => void>()
-  let lastReport = 0
-  let ending = false
+/** What the supervisor knows of a worker. */
+interface State {
+  readiness: Readiness
+  snapshot: Snapshot | undefined
+  readonly isLogLeader: boolean
+}
 
-  const workers = () => Object.values(cluster.workers ?? {}) as Worker[]
-  const tell = (message: ToWorker, but?: Worker) => {
-    for (const worker of workers()) if (worker !== but && worker.isConnected()) send(worker, message)
+/** Starts the workers, replaces those that exit, and stops them all at a signal. */
+export class Supervisor {
+  readonly #options: SupervisorOptions
+  readonly #key = randomBytes(32).toString('base64')
+  readonly #workers = new Map<Worker, State>()
+  readonly #questions = new Map<number, () => void>()
+  #lastQuestion = 0
+  /** Totals of workers that have exited: what was counted once stays counted. */
+  #past: Snapshot | undefined
+  #stopping = false
+
+  constructor(options: SupervisorOptions) {
+    this.#options = options
+    cluster.on('message', (worker, message: ToSupervisor) => this.#receive(worker, message))
   }
 
-  cluster.on('message', (worker, message: FromWorker) => {
-    if (message.is === 'login') tell({ do: 'login', record: message.record }, worker)
-    else if (message.is === 'report') reports.get(message.id)?.(message.metrics)
-    else ready.set(worker, message.is === 'ready')
-  })
+  /**
+   * Starts the first worker, which finds out whether everything works and says so, and then the others.
+   * @returns the exit status of a first worker that failed, or undefined once all are started
+   */
+  async start(): Promise<number | undefined> {
+    const first = this.#fork(true)
+    const failed = await new Promise<number | undefined>((resolve) => {
+      first.once('exit', (status) => resolve(status ?? 1))
+      first.once('message', () => resolve(undefined))
+    })
+    if (failed !== undefined) return failed
+    for (let i = 1; i < this.#options.count; i++) this.#fork(false)
+    process.on('SIGHUP', () => this.#sendAll({ type: 'reload' }))
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+      process.on(signal, () => {
+        this.#stopping = true
+        this.#sendAll({ type: 'stop', cause: signal })
+      })
+    }
+    return undefined
+  }
 
-  const report = (worker: Worker) =>
-    new Promise<string>((resolve) => {
-      const id = ++lastReport
-      const done = (metrics: string) => {
-        reports.delete(id)
+  /** Resolves when a signal has stopped all workers. */
+  stopped(): Promise<void> {
+    return new Promise((resolve) => {
+      cluster.on('exit', (worker, status, signal) => {
+        this.#forget(worker)
+        if (this.#stopping) {
+          if (this.#workers.size === 0) resolve()
+        } else this.#options.onExit(signal ?? `exit status ${status}`)
+      })
+    })
+  }
+
+  /** Ready where every worker is. */
+  readiness(): Readiness {
+    if (this.#stopping) return { ready: false, detail: 'stopping' }
+    if (this.#workers.size < this.#options.count)
+      return { ready: false, detail: 'a worker is being restarted' }
+    for (const { readiness } of this.#workers.values()) if (!readiness.ready) return readiness
+    return { ready: true }
+  }
+
+  /** The metrics of all workers, those that have exited included. */
+  async metrics(): Promise<Snapshot> {
+    await Promise.all([...this.#workers.keys()].map((worker) => this.#measure(worker)))
+    const snapshots = [this.#past, ...[...this.#workers.values()].map(({ snapshot }) => snapshot)]
+    return sumSnapshots(snapshots.filter((snapshot) => snapshot !== undefined))
+  }
+
+  #fork(isLogLeader: boolean): Worker {
+    const worker = cluster.fork({ [SHARED_KEY]: this.#key, ...(isLogLeader ? { [LOG_LEADER]: '1' } : {}) })
+    const readiness = { ready: false, detail: 'a worker is starting' }
+    this.#workers.set(worker, { readiness, snapshot: undefined, isLogLeader })
+    return worker
+  }
+
+  #forget(worker: Worker): void {
+    const state = this.#workers.get(worker)
+    this.#workers.delete(worker)
+    if (state === undefined) return
+    if (state.snapshot) {
+      const totals = totalsOf(state.snapshot)
+      this.#past = this.#past ? sumSnapshots([this.#past, totals]) : totals
+    }
+    if (this.#stopping) return
+    setTimeout(() => {
+      if (!this.#stopping) this.#fork(state.isLogLeader)
+    }, RESTART_DELAY)
+  }
+
+  #receive(worker: Worker, message: ToSupervisor): void {
+    const state = this.#workers.get(worker)
+    if (message.type === 'login') this.#sendAll(message, worker)
+    else if (state === undefined) return
+    else if (message.type === 'readiness') {
+      const { type: _, ...readiness } = message
+      state.readiness = readiness
+    } else {
+      state.snapshot = message.snapshot
+      if (message.id !== undefined) this.#questions.get(message.id)?.()
+    }
+  }
+
+  /** Resolves when the worker has reported, or has taken too long. */
+  #measure(worker: Worker): Promise<void> {
+    return new Promise((resolve) => {
+      const id = ++this.#lastQuestion
+      const done = () => {
+        this.#questions.delete(id)
         clearTimeout(timer)
-        resolve(metrics)
+        resolve()
       }
-      const timer = setTimeout(done, PAUSE, '')
-      reports.set(id, done)
-      send(worker, { do: 'report', id })
-    })
-  const metrics = async () => merge(await Promise.all(workers().map(report)))
-  const isReady = () => !ending && workers().length > 0 && workers().every((worker) => ready.get(worker))
-  const admin = await openAdmin(settings.admin, { ready: isReady, metrics })
-
-  // The first one finds out whether all of it works, and says so.
-  const first = cluster.fork({ ...KEY, HTGATE_SPEAKER: SPEAKER })
-  let speaker = first
-  const failed = await new Promise<number | undefined>((resolve) => {
-    first.once('exit', (status) => resolve(status ?? Status.failed))
-    first.once('message', () => resolve(undefined))
-  })
-  if (failed !== undefined) return failed as ExitStatus // The caller ends the process, and --admin with it.
-  for (let i = 1; i < settings.workers; i++) cluster.fork(KEY)
-  say(notices.workers(settings.workers))
-
-  process.on('SIGHUP', () => tell({ do: 'reload' }))
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-    process.on(signal, () => {
-      tell({ do: ending ? 'end' : 'drain', why: signal })
-      ending = true
+      const timer = setTimeout(done, MEASURE_TIMEOUT)
+      this.#questions.set(id, done)
+      send(worker, { type: 'measure', id })
     })
   }
-  await new Promise<void>((resolve) => {
-    cluster.on('exit', (worker, status, signal) => {
-      ready.delete(worker)
-      if (ending) {
-        if (workers().length === 0) resolve()
-        return
-      }
-      say(notices.workerEnded(signal ?? `exit status ${status}`))
-      setTimeout(() => {
-        if (ending) return
-        if (worker === speaker) speaker = cluster.fork({ ...KEY, HTGATE_SPEAKER: SPEAKER })
-        else cluster.fork(KEY)
-      }, PAUSE)
-    })
-  })
-  admin?.closeAllConnections()
-  admin?.close()
-  return Status.ok
+
+  #sendAll(message: ToWorker, except?: Worker): void {
+    for (const worker of this.#workers.keys()) if (worker !== except) send(worker, message)
+  }
+}
+
+/** To a worker that is about to exit, nothing is sent: its end is noticed elsewhere. */
+function send(worker: Worker, message: ToWorker): void {
+  if (worker.isConnected()) worker.send(message, () => {})
 }

@@ -4,7 +4,7 @@ import { isIPv6 } from 'node:net'
 export type Address =
   | { readonly host: string | undefined; readonly port: number }
   | { readonly path: string }
-  /** A socket that is open already: systemd's. */
+  /** A socket that is already open, passed by systemd. */
   | { readonly fd: number }
 
 /** `HOST:PORT`, `:PORT`, `[IPV6]:PORT`, `unix:/PATH`; undefined for anything else. */
@@ -25,7 +25,7 @@ export function printAddress(address: Address): string {
   return `${isIPv6(host) ? `[${host}]` : host}:${address.port}`
 }
 
-/** systemd hands over its sockets as open files from number 3 (sd_listen_fds(3)). */
+/** The sockets that systemd passes, as open files from number 3 on (sd_listen_fds(3)). */
 export function systemdSockets(env: NodeJS.ProcessEnv, pid: number): Address[] {
   if (env.LISTEN_PID !== String(pid)) return []
   return Array.from({ length: Number(env.LISTEN_FDS) || 0 }, (_, index) => ({ fd: 3 + index }))

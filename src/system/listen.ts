@@ -1,38 +1,57 @@
 import { existsSync, lstatSync, unlinkSync } from 'node:fs'
-import type { Server } from 'node:http'
-import { type AddressInfo, connect } from 'node:net'
+import { type AddressInfo, connect, type Server } from 'node:net'
 import { dirname } from 'node:path'
-import { errors, notices, say } from '../htgate/messages.js'
 import { type Address, printAddress } from './address.js'
 
+/** Why a server cannot listen. */
+export class ListenError extends Error {
+  override readonly name = 'ListenError'
+  constructor(
+    readonly address: string,
+    readonly reason: string,
+    /** What to do about it. */
+    readonly hint?: string,
+  ) {
+    super(`cannot listen on ${address}: ${reason}`)
+  }
+}
+
 /**
- * Resolves, once the server listens, to where it does: port 0 means any.
- * @throws Exit
+ * Starts to listen, and resolves to the actual address: port 0 means any.
+ *
+ * @param onAcceptError called, at most once a minute, when a connection cannot be accepted: for want of open files, for
+ *   example. The server goes on.
+ * @throws ListenError
  */
-export async function listen(server: Server, address: Address): Promise<Address> {
+export async function listen(
+  server: Server,
+  address: Address,
+  onAcceptError: (error: Error) => void,
+): Promise<Address> {
   if ('path' in address) await removeAbandoned(address.path)
   await new Promise<void>((resolve, reject) => {
-    server.once('error', (error) => reject(failure(address, error)))
+    server.once('error', (error) => reject(listenError(address, error)))
     server.listen({ ...address }, resolve)
   })
-  server.removeAllListeners('error').on('error', complainNowAndThen())
+  server.removeAllListeners('error').on('error', atMostOnceAMinute(onAcceptError))
   const actual = server.address() as AddressInfo | string | null
   return 'port' in address && typeof actual === 'object' && actual
     ? { ...address, port: actual.port }
     : address
 }
 
-/** To accept a connection may fail, for want of open files, say; the next one may do. */
-function complainNowAndThen(): (error: Error) => void {
+const MINUTE = 60_000
+
+function atMostOnceAMinute(report: (error: Error) => void): (error: Error) => void {
   let last = -Infinity
   return (error) => {
-    if (performance.now() - last < 60_000) return
+    if (performance.now() - last < MINUTE) return
     last = performance.now()
-    say(notices.cannotAccept(error.message))
+    report(error)
   }
 }
 
-/** A unix socket outlives the process that was killed; one that nobody answers on is in the way. */
+/** Removes a unix socket that a killed process has left behind: one that refuses connections. */
 async function removeAbandoned(path: string): Promise<void> {
   if (!isSocket(path)) return
   const answers = await new Promise<boolean>((resolve) => {
@@ -51,22 +70,27 @@ function isSocket(path: string): boolean {
   }
 }
 
-const WORDS: Record<string, string> = {
+const REASONS: Record<string, string> = {
   EACCES: 'permission denied',
   EADDRNOTAVAIL: 'this machine has no such address',
-  ENOTFOUND: 'no such host name',
+  ENOTFOUND: 'no such host',
 }
 
-function failure(address: Address, error: NodeJS.ErrnoException): Error {
+const IN_USE = 'the address is in use'
+
+function listenError(address: Address, error: NodeJS.ErrnoException): ListenError {
   const name = printAddress(address)
-  const why = WORDS[error.code ?? ''] ?? error.message
+  const reason = REASONS[error.code ?? ''] ?? error.message
   if ('path' in address) {
-    // Node says EACCES where there is no folder, and EADDRINUSE of whatever is there already.
-    if (!existsSync(dirname(address.path))) return errors.cannotListen(name, 'no such folder')
-    if (error.code !== 'EADDRINUSE') return errors.cannotListen(name, why)
-    return isSocket(address.path) ? errors.inUse(name, 'ss -lxp') : errors.inTheWay(name)
+    // Node reports EACCES where the folder is missing, and EADDRINUSE for any existing file.
+    if (!existsSync(dirname(address.path))) return new ListenError(name, 'no such folder')
+    if (error.code !== 'EADDRINUSE') return new ListenError(name, reason)
+    return isSocket(address.path)
+      ? new ListenError(name, IN_USE, 'ss -lxp names the program that uses it')
+      : new ListenError(name, 'the file there is not a socket', 'remove it, or choose another path')
   }
-  if (error.code === 'EADDRINUSE') return errors.inUse(name, 'ss -ltnp')
-  const isLow = error.code === 'EACCES' && 'port' in address && address.port < 1024
-  return errors.cannotListen(name, isLow ? `${why}; ports below 1024 need privileges` : why)
+  if (error.code === 'EADDRINUSE')
+    return new ListenError(name, IN_USE, 'ss -ltnp names the program that uses it')
+  const isPrivileged = error.code === 'EACCES' && 'port' in address && address.port < 1024
+  return new ListenError(name, isPrivileged ? `${reason}; ports below 1024 need privileges` : reason)
 }

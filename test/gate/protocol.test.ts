@@ -408,7 +408,22 @@ test('pipelined requests are answered in their order, each by its own credential
   expect(text().indexOf('/slow')).toBeLessThan(text().indexOf('UNAUTHENTICATED'))
 })
 
-test('a client that vanishes ends what it has pipelined, too', async () => {
+test('a pipelined request waits until the response before it is out', async () => {
+  const answers: (() => void)[] = []
+  const upstream = await startUpstream((request, response) => {
+    answers.push(() => response.end(request.url))
+  })
+  const gate = await startGate({ upstream: upstream.url })
+  const { text } = raw(gate.port, `GET /1 HTTP/1.1\r\n${HEAD}\r\nGET /2 HTTP/1.1\r\n${HEAD}\r\n`)
+  await until(() => answers.length === 1)
+  answers[0]?.()
+  await until(() => answers.length === 2)
+  expect(text()).toMatch(/\/1$/)
+  answers[1]?.()
+  await until(() => text().endsWith('/2'), text)
+})
+
+test('a client that vanishes ends its request, and those behind it never begin', async () => {
   let open = 0
   const upstream = await startUpstream((_, response) => {
     open++
@@ -416,8 +431,9 @@ test('a client that vanishes ends what it has pipelined, too', async () => {
   })
   const gate = await startGate({ upstream: upstream.url })
   const { socket } = raw(gate.port, `GET /1 HTTP/1.1\r\n${HEAD}\r\nGET /2 HTTP/1.1\r\n${HEAD}\r\n`)
-  await until(() => open === 2)
+  await until(() => open === 1)
   socket.destroy()
   await until(() => open === 0)
-  await until(() => gate.log().filter(({ status }) => status === 499).length === 2, gate.output)
+  await until(() => gate.log().some(({ path, status }) => path === '/1' && status === 499), gate.output)
+  expect(upstream.heads()).toBe(1)
 })

@@ -48,7 +48,7 @@ describe('without a login', () => {
     const wrong = await say(basic('alice', 'wrong'))
     expect(wrong).toMatch(/^401 The user name or the password is wrong/)
     expect(await say(basic('nobody', 'secret'))).toBe(wrong)
-    expect(await say('Basic %%%')).toMatch(/^401 The Authorization header cannot be read/)
+    expect(await say('Basic %%%')).toMatch(/^401 The Authorization header is not valid/)
     expect(await say('Bearer abc')).toMatch(/^401 This server needs a user name/)
   })
 })

@@ -57,13 +57,12 @@ describe('at the start', () => {
     expect(gate.said()).toMatch(/^htgate: guarding http:\/\/127\.0\.0\.1:5000 for 6 users of /)
     expect(gate.said()).toContain(
       [
-        'weak records: 5; whoever gets hold of the file finds out these passwords',
+        'weak records: 5; these passwords can be cracked by anyone who gets hold of the file',
         '  line 2, alice: bcrypt with cost 4, less than 10',
         '  line 3, bob: sha1 is broken: such hashes are found out in seconds',
         '  line 4, cyd: sha1 is broken: such hashes are found out in seconds',
         '  and 2 more',
-        `see all with: htpasswd --audit ${file}`,
-        `set one anew with: htpasswd -B -C 10 ${file} USER\n`,
+        `hint: htpasswd --audit ${file} lists all, htpasswd -B -C 10 ${file} USER replaces one\n`,
       ].join('\nhtgate: '),
     )
     expect(gate.said()).toMatch(/listening on 127\.0\.0\.1:\d+ \(HTTP\)/)
@@ -101,14 +100,14 @@ describe('at the start', () => {
     const upstream = await startUpstream()
     const { status: code, said } = await status([...MUST, '--listen', `127.0.0.1:${upstream.port}`])
     expect(code).toBe(1)
-    expect(said).toContain(`cannot listen on 127.0.0.1:${upstream.port}: another program does already`)
+    expect(said).toContain(`cannot listen on 127.0.0.1:${upstream.port}: the address is in use`)
   })
 
   test('a unix socket where there is no folder, or something else: exit 1', async () => {
     const said = async (path: string) => (await status([...MUST, '--listen', `unix:${path}`])).said
     expect(await said('/nowhere/s')).toContain('cannot listen on unix:/nowhere/s: no such folder')
     const folder = temporaryFolder()
-    expect(await said(folder)).toContain(`cannot listen on unix:${folder}: what is there is no socket`)
+    expect(await said(folder)).toContain(`cannot listen on unix:${folder}: the file there is not a socket`)
   })
 
   test('an unknown variable is reported', async () => {
@@ -126,7 +125,7 @@ describe('at the start', () => {
     })
     expect(await ca(passwordFile())).toMatchObject({
       status: 1,
-      said: expect.stringContaining('holds no certificates'),
+      said: expect.stringContaining('is not a valid certificate'),
     })
   })
 
@@ -145,7 +144,7 @@ describe('at the start', () => {
     })
     expect(await tls(passwordFileOnce())).toMatchObject({
       status: 1,
-      said: expect.stringContaining('is no certificate'),
+      said: expect.stringContaining('is not a valid certificate'),
     })
   })
 })
@@ -171,7 +170,7 @@ describe('signals', () => {
     expect(gate.log().at(-1)).toMatchObject({ status: 200 })
   })
 
-  test('what does not end within --drain-timeout is broken off', async () => {
+  test('requests that do not end within --drain-timeout are aborted, and the log says how many', async () => {
     const upstream = await startUpstream((_, response) => void response.write('for ever'))
     const gate = await startGate({ upstream: upstream.url, args: ['--drain-timeout', '0.2'] })
     const { text, closed } = raw(gate.port, `GET / HTTP/1.1\r\nHost: x\r\nAuthorization: ${ALICE}\r\n\r\n`)
@@ -179,6 +178,9 @@ describe('signals', () => {
     gate.process.kill('SIGINT')
     await closed
     expect(await gate.ended).toBe(0)
+    expect(gate.log().map(({ message }) => message)).toContain(
+      'drain timeout (0.2 s) reached, 1 request aborted',
+    )
   })
 
   test('a second signal ends it at once', async () => {
@@ -367,7 +369,7 @@ describeWith(['openssl'], 'TLS', () => {
     await log(/does not belong to the certificate.*stays in use/s)
     renameSync(two.key, one.key)
     gate.process.kill('SIGHUP')
-    await log(/was read again/)
+    await log(/certificate reloaded/)
     expect(await tlsRequest(gate.port, one.cert)).toBe(200)
     const socket: TLSSocket = connect({ port: gate.port, host: '127.0.0.1', rejectUnauthorized: false })
     await once(socket, 'secureConnect')

@@ -36,20 +36,9 @@ test('the log has a line for each request, without query, password or header', a
     status: 200,
     bytes: 2,
     ms: expect.any(Number),
-    upstream_ms: expect.any(Number),
-    reason: null,
     provider: 'file',
-    missing_role: null,
-    user_agent: 'curl/8',
   })
-  expect(second).toMatchObject({
-    user: 'eve',
-    path: '/y',
-    status: 401,
-    upstream_ms: null,
-    reason: 'denied',
-    provider: null,
-  })
+  expect(second).toMatchObject({ user: 'eve', path: '/y', status: 401, reason: 'denied' })
   expect(gate.output()).not.toMatch(/hidden|guess|secret|Basic|YWxpY2U/)
 })
 
@@ -78,8 +67,7 @@ test('--log text is for people, and --log off for nobody', async () => {
   const text = await startGate({ upstream: upstream.url, args: ['--log', 'text'] })
   await asAlice(`${text.url}/x`)
   await until(
-    () =>
-      /Z 127\.0\.0\.1 alice GET \/x 200 2 \d+\.\dms upstream=\d+\.\dms provider=file\n/.test(text.output()),
+    () => /Z 127\.0\.0\.1 alice GET \/x 200 2 \d+\.\dms provider=file\n/.test(text.output()),
     text.output,
   )
   const off = await startGate({ upstream: upstream.url, args: ['--log', 'off'] })
@@ -133,10 +121,12 @@ test('/healthz, /readyz and /metrics on an address of their own', async () => {
   expect(headers['content-type']).toMatch(/^text\/plain; version=0\.0\.4/)
   expect(body).toContain('htgate_requests_total{status="200"} 1\nhtgate_requests_total{status="401"} 1\n')
   expect(body).toContain('htgate_request_duration_seconds_bucket{le="+Inf"} 2\n')
-  expect(body).toContain('htgate_logins_total{result="hashed"} 1\n')
+  expect(body).toContain('htgate_logins_total{result="verified"} 1\n')
   // Prometheus's text format: each line a comment, or a name, labels and a number.
   for (const line of body.trimEnd().split('\n')) {
-    expect(line).toMatch(/^(# (HELP|TYPE) htgate_\w+ .+|htgate_\w+(\{\w+="[^"]*"\})? [\d.e+-]+)$/)
+    expect(line).toMatch(
+      /^(# (HELP|TYPE) htgate_\w+ .+|htgate_\w+(\{\w+="[^"]*"(,\w+="[^"]*")*\})? [\d.e+-]+)$/,
+    )
   }
 
   renameSync(file, `${file}.away`)

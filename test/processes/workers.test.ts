@@ -45,7 +45,7 @@ test('several processes serve, and their metrics are one', async () => {
   for (let i = 0; i < 9; i++) expect((await asAlice(gate.url)).status).toBe(200)
   const { body } = await ask('/metrics')
   expect(body).toContain('htgate_requests_total{status="200"} 9\n')
-  expect(body).toContain('htgate_users 1\n')
+  expect(body).toContain('htgate_users{provider="file"} 1\n')
   expect(body.match(/^# TYPE htgate_users gauge$/gm)).toHaveLength(1)
   gate.process.kill('SIGTERM')
   expect(await gate.ended).toBe(0)
@@ -56,7 +56,7 @@ test('several who ask for the metrics at the same time get them whole, each', as
   const upstream = await startUpstream()
   const { ask } = await startCrew(upstream.url)
   const answers = await Promise.all(Array.from({ length: 20 }, () => ask('/metrics')))
-  for (const { body } of answers) expect(body).toContain('htgate_file_reads_total 3\n')
+  for (const { body } of answers) expect(body).toContain('htgate_reloads_total{provider="file"} 3\n')
 })
 
 test('what one of them has to say is said, whichever it is', async () => {
@@ -112,7 +112,7 @@ test('a process that dies is replaced', async () => {
   const { gate, ask } = await startCrew(upstream.url)
   const [victim] = workersOf(gate)
   process.kill(victim as number, 'SIGKILL')
-  await until(() => gate.said().includes('another takes its place'), gate.said)
+  await until(() => gate.said().includes('starting another'), gate.said)
   await until(() => workersOf(gate).length === 3)
   await untilReady(ask)
   for (let i = 0; i < 6; i++) expect((await asAlice(gate.url)).status).toBe(200)
@@ -138,6 +138,6 @@ test('an --admin address in use: exit 1, and no more is said', async () => {
   ])
   expect(await gate.ended).toBe(1)
   expect(gate.said()).toBe(
-    `htgate: cannot listen on 127.0.0.1:${upstream.port}: another program does already\nhtgate: find it with: ss -ltnp\n`,
+    `htgate: cannot listen on 127.0.0.1:${upstream.port}: the address is in use\nhtgate: hint: ss -ltnp names the program that uses it\n`,
   )
 })

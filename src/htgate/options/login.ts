@@ -47,8 +47,8 @@ export const hashing = group('Password hashing', {
   hashQueue: optional(
     {
       argument: 'number',
-      help: 'number of passwords that may wait to be hashed; beyond that, logins are answered 503',
-      defaultText: '32 per thread',
+      help: 'number of logins that may wait to be verified; beyond that they are answered 503',
+      defaultText: '256 per provider',
     },
     count,
   ),

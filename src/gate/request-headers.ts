@@ -1,26 +1,15 @@
-import type { IncomingMessage } from 'node:http'
+import { ESSENTIAL, HOP_BY_HOP, join, removeListed } from '../upstream/headers.js'
 
-// The head of a request and of a response: what the gate reads from it, and what it hands on. Headers stay as they came,
-// a flat list of names and values, so that their order, their case and repeated ones survive.
-
-/** RFC 9110, section 7.6.1: for the next hop alone; also what a sender names in `Connection`. */
-const HOP_BY_HOP = new Set([
-  'connection',
-  'keep-alive',
-  'proxy-authenticate',
-  'proxy-authorization',
-  'proxy-connection',
-  'te',
-  'transfer-encoding',
-  'upgrade',
-])
-
-/** What an upstream believes about who asks. */
+/** What upstreams believe about who sends a request. */
 const IDENTITY = new Set([
   'x-forwarded-user',
   'x-forwarded-groups',
+  'x-forwarded-email',
+  'x-forwarded-preferred-username',
   'x-remote-user',
+  'x-remote-groups',
   'remote-user',
+  'remote-groups',
   'x-real-ip',
   // By these, gunicorn takes a request of a neighbour for one to another path.
   'script-name',
@@ -32,37 +21,37 @@ const METHOD_OVERRIDES = new Set(['x-http-method-override', 'x-http-method', 'x-
 /** And by these for one to another path. */
 const PATH_OVERRIDES = new Set(['x-original-url', 'x-rewrite-url', 'x-forwarded-prefix'])
 
-/** What `Connection` cannot take out of a request: without it the message would mean another one. */
-const ESSENTIAL = new Set(['host', 'content-length', 'content-type'])
-
 /** What else the gate reads or sets. */
 const READ = new Set(['authorization', 'x-mlflow-authorization', 'expect', 'origin'])
 
 /**
- * Whether `lower` is how somebody writes a header that matters without being that header: CGI and WSGI read underscores
- * as hyphens, so that it would count for the upstream, beside the true one or in its place.
+ * Whether a header is a disguise of one that matters. CGI and WSGI read `_` and some servers `.` as `-`, so that it would
+ * count for the upstream beside the true header or in its place.
  */
-function isTwin(lower: string): boolean {
-  if (!lower.includes('_')) return false
-  const name = lower.replaceAll('_', '-')
+function isDisguised(lower: string): boolean {
+  if (!/[^a-z0-9-]/.test(lower)) return false
+  const name = lower.replace(/[^a-z0-9]/g, '-')
   return (
     name.startsWith('x-forwarded-') ||
     [HOP_BY_HOP, IDENTITY, ESSENTIAL, READ, METHOD_OVERRIDES, PATH_OVERRIDES].some((names) => names.has(name))
   )
 }
 
-/** A request's head, read once. */
-export class RequestHead {
-  /** What goes on to the upstream as it came. Without `Host`. */
+/** The headers of a request, read once. */
+export class RequestHeaders {
+  /** What goes on to the upstream as it came, without `Host`. */
   readonly endToEnd: string[] = []
   host: string | undefined
+  /** All values of `Authorization`. */
   authorization: string | string[] | undefined
+  cookie: string | undefined
   contentLength: string | undefined
   transferEncoding: string | undefined
   upgrade: string | undefined
   expect: string | undefined
   accept = ''
   userAgent: string | undefined
+  /** `null` where there are several. */
   origin: string | undefined
   /** Sec-Fetch-Site. */
   fetchSite: string | undefined
@@ -70,17 +59,17 @@ export class RequestHead {
   preflightMethod: string | undefined
   /** X-MLflow-Authorization. */
   relayLogin: string | string[] | undefined
-  /** Names and values of headers that some applications take a request for another one by. */
+  /** Names and values of headers by which some applications take a request for another one. */
   readonly overrides: string[] = []
   acceptsTrailers = false
   forwardedFor: string | undefined
   forwardedProto: string | undefined
   forwardedHost: string | undefined
-  /** Why this request cannot be handed on safely. */
+  /** Why this request cannot be forwarded safely. */
   invalid: 'host' | 'transfer-encoding' | undefined
 
-  /** @param raw `request.rawHeaders` */
-  constructor(raw: readonly string[]) {
+  /** @param raw a flat list of names and values */
+  constructor(readonly raw: readonly string[]) {
     let connection = ''
     for (let i = 0; i < raw.length; i += 2) {
       const name = raw[i] as string
@@ -140,6 +129,11 @@ export class RequestHead {
         case 'x-forwarded-host':
           this.forwardedHost = value
           break
+        case 'cookie':
+          // HTTP/1.1 allows one only, but to join is what RFC 6265 would have meant.
+          this.cookie = this.cookie === undefined ? value : `${this.cookie}; ${value}`
+          this.endToEnd.push(name, value)
+          break
         case 'content-length':
           this.contentLength = value
           this.endToEnd.push(name, value)
@@ -150,12 +144,17 @@ export class RequestHead {
           break
         default:
           if (METHOD_OVERRIDES.has(lower) || PATH_OVERRIDES.has(lower)) this.overrides.push(name, value)
-          else if (!HOP_BY_HOP.has(lower) && !IDENTITY.has(lower) && !isTwin(lower)) {
+          else if (!HOP_BY_HOP.has(lower) && !IDENTITY.has(lower) && !isDisguised(lower)) {
             this.endToEnd.push(name, value)
           }
       }
     }
-    removeNamed(this.endToEnd, connection)
+    removeListed(this.endToEnd, connection)
+  }
+
+  /** All values of the headers with one of these names, in lower case. */
+  valuesOf(names: readonly string[]): string[] {
+    return this.raw.filter((_, i) => i % 2 === 1 && names.includes((this.raw[i - 1] as string).toLowerCase()))
   }
 
   get hasBody(): boolean {
@@ -166,70 +165,21 @@ export class RequestHead {
 }
 
 /**
- * A target with scheme and host, as for a proxy (RFC 9112, section 3.2.2), becomes a path; its host counts, not `Host`.
+ * A target in absolute form, as for a proxy (RFC 9112, section 3.2.2), as a path; its host replaces `Host`. Any other
+ * target as it is.
  */
-export function originForm(request: IncomingMessage, head: RequestHead): void {
-  const target = request.url as string
-  if (target.startsWith('/')) return
+export function originForm(target: string, headers: RequestHeaders): string {
+  if (target.startsWith('/')) return target
   const [whole, host] = /^https?:\/\/([^/?#@]+)/i.exec(target) ?? []
-  if (whole === undefined) return
+  if (whole === undefined) return target
   const path = target.slice(whole.length)
-  if (path !== '' && !path.startsWith('/') && !path.startsWith('?')) return
-  head.host = host
-  request.url = path.startsWith('/') ? path : `/${path}`
+  if (path !== '' && !path.startsWith('/') && !path.startsWith('?')) return target
+  headers.host = host
+  return path.startsWith('/') ? path : `/${path}`
 }
-
-/** A response's head, read once. */
-export class ResponseHead {
-  /** What goes on to the client as it came. */
-  readonly endToEnd: string[] = []
-  contentLength: number | undefined
-  #isChunked = false
-
-  constructor(raw: readonly Buffer[]) {
-    let connection = ''
-    for (let i = 0; i < raw.length; i += 2) {
-      const name = (raw[i] as Buffer).toString('latin1')
-      const value = (raw[i + 1] as Buffer).toString('latin1')
-      const lower = name.toLowerCase()
-      if (lower === 'connection') connection = join(connection, value)
-      else if (lower === 'transfer-encoding') this.#isChunked = true
-      else if (!HOP_BY_HOP.has(lower)) {
-        if (lower === 'content-length') this.contentLength = Number(value)
-        this.endToEnd.push(name, value)
-      }
-    }
-    removeNamed(this.endToEnd, connection)
-  }
-
-  get announcesBody(): boolean {
-    return this.#isChunked || (this.contentLength !== undefined && this.contentLength !== 0)
-  }
-
-  /** 204 must not have one (RFC 9110, section 8.6). */
-  dropLength(): void {
-    for (let i = this.endToEnd.length - 2; i >= 0; i -= 2) {
-      if (this.endToEnd[i]?.toLowerCase() === 'content-length') this.endToEnd.splice(i, 2)
-    }
-  }
-}
-
-function removeNamed(headers: string[], connection: string): void {
-  if (connection === '' || /^(?:keep-alive|close|upgrade)$/i.test(connection)) return
-  const named = new Set(connection.toLowerCase().split(/[\s,]+/))
-  for (let i = headers.length - 2; i >= 0; i -= 2) {
-    const lower = (headers[i] as string).toLowerCase()
-    if (named.has(lower) && !ESSENTIAL.has(lower)) headers.splice(i, 2)
-  }
-}
-
-const join = (list: string | undefined, value: string): string => (list ? `${list}, ${value}` : value)
-
-const and = (values: string | string[] | undefined, value: string): string | string[] =>
-  values === undefined ? value : [values, value].flat()
 
 /**
- * Of the headers that some applications take a request for another one by, those that can stay where roles are enforced: a
+ * Of the headers by which some applications take a request for another one, those that can stay where roles are enforced: a
  * write may be declared another write.
  */
 export function harmlessOverrides(overrides: readonly string[], isWrite: boolean): string[] {
@@ -238,9 +188,12 @@ export function harmlessOverrides(overrides: readonly string[], isWrite: boolean
   )
 }
 
+const and = (values: string | string[] | undefined, value: string): string | string[] =>
+  values === undefined ? value : [values, value].flat()
+
 /** Names of groups for one header: separated by commas, with commas and percent signs in them encoded. */
 export const groupsText = (groups: readonly string[]): string =>
   headerText(groups.map((group) => group.replace(/[%,\x00-\x1f\x7f]/g, encodeURIComponent)).join(','))
 
-/** A user's name for a header: Node writes headers as latin1, and so the name's UTF-8 bytes go out as they are. */
-export const headerText = (user: string): string => Buffer.from(user).toString('latin1')
+/** A name for a header: headers are written as latin1, so the name's UTF-8 bytes go out as they are. */
+export const headerText = (name: string): string => Buffer.from(name).toString('latin1')

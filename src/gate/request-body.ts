@@ -17,7 +17,7 @@ export class RequestBody extends Readable {
     request.on('end', () => this.push(null))
     request.on('error', (error) => this.destroy(error))
     request.on('close', () => {
-      if (!request.complete) this.destroy(new Error('the client went away'))
+      if (!request.complete) this.destroy(new Error('the client has gone'))
     })
     request.pause()
   }

@@ -1,0 +1,44 @@
+import { timingSafeEqual } from 'node:crypto'
+import type { Authorization } from '../auth/authorization.js'
+import type { Credential } from '../auth/credential.js'
+import type { Principal } from '../auth/principal.js'
+
+/** How long a connection's login is remembered, in milliseconds. */
+const LIFETIME = 1000
+
+/**
+ * As whom a connection's last request was let in. A client sends the same header with each request, and to judge it again
+ * within so short a time tells nothing new, unless a login may have been revoked. On a connection from a proxy, the next
+ * request may be another client's: then its header differs.
+ */
+export class RememberedLogin {
+  readonly #header: Buffer
+  readonly #until: number
+  readonly #epoch: number
+
+  /**
+   * @param authorization the value of the header
+   * @param epoch the pipeline's, when it judged
+   * @param now by performance.now()
+   */
+  constructor(
+    authorization: string,
+    readonly credential: Credential,
+    readonly principal: Principal,
+    epoch: number,
+    now: number,
+  ) {
+    this.#header = Buffer.from(authorization, 'latin1')
+    const { expiresAt } = principal
+    const left = expiresAt === undefined ? LIFETIME : Math.min(LIFETIME, expiresAt - Date.now())
+    this.#until = now + left
+    this.#epoch = epoch
+  }
+
+  /** Whether a request with this header is let in as the last one. In constant time for headers of equal length. */
+  holds(authorization: Authorization, epoch: number, now: number): boolean {
+    if (now >= this.#until || epoch !== this.#epoch) return false
+    if (typeof authorization !== 'string' || authorization.length !== this.#header.length) return false
+    return timingSafeEqual(this.#header, Buffer.from(authorization, 'latin1'))
+  }
+}
