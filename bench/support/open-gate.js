@@ -2,10 +2,14 @@
 // node open-gate.js UPSTREAM PORT
 import { createForward } from '../../dist/gate/forward.js'
 import { Gate } from '../../dist/gate/gate.js'
+import { Rules } from '../../dist/gate/rules.js'
 import { GateServers } from '../../dist/gate/server.js'
+import { namesOf } from '../../dist/gate/upstream-name.js'
 import { parse } from '../../dist/htgate/command-line.js'
 import { Log } from '../../dist/operations/log.js'
 import { RequestMetrics } from '../../dist/operations/metrics.js'
+import { Policy } from '../../dist/policy/policy.js'
+import { none } from '../../dist/policy/profile.js'
 import { Upstream } from '../../dist/upstream/upstream.js'
 
 const [upstreamUrl, port] = process.argv.slice(2)
@@ -21,10 +25,14 @@ const everyone = {
   countRemembered() {},
   onChange() {},
 }
+const policy = new Policy({ profile: none, grants: { read: [], write: [], admin: [] } })
+const rules = new Rules({ policy, openPaths: [], corsOrigins: new Set(), gatewayIdentity: false })
+const names = namesOf(none, settings.upstream.origin, undefined)
 const gate = new Gate({
   realm: '',
   logins: everyone,
-  handler: createForward({ upstream, host: undefined, log }),
+  rules,
+  handler: createForward({ upstream, names, rules, log }),
   log,
   metrics: new RequestMetrics(),
 })

@@ -1,6 +1,6 @@
 import type { AuthEvent } from '../auth/events.js'
-import { printable } from '../operations/log.js'
 import type { ListenError } from '../system/listen.js'
+import { printable } from '../system/printable.js'
 import { Exit, ExitStatus } from './exit-status.js'
 
 // What the command writes to standard error: lower case, no full stop, what is wrong, and a hint on what to do.
@@ -80,6 +80,9 @@ export const notices = {
     if (users === 0) lines.push(`no user can log in\nhint: add one with htpasswd -B -C 10 ${file} USER`)
     return lines.join('\n')
   },
+  groupFile: (path: string, users: number) => `${path}: groups of ${users} user${users === 1 ? '' : 's'}`,
+  groupFileUnreadable: (path: string, why: string) =>
+    `${path}: ${why}; roles by its groups are unknown until it can be read`,
   listening: (address: string, tls: boolean) => `listening on ${address} (${tls ? 'HTTPS' : 'HTTP'})`,
   cannotAccept: (why: string) => `cannot accept a connection: ${why}`,
   admin: (address: string) => `serving /healthz, /readyz and /metrics on ${address}`,

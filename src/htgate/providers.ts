@@ -1,43 +1,57 @@
 import { availableParallelism } from 'node:os'
 import type { AuthEvent } from '../auth/events.js'
 import type { Provider } from '../auth/provider.js'
-import { createPasswordFileProvider } from '../auth/providers/password-file/provider.js'
+import { createPasswordFileProvider, type GroupSource } from '../auth/providers/password-file/provider.js'
 import { algorithmOf } from '../password.js'
 import type { Settings } from './options/index.js'
 
-/** The ways to log in that the settings ask for. */
-export interface Providers {
-  /** In the order in which they are asked. */
-  readonly chain: readonly Provider[]
-  /** Reads files again, at SIGHUP. Failures are reported as events. */
-  reload(): void
+/** A way to log in that the settings ask for. */
+export interface OpenProvider {
+  readonly provider: Provider
+  /** Reads its files again, at SIGHUP. Failures are reported as events. Default: there is nothing to read. */
+  readonly reload?: () => void
 }
 
-/**
- * Opens the providers.
- *
- * @param sharedKey a secret that all processes share
- * @param onEvent called with what operators may want to know
- */
-export async function openProviders(
-  settings: Settings,
-  sharedKey: Buffer,
-  onEvent: (event: AuthEvent) => void,
-): Promise<Providers> {
+export interface ProviderContext {
+  readonly settings: Settings
+  /** A secret that all processes share. */
+  readonly sharedKey: Buffer
+  /** The groups of the password file's users; undefined without a group file. */
+  readonly groups: GroupSource | undefined
+  /** Called with what operators may want to know. */
+  readonly onEvent: (event: AuthEvent) => void
+}
+
+/** By the option that asks for it. A new way to log in is a line here. */
+const OPEN: Readonly<Record<string, (context: ProviderContext) => Promise<OpenProvider>>> = {
+  file: openPasswordFile,
+}
+
+/** Opens all providers that the settings ask for, in the order in which the options were given. */
+export async function openProviders(context: ProviderContext): Promise<readonly OpenProvider[]> {
+  const settings = context.settings as unknown as Readonly<Record<string, unknown>>
+  const opened: OpenProvider[] = []
+  for (const option of context.settings.order) {
+    const open = OPEN[option]
+    if (open && settings[option] !== undefined) opened.push(await open(context))
+  }
+  return opened
+}
+
+async function openPasswordFile(context: ProviderContext): Promise<OpenProvider> {
+  const { settings, sharedKey, groups, onEvent } = context
   const { rehash, cacheSize, cacheTtl } = settings
-  const passwordFile = await createPasswordFileProvider({
+  const provider = await createPasswordFileProvider({
     file: settings.file as string,
     workers: hashThreadsOf(settings),
     cacheSize,
     cacheTtl,
     rehash: rehash && algorithmOf(rehash),
     key: sharedKey,
+    groups,
     onEvent,
   })
-  return {
-    chain: [passwordFile],
-    reload: () => void passwordFile.reload().catch(() => {}),
-  }
+  return { provider, reload: () => void provider.reload().catch(() => {}) }
 }
 
 /** Threads that hash in this process: the processors are divided among the workers. */

@@ -6,15 +6,19 @@ import type { Handler } from '../gate/extension-points.js'
 import { createForward } from '../gate/forward.js'
 import { confirm } from '../gate/forward-auth.js'
 import { Gate } from '../gate/gate.js'
+import { Rules } from '../gate/rules.js'
 import { GateServers } from '../gate/server.js'
+import { namesOf } from '../gate/upstream-name.js'
 import { Log } from '../operations/log.js'
 import { printMetrics, RequestMetrics, type Snapshot } from '../operations/metrics.js'
+import { Policy } from '../policy/policy.js'
 import type { Readiness } from '../processes/messages.js'
 import { killSelf, processControl } from '../processes/process-control.js'
 import { printAddress, systemdSockets } from '../system/address.js'
 import { Upstream } from '../upstream/upstream.js'
 import { readCa, readCertificate } from './certificates.js'
 import { EventReporter } from './event-reporter.js'
+import { openGroupFile } from './group-file.js'
 import { listenOn, openAdmin } from './listening.js'
 import { notices, say } from './messages.js'
 import type { Settings } from './options/index.js'
@@ -29,7 +33,13 @@ export async function serve(settings: Settings): Promise<void> {
   const certificate = readCertificate(settings)
   const log = new Log(settings.log)
   const events = new EventReporter(settings, log, control.isLogLeader)
-  const providers = await openProviders(settings, control.sharedKey, events.report)
+  const groupFile = await openGroupFile(settings.groupFile, log, control.isLogLeader)
+  const providers = await openProviders({
+    settings,
+    sharedKey: control.sharedKey,
+    groups: groupFile,
+    onEvent: events.report,
+  })
   const limiter = new LoginLimiter({
     failures: settings.loginFailures,
     key: control.sharedKey,
@@ -37,7 +47,7 @@ export async function serve(settings: Settings): Promise<void> {
     onRecord: (record) => control.send({ type: 'login', record }),
   })
   const logins = new LoginPipeline({
-    providers: providers.chain,
+    providers: providers.map(({ provider }) => provider),
     limiter,
     queue: settings.hashQueue,
     key: control.sharedKey,
@@ -45,11 +55,23 @@ export async function serve(settings: Settings): Promise<void> {
   let stopped = performance.now()
   try {
     await events.started()
-    const { handler, close } = openHandler(settings, log)
+    const policy = new Policy({
+      profile: settings.app,
+      grants: { read: settings.readers, write: settings.writers, admin: settings.admins },
+      groupFile,
+    })
+    const rules = new Rules({
+      policy,
+      openPaths: settings.openPaths ?? settings.app.openPaths,
+      corsOrigins: settings.corsOrigins,
+      gatewayIdentity: settings.gatewayIdentity,
+    })
+    const { handler, close } = openHandler(settings, rules, log)
     const metrics = new RequestMetrics()
     const gate = new Gate({
-      realm: settings.realm,
+      realm: settings.realm ?? settings.app.realm,
       logins,
+      rules,
       handler,
       log,
       metrics,
@@ -59,7 +81,11 @@ export async function serve(settings: Settings): Promise<void> {
     await openServers(settings, servers, control.isLogLeader, certificate !== undefined)
 
     let draining = false
-    const readiness = () => (draining ? { ready: false, detail: 'stopping' } : readinessOf(logins))
+    const readiness = (): Readiness => {
+      if (draining) return { ready: false, detail: 'stopping' }
+      if (groupFile?.ready === false) return { ready: false, detail: 'the group file cannot be read' }
+      return readinessOf(logins)
+    }
     const snapshot = (): Snapshot => ({
       requests: metrics.snapshot(),
       logins: logins.counters(),
@@ -69,7 +95,8 @@ export async function serve(settings: Settings): Promise<void> {
     const closeAdmin = await openAdmin(cluster.isPrimary ? settings.admin : undefined, admin)
     control.obey({
       reload() {
-        providers.reload()
+        for (const { reload } of providers) reload?.()
+        void groupFile?.reload()
         renewCertificate(settings, servers, log)
       },
       receive: (record) => limiter.receive(record),
@@ -85,6 +112,7 @@ export async function serve(settings: Settings): Promise<void> {
     await drain(servers, settings.drainTimeout, log)
     closeAdmin()
     await close()
+    await groupFile?.close()
   } finally {
     await logins.close()
     const left = stopped + settings.drainTimeout - performance.now()
@@ -94,13 +122,15 @@ export async function serve(settings: Settings): Promise<void> {
 
 function openHandler(
   settings: Settings,
+  rules: Rules,
   log: Log,
 ): { readonly handler: Handler; readonly close: () => Promise<void> } {
   const { upstream: url, upstreamCa, upstreamHost, upstreamTimeout } = settings
   if (url === undefined) return { handler: confirm, close: async () => {} }
   const ca = upstreamCa === undefined ? undefined : readCa(upstreamCa)
   const upstream = new Upstream({ url, ca, timeout: upstreamTimeout })
-  return { handler: createForward({ upstream, host: upstreamHost, log }), close: () => upstream.close() }
+  const names = namesOf(settings.app, url.origin, upstreamHost)
+  return { handler: createForward({ upstream, names, rules, log }), close: () => upstream.close() }
 }
 
 async function openServers(

@@ -1,4 +1,5 @@
 import { write } from 'node:fs'
+import { printable } from '../system/printable.js'
 
 // Lines on standard output. They are collected and written together, and never awaited: a reader that is slow or stuck
 // delays no request. Lines that do not fit are dropped and counted.
@@ -169,8 +170,6 @@ function now(): string {
 const CONTROL = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g
 
 const escaped = (c: string): string => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`
-
-export const printable = (text: string): string => text.replace(CONTROL, escaped)
 
 /** JSON itself leaves the characters from U+007F on as they are. */
 const json = (value: unknown): string => JSON.stringify(value).replace(CONTROL, escaped)

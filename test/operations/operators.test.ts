@@ -36,9 +36,20 @@ test('the log has a line for each request, without query, password or header', a
     status: 200,
     bytes: 2,
     ms: expect.any(Number),
+    upstream_ms: expect.any(Number),
+    reason: null,
     provider: 'file',
+    missing_role: null,
+    user_agent: 'curl/8',
   })
-  expect(second).toMatchObject({ user: 'eve', path: '/y', status: 401, reason: 'denied' })
+  expect(second).toMatchObject({
+    user: 'eve',
+    path: '/y',
+    status: 401,
+    upstream_ms: null,
+    reason: 'denied',
+    provider: null,
+  })
   expect(gate.output()).not.toMatch(/hidden|guess|secret|Basic|YWxpY2U/)
 })
 
@@ -67,7 +78,8 @@ test('--log text is for people, and --log off for nobody', async () => {
   const text = await startGate({ upstream: upstream.url, args: ['--log', 'text'] })
   await asAlice(`${text.url}/x`)
   await until(
-    () => /Z 127\.0\.0\.1 alice GET \/x 200 2 \d+\.\dms provider=file\n/.test(text.output()),
+    () =>
+      /Z 127\.0\.0\.1 alice GET \/x 200 2 \d+\.\dms upstream=\d+\.\dms provider=file\n/.test(text.output()),
     text.output,
   )
   const off = await startGate({ upstream: upstream.url, args: ['--log', 'off'] })
