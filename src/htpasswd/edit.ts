@@ -1,47 +1,51 @@
 import { append, find, replace } from '../passwd-file/records.js'
-import { PartlyWrittenError } from '../passwd-file/store/replace.js'
-import { update } from '../passwd-file/store/update.js'
+import { type Edit, update } from '../passwd-file/store/update.js'
+import { PartlyWrittenError } from '../passwd-file/store/write.js'
 import { reason } from '../system/errno.js'
-import { isExit } from './exit-status.js'
+import { Exit, isExit } from './exit-status.js'
 import { errors, progress } from './messages.js'
 import type { Invocation } from './options.js'
 import { stderr } from './output.js'
 
 /** Adds the record, or puts it in the place of every record that the user has. */
-export function setRecord({ file, user, mode }: Invocation, record: Buffer): Promise<void> {
-  return updateFile(file, mode === 'create', (content) => {
+export async function setRecord({ file, user, mode }: Invocation, record: Buffer): Promise<void> {
+  const updated = await updateFile(file, mode === 'create', (content) => {
     const { lines, malformed } = find(content, user)
-    for (const _ of lines) stderr(progress.updating)
-    if (malformed) throw errors.notAPasswordFile(file)
-    if (lines.length === 0) stderr(progress.adding)
-    stderr(progress.passwordFor(user))
-    return lines.length === 0 ? append(content, record) : replace(content, lines, record)
+    if (malformed) throw notAPasswordFile(file, progress.updating.repeat(lines.length))
+    const pieces = lines.length === 0 ? append(content, record) : replace(content, lines, record)
+    return { pieces, done: lines.length }
   })
+  report(updated === 0 ? progress.adding : progress.updating.repeat(updated), progress.passwordFor(user))
 }
 
 /** Takes away every record that the user has; a user without any is no error. */
-export function deleteRecord({ file, user }: Invocation): Promise<void> {
-  return updateFile(file, false, (content) => {
+export async function deleteRecord({ file, user }: Invocation): Promise<void> {
+  const deleted = await updateFile(file, false, (content) => {
     const { lines, malformed } = find(content, user)
-    for (const _ of lines) stderr(progress.deleting)
-    if (malformed) throw errors.notAPasswordFile(file)
-    if (lines.length === 0) {
-      stderr(progress.notFound(user))
-      return undefined
-    }
-    stderr(progress.passwordFor(user))
-    return replace(content, lines)
+    if (malformed) throw notAPasswordFile(file, progress.deleting.repeat(lines.length))
+    return { pieces: lines.length === 0 ? undefined : replace(content, lines), done: lines.length }
   })
+  if (deleted === 0) stderr(progress.notFound(user))
+  else report(progress.deleting.repeat(deleted), progress.passwordFor(user))
 }
 
-/** An edit of the store's, whose errors are the command's. */
-export async function updateFile(
-  file: string,
-  create: boolean,
-  change: Parameters<typeof update>[1],
-): Promise<void> {
+function report(done: string, passwordFor: Buffer): void {
+  stderr(Buffer.concat([Buffer.from(done), passwordFor]))
+}
+
+/** Apache's says what it was about to do before it comes to the line that is no record. */
+function notAPasswordFile(file: string, begun: string): Exit {
+  const { status, output } = errors.notAPasswordFile(file)
+  return new Exit(status, `${begun}${output}`)
+}
+
+/**
+ * An edit of the store's, whose errors are the command's.
+ * @returns what was done, when it is on the disk
+ */
+export async function updateFile<Done>(file: string, create: boolean, edit: Edit<Done>): Promise<Done> {
   try {
-    await update(file, change, { create })
+    return await update(file, edit, { create, alone: true })
   } catch (error) {
     if (isExit(error)) throw error
     const why = reason(error as Error)

@@ -128,17 +128,15 @@ class EditedFile implements PasswordFile {
   async save(): Promise<void> {
     const edits: Edits = new Map(this.#edits)
     if (edits.size === 0 && !this.#isNew) return
-    let content = this.#content
     const makeEdits = (current: Buffer) => {
-      content = contentOf(edit(current, edits))
-      return [content]
+      const content = contentOf(edit(current, edits))
+      return { pieces: [content], done: content }
     }
     try {
-      await update(this.path, makeEdits, { create: this.#isNew && 'if-missing' })
+      this.#content = await update(this.path, makeEdits, { create: this.#isNew && 'if-missing' })
     } catch (error) {
       throw fileError(this.path, 'update', error as Error)
     }
-    this.#content = content
     this.#isNew = false
     for (const [user, record] of edits) if (this.#edits.get(user) === record) this.#edits.delete(user)
   }

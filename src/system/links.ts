@@ -1,26 +1,60 @@
-import { readlinkSync, realpathSync } from 'node:fs'
-import { basename, dirname, join, resolve } from 'node:path'
+import { lstatSync, readlinkSync, type Stats, statSync } from 'node:fs'
+import { dirname, parse, resolve, sep } from 'node:path'
 import { isErrno } from './errno.js'
+import { isSelfOrRoot, userName } from './users.js'
 
 /** As many as Linux follows. */
 const MAX_LINKS = 40
 
-/** Where `path` leads in the end, also where nothing is there yet. */
+/**
+ * Where `path` leads in the end, also where nothing is there yet.
+ * A link that another user made is followed only to what is his already, a file or its folder: otherwise he would choose
+ * what this process, with rights that he lacks, reads and writes.
+ * @throws a system error; ELOOP after 40 links, EACCES for a link that is not followed
+ */
 export function followLinks(path: string): string {
-  let target = resolve(path)
-  for (let links = 0; links < MAX_LINKS; links++) {
-    try {
-      return realpathSync(target)
-    } catch (error) {
-      if (!isErrno(error, 'ENOENT')) throw error
+  const start = resolve(path)
+  let real = parse(start).root
+  const left = start.slice(real.length).split(sep)
+  const strangers: { path: string; uid: number }[] = []
+
+  for (let links = 0; left.length > 0; ) {
+    const name = left.shift() as string
+    if (name === '') continue
+    const next = resolve(real, name)
+    const stat = statOf(next, left.length === 0)
+    if (!stat?.isSymbolicLink()) {
+      real = next
+      continue
     }
-    target = join(realpathSync(dirname(target)), basename(target))
-    try {
-      target = resolve(dirname(target), readlinkSync(target))
-    } catch (error) {
-      if (isErrno(error, 'ENOENT', 'EINVAL')) return target
-      throw error
+    if (++links > MAX_LINKS) {
+      throw Object.assign(new Error(`${path}: too many symbolic links`), { code: 'ELOOP' })
     }
+    if (!isSelfOrRoot(stat.uid)) strangers.push({ path: next, uid: stat.uid })
+    const target = resolve(real, readlinkSync(next))
+    real = parse(target).root
+    left.unshift(...target.slice(real.length).split(sep))
   }
-  throw Object.assign(new Error(`${path}: too many symbolic links`), { code: 'ELOOP' })
+  if (strangers.length > 0) requireOwn(strangers, real)
+  return real
+}
+
+/** Undefined where nothing is there, which is an error but for the `last` name. */
+function statOf(path: string, last: boolean): Stats | undefined {
+  try {
+    return lstatSync(path)
+  } catch (error) {
+    if (last && isErrno(error, 'ENOENT', 'ENAMETOOLONG')) return undefined
+    throw error
+  }
+}
+
+function requireOwn(links: readonly { path: string; uid: number }[], target: string): void {
+  const owners = [statOf(target, true)?.uid, statSync(dirname(target)).uid]
+  const bad = links.find(({ uid }) => !owners.includes(uid))
+  if (bad === undefined) return
+  throw Object.assign(
+    new Error(`${bad.path} is a symbolic link made by ${userName(bad.uid)}; name ${target} itself`),
+    { code: 'EACCES' },
+  )
 }

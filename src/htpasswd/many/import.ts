@@ -32,12 +32,12 @@ export async function importUsers(request: LongRequest): Promise<ExitStatus> {
   const records = makeRecords(found, encodedOf)
   if (!(records instanceof Map)) throw complaints.badLines(fileName(input), records)
 
-  await updateFile(file, create, (content) => {
+  const added = await updateFile(file, create, (content) => {
     const { pieces, absent, malformed } = edit(content, records)
     if (malformed) throw errors.notAPasswordFile(file)
-    stderr(summaries.imported(absent.length, records.size - absent.length))
-    return pieces
+    return { pieces, done: absent.length }
   })
+  stderr(summaries.imported(added, records.size - added))
   return Status.ok
 }
 

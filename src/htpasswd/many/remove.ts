@@ -15,12 +15,12 @@ export async function removeUsers({ file, input, strict }: LongRequest): Promise
   const { found, problems } = users(readInput(input))
   if (problems.length > 0) throw complaints.badLines(fileName(input), problems)
 
-  await updateFile(file, false, (content) => {
+  const absent = await updateFile(file, false, (content) => {
     const { pieces, absent, malformed } = edit(content, new Map(found.map((user) => [user, undefined])))
     if (malformed) throw errors.notAPasswordFile(file)
     if (strict && absent.length > 0) throw complaints.usersMissing(absent)
-    stderr(Buffer.concat([notFound(absent), Buffer.from(summaries.removed(found.length - absent.length))]))
-    return absent.length === found.length ? undefined : pieces
+    return { pieces: absent.length === found.length ? undefined : pieces, done: absent }
   })
+  stderr(Buffer.concat([notFound(absent), Buffer.from(summaries.removed(found.length - absent.length))]))
   return Status.ok
 }

@@ -12,11 +12,10 @@ import { stderr } from '../output.js'
 /** Writes the file as every server reads it. */
 export async function repairFile({ file }: LongRequest): Promise<ExitStatus> {
   checkAccess({ file, mode: 'update' })
-  let isChanged = false
-  await updateFile(file, false, (content) => {
+  const isChanged = await updateFile(file, false, (content) => {
     const repaired = repair(content)
-    isChanged = !repaired.equals(content)
-    return isChanged ? [repaired] : undefined
+    const done = !repaired.equals(content)
+    return { pieces: done ? [repaired] : undefined, done }
   })
   stderr(isChanged ? summaries.repaired : summaries.nothingToRepair)
   return Status.ok
@@ -26,21 +25,21 @@ export async function repairFile({ file }: LongRequest): Promise<ExitStatus> {
 export async function disableLines({ file, lines }: LongRequest): Promise<ExitStatus> {
   checkAccess({ file, mode: 'update' })
   const wanted = new Set(lines)
-  let count = 0
-  await updateFile(file, false, (content) => {
+  const count = await updateFile(file, false, (content) => {
     const last = lastLine(content)
     const missing = lines.find((line) => line > last)
     if (missing !== undefined) throw complaints.noSuchLine(file, missing, last)
     const pieces: Buffer[] = []
     let position = 0
+    let done = 0
     eachLine(content, ({ start, number }) => {
       if (!wanted.has(number)) return true
       pieces.push(content.subarray(position, start), Buffer.from('#'))
       position = start
-      count++
+      done++
       return true
     })
-    return count > 0 ? [...pieces, content.subarray(position)] : undefined
+    return { pieces: done > 0 ? [...pieces, content.subarray(position)] : undefined, done }
   })
   stderr(summaries.disabled(count))
   return Status.ok

@@ -1,159 +1,173 @@
-import {
-  chmodSync,
-  chownSync,
-  mkdirSync,
-  readdirSync,
-  rmdirSync,
-  statSync,
-  unlinkSync,
-  utimes,
-  writeFileSync,
-} from 'node:fs'
-import { basename, dirname, join } from 'node:path'
-import { attempt, isErrno } from '../../system/errno.js'
+import { futimes, lstatSync, readdirSync, rmdirSync, type Stats } from 'node:fs'
+import { join } from 'node:path'
+import { isErrno } from '../../system/errno.js'
+import type { Folder } from '../../system/folder.js'
 import { beforeSignalsEnd } from '../../system/signals.js'
-import { type Owner, ownerOf, ownName } from './owner.js'
+import { ownUid, userName } from '../../system/users.js'
+import { Entry } from './entry.js'
+import { type Holder, holderOf, lifeOf, ownName } from './holder.js'
 
-// A lock is a folder beside the file, FILE.lock, in which every process that wants the file puts an entry of its own.
-// Whoever, after that, finds no other living entry there holds the lock. Entries are never taken over, only removed,
-// each by its own name: two processes that clear away the same dead one cannot harm a third. The name tells who the
-// owner is, so one that was killed is known to be dead at once and holds nobody up.
+// Each process that wants a file makes an entry of its own beside it, a folder that only its user can enter. Whoever,
+// after that, finds no other living entry holds the lock. Entries are never taken over, only removed, each by its own
+// name: two processes that clear away the same dead one cannot harm a third. Entries of users who may not edit the file
+// are not even looked at, so nobody can block an edit that is none of his business.
 
-/** For owners on another machine or in another container, of whom only the heartbeat is seen. */
+/** For holders on another machine or in another container, of whom only the heartbeat is seen. */
 const HEARTBEAT_MS = 1_000
 const SILENT_IS_DEAD_MS = 10_000
+/** How long one's own processes, or others on the way, are waited for. */
 const GIVE_UP_MS = 60_000
+/** How long a single process of another user's is. */
+const GIVE_UP_OTHERS_MS = 5_000
+
+/** Where a lock is taken: entries of the form PREFIX.… in the folder. */
+export interface Place {
+  readonly folder: Folder
+  readonly prefix: string
+  /** Whether a user may edit the file, and so may hold others up. */
+  readonly admits: (uid: number) => boolean
+}
+
+/** An entry with the complete content of a file that was being written in place. */
+export interface Copy {
+  readonly name: string
+  /** The file's. */
+  readonly inode: number
+  readonly uid: number
+}
 
 export interface Lock {
-  /** This lock's entry. What is renamed from here takes the entry away, and with it the lock. */
-  readonly entry: string
+  readonly entry: Entry
+  /** What dead holders left that were writing a file in place. */
+  copies(): Copy[]
   release(): void
 }
 
-/** Another process has held the lock for a minute. */
+/** Another process holds the lock, and has for too long. */
 export class LockedError extends Error {
   override readonly name = 'LockedError'
-  constructor(
-    readonly folder: string,
-    owner: Owner | undefined,
-  ) {
-    super(owner?.pid ? `locked by process ${owner.pid} (${folder})` : `locked (${folder})`)
+  constructor(path: string, rival?: { readonly pid: number; readonly uid: number }) {
+    const holder = rival && (rival.uid === ownUid() ? '' : ` of ${userName(rival.uid)}`)
+    super(rival ? `locked by process ${rival.pid}${holder} (${path})` : `locked (${path})`)
   }
 }
 
 /**
- * Waits for the lock in `folder`, whose parent has to exist.
- * @throws LockedError after a minute; a system error where the folder cannot be made
+ * Waits for the lock.
+ * @throws LockedError after a minute, or when one process of another user has held it for five seconds; a system error
+ *   where no entry can be made
  */
-export async function lock(folder: string): Promise<Lock> {
-  const name = ownName()
-  const entry = join(folder, name)
+export async function lock(place: Place): Promise<Lock> {
+  const name = ownName(place.prefix)
+  let entry: Entry | undefined
   const heartbeat = setInterval(() => {
-    utimes(entry, new Date(), new Date(), () => {})
+    if (entry?.fd !== undefined) futimes(entry.fd, new Date(), new Date(), () => {})
   }, HEARTBEAT_MS)
   heartbeat.unref()
-  const stopListening = beforeSignalsEnd(() => leave(folder, entry))
+  const leave = () => {
+    entry?.remove()
+    entry = undefined
+  }
+  const stopListening = beforeSignalsEnd(leave)
   const release = () => {
     clearInterval(heartbeat)
-    leave(folder, entry)
+    leave()
     stopListening()
   }
   try {
-    await take(folder, name)
+    for (const patience = new Patience(place); ; await patience.wait()) {
+      let { rivals, isIn } = living(place, name)
+      if (rivals.length === 0) {
+        entry = Entry.make(place.folder, name)
+        // Two that came in together see each other: the first by name stays, the other leaves.
+        for (;;) {
+          ;({ rivals, isIn } = living(place, name))
+          if (isIn && rivals.length === 0) return { entry, copies: () => copiesIn(place), release }
+          if (!isIn || rivals.some((rival) => rival.entry < name)) break
+          patience.check(rivals)
+          await patience.wait()
+        }
+        leave()
+      }
+      patience.check(rivals)
+    }
   } catch (error) {
     release()
     throw error
   }
-  return { entry, release }
 }
 
-async function take(folder: string, name: string): Promise<void> {
-  const entry = join(folder, name)
-  const deadline = Date.now() + GIVE_UP_MS
+/** How long to wait for whom. */
+class Patience {
+  readonly #start = performance.now()
+  #tries = 0
+  #first: { readonly entry: string; readonly since: number } | undefined
+  constructor(readonly place: Place) {}
 
-  for (let tries = 0; ; tries++) {
-    let rivals = living(folder)
-    if (rivals.length === 0 && enter(folder, entry)) {
-      // Two that came in together see each other: the first by name stays, the other leaves.
-      for (;;) {
-        rivals = living(folder).filter((owner) => owner.name !== name)
-        if (rivals.length === 0) return
-        if (rivals.some((owner) => owner.name < name) || Date.now() > deadline) break
-        await pause(tries)
-      }
-      leave(folder, entry)
+  /** @throws LockedError */
+  check([rival]: readonly Rival[]): void {
+    const now = performance.now()
+    if (rival === undefined) {
+      if (now - this.#start > GIVE_UP_MS) throw new LockedError(this.place.folder.path)
+      return
     }
-    if (Date.now() > deadline) throw new LockedError(folder, rivals[0])
-    await pause(tries)
+    if (rival.entry !== this.#first?.entry) this.#first = { entry: rival.entry, since: now }
+    const isOthers = rival.uid !== ownUid()
+    const tooLong =
+      now - this.#start > GIVE_UP_MS || (isOthers && now - this.#first.since > GIVE_UP_OTHERS_MS)
+    if (tooLong) throw new LockedError(join(this.place.folder.path, rival.entry), rival)
+  }
+
+  wait(): Promise<void> {
+    const milliseconds = Math.random() * Math.min(4 + 2 * this.#tries++, 25)
+    return new Promise((resolve) => setTimeout(resolve, milliseconds))
   }
 }
 
-const pause = (tries: number) =>
-  new Promise((resolve) => setTimeout(resolve, Math.random() * Math.min(4 + 2 * tries, 25)))
+/** What is in the way: an entry, and whose it is. */
+interface Rival extends Holder {
+  readonly uid: number
+}
 
-/** Puts the entry into the folder; false if the folder went away meanwhile, or is another user's. */
-function enter(folder: string, entry: string): boolean {
-  makeFolder(folder)
+/** The other entries of holders that may be at work, and whether one's own is there; those of dead ones are removed, but for copies that may be needed. */
+function living({ folder, prefix, admits }: Place, own: string): { rivals: Rival[]; isIn: boolean } {
+  const rivals: Rival[] = []
+  const names = readdirSync(folder.at())
+  for (const name of names) {
+    const holder = name === own ? undefined : holderOf(prefix, name)
+    const stat = holder && statOf(folder.at(name))
+    if (holder === undefined || !stat?.isDirectory() || !admits(stat.uid)) continue
+    const life = lifeOf(holder, stat)
+    const isAlive = life === 'alive' || (life === 'unknown' && !isSilent(stat))
+    if (!isAlive) {
+      if (holder.copyOf === undefined) sweep(folder, name)
+    } else if (!holder.isUnfinished) rivals.push({ ...holder, uid: stat.uid })
+  }
+  return { rivals, isIn: names.includes(own) }
+}
+
+/** Removes an entry that a dead holder left, if that is allowed. */
+export function sweep(folder: Folder, name: string): void {
   try {
-    writeFileSync(entry, '', { flag: 'wx', mode: 0o600 })
-    return true
+    rmdirSync(folder.at(name))
   } catch (error) {
-    if (isErrno(error, 'ENOENT', 'EACCES')) return false
-    throw error
+    if (isErrno(error, 'ENOTEMPTY', 'EEXIST')) Entry.open(folder, name)?.remove()
   }
 }
 
-function makeFolder(folder: string): void {
-  try {
-    mkdirSync(folder)
-  } catch (error) {
-    if (isErrno(error, 'EEXIST')) return
-    throw error
-  }
-  // Whoever may write beside the file may clear this lock away; in a sticky folder, each only what is theirs.
-  const parent = statSync(dirname(folder))
-  const owner = process.geteuid?.() ?? -1
-  attempt(() => chownSync(folder, owner, parent.gid))
-  attempt(() => chmodSync(folder, (parent.mode & 0o1777) | 0o700))
+function copiesIn({ folder, prefix, admits }: Place): Copy[] {
+  return readdirSync(folder.at()).flatMap((name) => {
+    const holder = holderOf(prefix, name)
+    const stat = holder?.copyOf === undefined ? undefined : statOf(folder.at(name))
+    return stat?.isDirectory() && admits(stat.uid)
+      ? { name, inode: holder?.copyOf as number, uid: stat.uid }
+      : []
+  })
 }
 
-/** Others may be in the folder. What cannot be removed is known to be dead when this process is. */
-function leave(folder: string, entry: string): void {
-  attempt(() => unlinkSync(entry))
-  attempt(() => rmdirSync(folder))
+function statOf(path: string): Stats | undefined {
+  return lstatSync(path, { throwIfNoEntry: false })
 }
 
-/** The owners in the folder that may be at work; entries of dead ones are removed. */
-function living(folder: string): Owner[] {
-  const owners = new Map<string, Owner>()
-  const names = entries(folder)
-  if (names === undefined) return [HIDDEN]
-  for (const entry of names) {
-    const owner = ownerOf(entry)
-    if (owner === undefined) continue
-    const path = join(folder, entry)
-    if (owner.life === 'alive' || (owner.life === 'unknown' && !isSilent(path))) owners.set(owner.name, owner)
-    else attempt(() => unlinkSync(path))
-  }
-  return [...owners.values()]
-}
-
-/** Whoever is in a folder that another user has just made, or that is closed to this one. */
-const HIDDEN: Owner = { name: '', life: 'unknown' }
-
-/** Undefined where one may not look. */
-function entries(folder: string): string[] | undefined {
-  try {
-    return readdirSync(folder)
-  } catch (error) {
-    if (isErrno(error, 'ENOENT')) return []
-    if (isErrno(error, 'EACCES', 'EPERM')) return undefined
-    if (isErrno(error, 'ENOTDIR')) error.message = `${basename(folder)} is in the way of the lock: remove it`
-    throw error
-  }
-}
-
-function isSilent(path: string): boolean {
-  const entry = statSync(path, { throwIfNoEntry: false })
-  return entry !== undefined && Date.now() - entry.mtimeMs > SILENT_IS_DEAD_MS
-}
+/** Nothing in either direction: a time to come is no sign of life. */
+const isSilent = ({ mtimeMs }: Stats): boolean => Math.abs(Date.now() - mtimeMs) > SILENT_IS_DEAD_MS

@@ -15,7 +15,7 @@ describeIf(lacksMounting, 'a full disk', () => {
   test('the file stays as it is', async () => {
     const cwd = disk('size=96k')
     writeFileSync(join(cwd, 'users'), CONTENT)
-    await expectFailure(cwd, ['-bs', 'users', 'alice', 'secret'], 'Adding password for user alice\n')
+    await expectFailure(cwd, ['-bs', 'users', 'alice', 'secret'])
     expect(readFileSync(join(cwd, 'users'), 'utf8')).toBe(CONTENT)
   })
 
@@ -23,14 +23,14 @@ describeIf(lacksMounting, 'a full disk', () => {
     const cwd = disk('size=96k')
     writeFileSync(join(cwd, 'users'), CONTENT)
     linkSync(join(cwd, 'users'), join(cwd, 'name'))
-    await expectFailure(cwd, ['-bs', 'users', 'alice', 'secret'], 'Adding password for user alice\n')
+    await expectFailure(cwd, ['-bs', 'users', 'alice', 'secret'])
     expect(readFileSync(join(cwd, 'name'), 'utf8')).toBe(CONTENT)
   })
 
   test('-c leaves nothing', async () => {
     const cwd = disk('size=64k')
     fill(cwd)
-    await expectFailure(cwd, ['-cbs', 'users', 'alice', 'secret'], 'Adding password for user alice\n')
+    await expectFailure(cwd, ['-cbs', 'users', 'alice', 'secret'])
   })
 
   test('not even the lock can be made', async () => {
@@ -73,7 +73,10 @@ async function expectTooLarge(cwd: string, blocks: number, options: RunOptions):
   const script = `trap "" XFSZ; ulimit -f ${blocks}; exec "$@"`
   const command = [process.execPath, OUR_HTPASSWD, '-bp', 'users', 'alice', 'x'.repeat(240)]
   const { status, stderr } = await run('sh', ['-c', script, 'sh', ...command], { cwd, ...options })
-  expect(String(stderr)).toMatch(/htpasswd: unable to update file users: file too large; it is as it was\n$/)
+  expect(String(stderr)).toBe(
+    'Warning: storing passwords as plain text might just not work on this platform.\n' +
+      'htpasswd: unable to update file users: file too large; it is as it was\n',
+  )
   expect(status).toBe(1)
   expect(readFileSync(join(cwd, 'users'), 'utf8')).toBe(CONTENT)
   expect(readdirSync(cwd)).toEqual(['users'])
@@ -94,13 +97,13 @@ function fill(folder: string): void {
   }
 }
 
-async function expectFailure(cwd: string, args: string[], progress = ''): Promise<void> {
+async function expectFailure(cwd: string, args: string[]): Promise<void> {
   const before = readdirSync(cwd)
   const { ino } = statSync(join(cwd, before[0] as string))
   const { status, stderr } = await htpasswd(args, { cwd })
   const file = args[1]
   expect(String(stderr)).toBe(
-    `${progress}htpasswd: unable to update file ${file}: no space left on device; it is as it was\n`,
+    `htpasswd: unable to update file ${file}: no space left on device; it is as it was\n`,
   )
   expect(status).toBe(1)
   expect(readdirSync(cwd)).toEqual(before)

@@ -33,7 +33,9 @@ beforeEach(() => {
 })
 
 const RECORD = Buffer.from('bob:y\n')
-const addBob = (path: string) => update(path, (content) => append(content, RECORD))
+const addBobTo = (content: Buffer) => ({ pieces: append(content, RECORD), done: undefined })
+const nothing = () => ({ done: undefined })
+const addBob = (path: string) => update(path, addBobTo)
 const contentOf = (path: string) => readFileSync(path, 'latin1')
 
 describe('the bytes of other lines', () => {
@@ -67,16 +69,14 @@ describe('links and names', () => {
   test('a dangling link, with create: what it names is made', async () => {
     mkdirSync(join(folder, 'a'))
     symlinkSync('a/target', file)
-    await update(file, (content) => append(content, RECORD), { create: true })
+    await update(file, addBobTo, { create: true })
     expect(contentOf(join(folder, 'a/target'))).toBe('bob:y\n')
     expect(readlinkSync(file)).toBe('a/target')
   })
 
   test('a link to itself is an error', async () => {
     symlinkSync('users', file)
-    await expect(update(file, (content) => append(content, RECORD), { create: true })).rejects.toThrow(
-      /ELOOP|too many/,
-    )
+    await expect(update(file, addBobTo, { create: true })).rejects.toThrow(/ELOOP|too many/)
   })
 
   test('a hard link goes on naming the same file', async () => {
@@ -86,7 +86,10 @@ describe('links and names', () => {
     await addBob(file)
     expect(contentOf(join(folder, 'name'))).toBe('alice:x\nbob:y\n')
     expect(statSync(file).ino).toBe(ino)
-    await update(file, (content) => replace(content, [{ start: 0, end: 8, number: 1 }]))
+    await update(file, (content) => ({
+      pieces: replace(content, [{ start: 0, end: 8, number: 1 }]),
+      done: undefined,
+    }))
     expect(contentOf(join(folder, 'name'))).toBe('bob:y\n')
     expect(readdirSync(folder).sort()).toEqual(['name', 'users'])
   })
@@ -183,7 +186,7 @@ describe('files that cannot be replaced', () => {
     })
 
     test('are made whole even where there is nothing to edit', async () => {
-      await update(file, () => undefined)
+      await update(file, nothing)
       expect(contentOf(file)).toBe('alice:xxx\ncarol:z\n')
       expect(readdirSync(folder)).toEqual(['users'])
     })
@@ -198,7 +201,7 @@ describe('files that cannot be replaced', () => {
     })
 
     test('are begun anew with create', async () => {
-      await update(file, () => [RECORD], { create: true })
+      await update(file, () => ({ pieces: [RECORD], done: undefined }), { create: true })
       expect(contentOf(file)).toBe('bob:y\n')
       expect(readdirSync(folder)).toEqual(['users'])
     })
@@ -221,7 +224,7 @@ describe('an edit', () => {
   test('that changes nothing writes nothing', async () => {
     writeFileSync(file, 'alice:x\n')
     const before = statSync(file)
-    await update(file, () => undefined)
+    await update(file, nothing)
     expect(statSync(file)).toMatchObject({ ino: before.ino, mtimeMs: before.mtimeMs })
   })
 
@@ -235,7 +238,12 @@ describe('an edit', () => {
     writeFileSync(file, '')
     const users = Array.from({ length: 20 }, (_, i) => `user${i}:x`)
     await Promise.all(
-      users.map((user) => update(file, (content) => append(content, Buffer.from(`${user}\n`)))),
+      users.map((user) =>
+        update(file, (content) => ({
+          pieces: append(content, Buffer.from(`${user}\n`)),
+          done: undefined,
+        })),
+      ),
     )
     expect(contentOf(file).split('\n').sort()).toEqual(['', ...users].sort())
     expect(readdirSync(folder)).toEqual(['users'])
@@ -247,6 +255,6 @@ describe('an edit', () => {
     await addBob(long)
     expect(contentOf(long)).toBe('bob:y\n')
     expect(readdirSync(folder)).toEqual(['x'.repeat(255)])
-    expect(readdirSync(tmpdir()).filter((name) => /^htpasswd-.*\.lock$/.test(name))).toEqual([])
+    expect(readdirSync(tmpdir()).filter((name) => /^\.htpasswd-/.test(name))).toEqual([])
   })
 })

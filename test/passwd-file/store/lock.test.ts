@@ -1,52 +1,71 @@
 import { spawn, spawnSync } from 'node:child_process'
 import {
-  chmodSync,
+  closeSync,
+  lstatSync,
   mkdirSync,
+  openSync,
   readdirSync,
   readFileSync,
   rmSync,
   statSync,
+  symlinkSync,
   utimesSync,
   writeFileSync,
 } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest'
-import { LockedError, lock } from '../../../src/passwd-file/store/lock.js'
-import { ownName } from '../../../src/passwd-file/store/owner.js'
+import { ownName } from '../../../src/passwd-file/store/holder.js'
+import { LockedError, lock as lockAt, type Place } from '../../../src/passwd-file/store/lock.js'
+import { type Folder, openFolder } from '../../../src/system/folder.js'
 import { temporaryFolder } from '../../support/folder.js'
+import { lacksRoot } from '../../support/ordinary-user.js'
+import { describeIf } from '../../support/peers.js'
 
-let folder: string
+const PREFIX = '.users.htpasswd'
+const OTHER_UID = 4321
+
+let folder: Folder
+let path: string
 beforeEach(() => {
-  folder = join(temporaryFolder(), 'users.lock')
+  path = temporaryFolder()
+  folder = openFolder(path)
+  onTestFinished(() => folder.close())
 })
 
-const [space, , started] = ownName().split('.') as [string, string, string]
-const entryOf = (pid: number | string, from = started, where = space) => `${where}.${pid}.${from}.0`
+const lock = (place: Partial<Place> = {}) => lockAt({ folder, prefix: PREFIX, admits: () => true, ...place })
 
-/** What a process leaves that ended while it held the lock: its entry, and a file that it was about to write. */
-function leave(entry: string, ageInSeconds = 0): void {
-  mkdirSync(folder)
-  for (const name of [entry, `${entry}.4711`]) {
-    writeFileSync(join(folder, name), '')
-    const time = new Date(Date.now() - 1000 * ageInSeconds)
-    utimesSync(join(folder, name), time, time)
-  }
+const [space, , started] = ownName(PREFIX)
+  .slice(PREFIX.length + 1)
+  .split('.') as [string, string, string]
+const entryOf = (pid: number | string, from = started, where = space) => `${PREFIX}.${where}.${pid}.${from}.0`
+const startOf = (pid: number | string) => fieldsOf(pid)[19]
+const fieldsOf = (pid: number | string) =>
+  (readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1] as string).split(' ')
+
+/** What a process leaves that ended while it held the lock: its entry, with a file that it was about to write. */
+function leave(entry: string, ageInSeconds = 0): string {
+  const left = join(path, entry)
+  mkdirSync(left, { mode: 0o700 })
+  for (const name of ['htpasswd-new', 'htpasswd-new.4711']) writeFileSync(join(left, name), '')
+  const time = new Date(Date.now() - 1000 * ageInSeconds)
+  utimesSync(left, time, time)
+  return left
 }
 
-/** Takes the lock and gives it back; nothing is there then, and it did not take long. */
-async function expectFree(): Promise<void> {
+/** Takes the lock and gives it back; nothing but `remains` is there then, and it did not take long. */
+async function expectFree(remains: string[] = [], place: Partial<Place> = {}): Promise<void> {
   const start = Date.now()
-  const held = await lock(folder)
+  const held = await lock(place)
   expect(Date.now() - start).toBeLessThan(1_000)
-  expect(readdirSync(folder)).toHaveLength(1)
+  expect(readdirSync(path)).toHaveLength(1 + remains.length)
   held.release()
-  expect(readdirSync(join(folder, '..'))).toEqual([])
+  expect(readdirSync(path)).toEqual(remains)
 }
 
 /** Waits as long as the entry is there, and no longer. */
 async function expectTaken(remove: () => void): Promise<void> {
-  const waiting = lock(folder)
+  const waiting = lock()
   const first = await Promise.race([waiting.then(() => 'got it'), sleep(200).then(() => 'waits')])
   expect(first).toBe('waits')
   remove()
@@ -56,8 +75,8 @@ async function expectTaken(remove: () => void): Promise<void> {
 
 test('one after the other', async () => {
   const order: string[] = []
-  const held = await lock(folder)
-  const second = lock(folder).then((then) => {
+  const held = await lock()
+  const second = lock().then((then) => {
     order.push('second')
     then.release()
   })
@@ -66,12 +85,24 @@ test('one after the other', async () => {
   held.release()
   await second
   expect(order).toEqual(['first', 'second'])
-  expect(readdirSync(join(folder, '..'))).toEqual([])
+  expect(readdirSync(path)).toEqual([])
 })
 
-describe('what a dead owner leaves holds nobody up', () => {
+test('an entry is a folder that only its user can enter', async () => {
+  const held = await lock()
+  const [name] = readdirSync(path)
+  expect(lstatSync(join(path, name as string)).mode & 0o777).toBe(0o700)
+  held.release()
+})
+
+describe('what a dead holder leaves holds nobody up', () => {
   test('a process that was killed', async () => {
     leave(entryOf(spawnSync('true').pid))
+    await expectFree()
+  })
+
+  test('one that was killed before its entry was complete', async () => {
+    leave(`${entryOf(spawnSync('true').pid)}.new`)
     await expectFree()
   })
 
@@ -91,9 +122,8 @@ describe('what a dead owner leaves holds nobody up', () => {
       timeout: 10_000,
     })
     parent.stdin.write('\n')
-    const fields = () => (readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1] as string).split(' ')
-    await vi.waitUntil(() => fields()[0] === 'Z', { timeout: 10_000 })
-    leave(entryOf(pid, fields()[19]))
+    await vi.waitUntil(() => fieldsOf(pid)[0] === 'Z', { timeout: 10_000 })
+    leave(entryOf(pid, startOf(pid)))
     await expectFree()
   })
 
@@ -107,47 +137,122 @@ describe('what a dead owner leaves holds nobody up', () => {
     await expectFree()
   })
 
-  test('a folder without an entry', async () => {
-    mkdirSync(folder)
+  test('on another machine, with a time that is yet to come', async () => {
+    leave(entryOf(1, '1', 'another-machine'), -3600)
     await expectFree()
   })
 })
 
-describe('a living owner is waited for', () => {
-  const gone = (entry: string) => () => {
-    for (const name of [entry, `${entry}.4711`]) rmSync(join(folder, name))
-  }
+describe('what is no entry is neither believed nor removed', () => {
+  const alive = entryOf(process.pid)
 
-  test('this process, under any name', async () => {
-    leave(entryOf(process.pid))
-    await expectTaken(gone(entryOf(process.pid)))
+  test('a file', async () => {
+    writeFileSync(join(path, alive), '')
+    await expectFree([alive])
   })
 
-  test('another process', async () => {
-    const other = spawn('sleep', ['60'])
-    const pid = other.pid as number
-    const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1] as string
-    leave(entryOf(pid, fields.split(' ')[19]))
-    await expectTaken(() => other.kill('SIGKILL'))
+  test('a link to a folder', async () => {
+    symlinkSync('/', join(path, alive))
+    await expectFree([alive])
+  })
+
+  test('a FIFO', async () => {
+    spawnSync('mkfifo', [join(path, alive)])
+    await expectFree([alive])
+  })
+
+  test('the lock of another file, or of htgate 0.1', async () => {
+    mkdirSync(join(path, '.other.htpasswd.a.1.1.0'))
+    mkdirSync(join(path, 'users.lock'))
+    await expectFree(['.other.htpasswd.a.1.1.0', 'users.lock'])
+  })
+
+  test('the entry of a user who may not edit the file', async () => {
+    const fd = openSync(leave(alive), 'r')
+    onTestFinished(() => closeSync(fd))
+    await expectFree([alive], { admits: () => false })
+  })
+})
+
+describe.runIf(process.platform === 'linux')(
+  'an entry counts only while the process that it names has it open',
+  () => {
+    test('this process does not', async () => {
+      leave(entryOf(process.pid))
+      await expectFree()
+    })
+
+    test('a living process of another name does not', async () => {
+      const other = spawn('sleep', ['60'])
+      onTestFinished(() => {
+        other.kill('SIGKILL')
+      })
+      leave(entryOf(other.pid as number, startOf(other.pid as number)))
+      await expectFree()
+    })
+
+    test('nor init', async () => {
+      leave(entryOf(1, startOf(1)))
+      await expectFree()
+    })
+  },
+)
+
+/** A process that holds the entry, as far as anybody can see. */
+function holder(uid?: number): { readonly end: () => void; readonly pid: number } {
+  const script = 'read line; exec 3<"$line"; echo; exec sleep 60'
+  const child = spawn('sh', ['-c', script], uid === undefined ? {} : { uid, gid: uid })
+  onTestFinished(() => {
+    child.kill('SIGKILL')
+  })
+  const pid = child.pid as number
+  const left = leave(entryOf(pid, startOf(pid)))
+  if (uid !== undefined) spawnSync('chown', [String(uid), left])
+  child.stdin.write(`${left}\n`)
+  return { pid, end: () => child.kill('SIGKILL') }
+}
+
+const opened = (pid: number) =>
+  vi.waitUntil(() => readdirSync(`/proc/${pid}/fd`).includes('3'), { timeout: 10_000 })
+
+describe('a living holder is waited for', () => {
+  test.runIf(process.platform === 'linux')('another process', async () => {
+    const { pid, end } = holder()
+    await opened(pid)
+    await expectTaken(end)
   })
 
   test('on another machine, if it was heard of in the last ten seconds', async () => {
-    const entry = entryOf(1, '1', 'another-machine')
-    leave(entry, 3)
-    await expectTaken(gone(entry))
+    const entry = leave(entryOf(1, '1', 'another-machine'), 3)
+    await expectTaken(() => rmSync(entry, { recursive: true }))
   })
 
-  test('and is given up after a minute, by name', async () => {
-    leave(entryOf(process.pid))
-    vi.useFakeTimers({ toFake: ['Date', 'setTimeout', 'clearTimeout'] })
+  const failing = async (milliseconds: number) => {
+    vi.useFakeTimers({ toFake: ['Date', 'performance', 'setTimeout', 'clearTimeout'] })
     onTestFinished(() => {
       vi.useRealTimers()
     })
-    const failed = lock(folder).catch((error) => error)
-    await vi.advanceTimersByTimeAsync(61_000)
+    const failed = lock().catch((error) => error)
+    await vi.advanceTimersByTimeAsync(milliseconds)
     const error = await failed
     expect(error).toBeInstanceOf(LockedError)
-    expect(error.message).toBe(`locked by process ${process.pid} (${folder})`)
+    return error.message
+  }
+
+  test.runIf(process.platform === 'linux')('and is given up after a minute, by name', async () => {
+    const { pid } = holder()
+    await opened(pid)
+    expect(await failing(61_000)).toBe(`locked by process ${pid} (${join(path, entryOf(pid, startOf(pid)))})`)
+  })
+
+  describeIf(lacksRoot, 'as root', () => {
+    test('after five seconds if it is another user’s', async () => {
+      const { pid } = holder(OTHER_UID)
+      await opened(pid)
+      expect(await failing(6_000)).toBe(
+        `locked by process ${pid} of user ${OTHER_UID} (${join(path, entryOf(pid, startOf(pid)))})`,
+      )
+    })
   })
 })
 
@@ -156,36 +261,23 @@ test('the holder is heard of each second', async () => {
   onTestFinished(() => {
     vi.useRealTimers()
   })
-  const held = await lock(folder)
-  utimesSync(held.entry, 0, 0)
+  const held = await lock()
+  const entry = join(path, readdirSync(path)[0] as string)
+  utimesSync(entry, 0, 0)
   vi.advanceTimersByTime(1_000)
-  await vi.waitUntil(() => statSync(held.entry).mtimeMs > 0, { timeout: 10_000 })
+  await vi.waitUntil(() => statSync(entry).mtimeMs > 0, { timeout: 10_000 })
   held.release()
 })
 
-test.each([0o700, 0o750, 0o775, 0o1777])(
-  'the folder is as open as that of the file, mode %o',
-  async (mode) => {
-    chmodSync(join(folder, '..'), mode)
-    const held = await lock(folder)
-    expect(statSync(folder).mode & 0o7777).toBe(mode)
-    held.release()
-  },
-)
-
-test('other files in the folder are let alone', async () => {
-  mkdirSync(folder)
-  writeFileSync(join(folder, '.directory'), '')
-  const held = await lock(folder)
+test('other files in an entry that is left are let alone', async () => {
+  const entry = leave(entryOf(spawnSync('true').pid))
+  writeFileSync(join(entry, 'precious'), '')
+  const held = await lock()
   held.release()
-  expect(readdirSync(folder)).toEqual(['.directory'])
+  expect(readdirSync(path, { recursive: true })).toHaveLength(2)
+  expect(readdirSync(entry)).toEqual(['precious'])
 })
 
-test('a file in the way of the folder is an error that says so', async () => {
-  writeFileSync(folder, '')
-  await expect(lock(folder)).rejects.toThrow('users.lock is in the way of the lock: remove it')
-})
-
-test('a folder that is nowhere is an error', async () => {
-  await expect(lock(join(folder, 'nowhere/users.lock'))).rejects.toThrow('ENOENT')
+test('a folder that is nowhere is an error', () => {
+  expect(() => openFolder(join(dirname(path), 'nowhere'))).toThrow('ENOENT')
 })

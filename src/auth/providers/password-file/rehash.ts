@@ -31,15 +31,13 @@ export interface Rehash {
  */
 export async function rehash({ file, user, password, encoded, wanted }: Rehash): Promise<string | undefined> {
   const fresh = await hashWith(wanted, password)
-  let replaced = false
-  await update(file, (content) => {
+  return update(file, (content) => {
     const line = firstRecordOf(content, Buffer.from(user))
-    if (line === undefined || encodedOf(content, line) !== encoded) return undefined
-    replaced = true
+    if (line === undefined || encodedOf(content, line) !== encoded) return { done: undefined }
     const start = line.colon + 1
-    return [content.subarray(0, start), Buffer.from(fresh), content.subarray(start + encoded.length)]
+    const rest = content.subarray(start + encoded.length)
+    return { pieces: [content.subarray(0, start), Buffer.from(fresh), rest], done: fresh }
   })
-  return replaced ? fresh : undefined
 }
 
 /** The one that counts, as everywhere. */

@@ -46,8 +46,9 @@ export async function createToken(
   await update(
     path,
     (content) => {
-      if (content.length === 0) return [Buffer.from(HEADER), line]
-      return content.at(-1) === 0x0a ? [content, line] : [content, Buffer.from('\n'), line]
+      const ended = content.length === 0 ? Buffer.from(HEADER) : content
+      const newline = ended.at(-1) === 0x0a ? [] : [Buffer.from('\n')]
+      return { pieces: [ended, ...newline, line], done: undefined }
     },
     { create: 'if-missing' },
   )
@@ -154,8 +155,8 @@ async function editRecords(
       if (edited) pieces.push(serialize(edited))
       position = end
     })
-    if (position === 0) return undefined
+    if (position === 0) return { done: undefined }
     pieces.push(content.subarray(position))
-    return pieces
+    return { pieces, done: undefined }
   })
 }

@@ -1,0 +1,128 @@
+import { randomBytes } from 'node:crypto'
+import { readdirSync, readFileSync, readlinkSync, type Stats, statSync } from 'node:fs'
+import { hostname } from 'node:os'
+import { isErrno } from '../../system/errno.js'
+
+// Who holds a lock is told by the name of its entry, PREFIX.SPACE.PID.STARTED.RANDOM, and believed only as far as the
+// system confirms it: the process runs, since that very moment, and has the entry open.
+
+/** What comes after the prefix. STATE is empty for a claim to the lock. */
+const NAME =
+  /^\.(?<space>[^.]+)\.(?<pid>\d+)\.(?<started>\d+)\.(?<random>[^.]+)(?<state>|\.new|\.copy\.(?<inode>\d+))$/
+
+/** A name that no other lock has or had, and that others cannot foresee. */
+export function ownName(prefix: string): string {
+  const random = randomBytes(8).toString('hex')
+  return `${prefix}.${ownSpace()}.${process.pid}.${startTime(process.pid) ?? 0}.${random}`
+}
+
+/** An entry under construction, which claims nothing yet. */
+export const unfinished = (name: string): string => `${name}.new`
+
+/** An entry with the complete content of a file that is being written in place. */
+export const withCopyOf = (inode: number, name: string): string => `${name}.copy.${inode}`
+
+export type Life = 'alive' | 'dead' | 'unknown'
+
+export interface Holder {
+  readonly entry: string
+  readonly pid: number
+  readonly started: number
+  /** Whether the pid is of this machine's and this container's process table. */
+  readonly isNear: boolean
+  readonly isUnfinished: boolean
+  /** Of the file that is written in place, and of which the entry has a complete copy. */
+  readonly copyOf: number | undefined
+}
+
+/** The holder that an entry names; undefined where the name is not of an entry's form. */
+export function holderOf(prefix: string, entry: string): Holder | undefined {
+  if (!entry.startsWith(prefix)) return undefined
+  const { space, pid, started, state, inode } = NAME.exec(entry.slice(prefix.length))?.groups ?? {}
+  if (space === undefined) return undefined
+  return {
+    entry,
+    pid: Number(pid),
+    started: Number(started),
+    isNear: space === ownSpace(),
+    isUnfinished: state === '.new',
+    copyOf: inode === undefined ? undefined : Number(inode),
+  }
+}
+
+/** `unknown` for a process on another machine, in another container, or hidden from this one. */
+export function lifeOf({ pid, started, isNear, isUnfinished }: Holder, entry: Stats): Life {
+  if (!isNear) return 'unknown'
+  const running = startTime(pid)
+  // Off Linux, or where /proc shows only one's own processes, another may have the pid by now.
+  if (running === undefined) return exists(pid) ? 'unknown' : 'dead'
+  if (running !== started) return 'dead'
+  if (isUnfinished) return 'alive'
+  const holds = hasOpen(pid, entry) ?? isRunBy(pid, entry.uid)
+  return holds ? 'alive' : 'dead'
+}
+
+let space: string | undefined
+
+/** The process table that a pid belongs to: of one boot of one machine, and of one container on it. */
+function ownSpace(): string {
+  space ??= (() => {
+    try {
+      const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim()
+      return `${boot}-${readlinkSync('/proc/self/ns/pid').replace(/\D/g, '')}`
+    } catch {
+      return (
+        hostname()
+          .replace(/[^A-Za-z0-9-]/g, '_')
+          .slice(0, 60) || 'host'
+      ) // not Linux
+    }
+  })()
+  return space
+}
+
+function exists(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch (error) {
+    return isErrno(error, 'EPERM')
+  }
+}
+
+/** Clock ticks from boot to the start of `pid`, -1 for a zombie; undefined when that is not to be seen. */
+function startTime(pid: number): number | undefined {
+  try {
+    // proc(5): PID (COMM) STATE …; COMM may hold anything, parentheses included.
+    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+    return fields[0] === 'Z' || fields[0] === 'X' ? -1 : Number(fields[19])
+  } catch {
+    return undefined
+  }
+}
+
+/** Whether the process has `entry` open; undefined where one may not look, at another user's process for one. */
+function hasOpen(pid: number, entry: Stats): boolean | undefined {
+  const folder = `/proc/${pid}/fd`
+  try {
+    return readdirSync(folder).some((fd) => isAt(`${folder}/${fd}`, entry))
+  } catch (error) {
+    return isErrno(error, 'ENOENT', 'ESRCH') ? false : undefined
+  }
+}
+
+function isAt(path: string, { dev, ino }: Stats): boolean {
+  try {
+    const stat = statSync(path)
+    return stat.ino === ino && stat.dev === dev
+  } catch {
+    return false
+  }
+}
+
+/** Nobody makes an entry that is another user's; root's process may belong to either. */
+function isRunBy(pid: number, uid: number): boolean {
+  const owner = statSync(`/proc/${pid}`, { throwIfNoEntry: false })?.uid
+  return owner === uid || owner === 0
+}

@@ -1,0 +1,82 @@
+import { closeSync, constants, fstatSync, lstatSync, openSync, readlinkSync, type Stats } from 'node:fs'
+import { join } from 'node:path'
+import { attempt, isErrno } from './errno.js'
+
+// Node has no openat(2). On Linux, /proc/self/fd/N/NAME is as good: it names NAME in the folder that was opened, wherever
+// that folder is moved to and whatever has taken its place. Elsewhere, names are looked up along the path each time.
+
+/** From open(2): enough to look names up in a folder that may be searched but not listed. Node does not export it. */
+const O_PATH = 0o10000000
+
+/** For a file: no link is followed, and whoever is at the other end of a FIFO is not waited for. Windows has neither. */
+export const NO_FOLLOW = (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0)
+
+/** An open folder. */
+export interface Folder {
+  readonly path: string
+  /** As it was when it was opened. */
+  readonly stat: Stats
+  /** Undefined on Windows, where folders cannot be opened. */
+  readonly fd: number | undefined
+  /** Whether `at` names what is in this very folder, even after somebody exchanged it for another one or for a link. */
+  readonly pinned: boolean
+  /** The path by which `name` in the folder, or the folder itself, is used. */
+  at(name?: string): string
+  close(): void
+}
+
+/**
+ * Opens the folder at `path`, which must be absolute and free of symbolic links.
+ * @throws a system error; ELOOP or ENOTDIR where it is a link or no folder, ESTALE where it was exchanged meanwhile
+ */
+export function openFolder(path: string): Folder {
+  const folder = open(path)
+  const real = folder.fd === undefined ? undefined : realPath(folder.fd)
+  if (real === undefined || isSamePath(real, path)) return { ...folder, pinned: real !== undefined, path }
+  folder.close()
+  throw Object.assign(new Error(`${path} was moved or exchanged meanwhile`), { code: 'ESTALE' })
+}
+
+/** Opens the folder `name` in `parent`. */
+export function openInside(parent: Folder, name: string): Folder {
+  return { ...open(parent.at(name)), path: join(parent.path, name) }
+}
+
+function open(path: string): Folder {
+  const fd = process.platform === 'win32' ? undefined : openDescriptor(path)
+  const pinned = fd !== undefined && realPath(fd) !== undefined
+  return {
+    path,
+    stat: fd === undefined ? lstatSync(path) : fstatSync(fd),
+    fd,
+    pinned,
+    at: (name = '') => (pinned ? `/proc/self/fd/${fd}/${name}` : join(path, name)),
+    close: () => {
+      if (fd !== undefined) attempt(() => closeSync(fd))
+    },
+  }
+}
+
+function openDescriptor(path: string): number {
+  const flags = constants.O_DIRECTORY | constants.O_NOFOLLOW
+  try {
+    return openSync(path, constants.O_RDONLY | flags)
+  } catch (error) {
+    if (process.platform === 'linux' && isErrno(error, 'EACCES')) return openSync(path, O_PATH | flags)
+    throw error
+  }
+}
+
+/** The path of an open file or folder as the kernel knows it; undefined where that is not to be had. */
+export function realPath(fd: number): string | undefined {
+  if (process.platform !== 'linux') return undefined
+  try {
+    return readlinkSync(`/proc/self/fd/${fd}`)
+  } catch {
+    return undefined
+  }
+}
+
+/** Some file systems take more than one spelling for a name: upper case, or accents put together differently. */
+const isSamePath = (a: string, b: string): boolean => a === b || fold(a) === fold(b)
+const fold = (path: string): string => path.normalize('NFC').toLowerCase()
