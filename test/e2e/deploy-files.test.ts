@@ -25,7 +25,7 @@ function units(): { service: string; socket: string } {
   const service = join(folder, 'htgate.service')
   const socket = join(folder, 'htgate.socket')
   const text = readFileSync('deploy/systemd/htgate.service', 'utf8')
-  writeFileSync(service, text.replace('/usr/local/bin/htgate', resolve('bin/htgate.js')))
+  writeFileSync(service, text.replace('ExecStart=htgate', `ExecStart=${resolve('bin/htgate.js')}`))
   copyFileSync('deploy/systemd/htgate.socket', socket)
   return { service, socket }
 }
@@ -93,6 +93,7 @@ describeWith(['kubernetes-validate'], 'Kubernetes', () => {
     expect(`${stdout}${stderr}`.match(/passed for resource \S+/g)).toEqual([
       'passed for resource deployment/mlflow',
       'passed for resource service/mlflow',
+      'passed for resource networkpolicy/mlflow',
       'passed for resource persistentvolumeclaim/mlflow',
     ])
   })
