@@ -1,8 +1,15 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { once } from 'node:events'
-import { chmodSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
-import type { ClientRequest, IncomingMessage, OutgoingHttpHeaders } from 'node:http'
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, statSync } from 'node:fs'
+import {
+  type ClientRequest,
+  createServer,
+  type Server as HttpServer,
+  type IncomingMessage,
+  type OutgoingHttpHeaders,
+} from 'node:http'
 import { request } from 'node:https'
+import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
@@ -103,6 +110,17 @@ async function get(front: Running, path: string, options: Options = {}) {
   return { status: response.statusCode, headers: response.headers, body: await text(response) }
 }
 
+/** The names as they are, and with underscores and dots in place of some or all of their hyphens. */
+function spellings(...names: string[]): string[] {
+  const all = (parts: string[]): string[] => {
+    const [head = '', ...tail] = parts
+    return tail.length === 0
+      ? [head]
+      : ['-', '_', '.'].flatMap((c) => all(tail).map((rest) => head + c + rest))
+  }
+  return names.flatMap((name) => all(name.split('-')))
+}
+
 async function text(response: IncomingMessage): Promise<string> {
   let all = ''
   for await (const chunk of response.setEncoding('utf8')) all += chunk
@@ -133,6 +151,18 @@ function keepsThePromises(front: () => Running): void {
     })
     expect(headers).not.toHaveProperty('authorization')
     expect(JSON.stringify(headers)).not.toContain('root')
+  })
+
+  test('no spelling of a name header lets a client choose who it is', async () => {
+    const claims = Object.fromEntries(
+      spellings('x-forwarded-user', 'x-forwarded-groups', 'x-remote-user', 'remote-user').map((name) => [
+        name,
+        'root',
+      ]),
+    )
+    const { status, body } = await get(front(), '/', { authorization: right, headers: claims })
+    expect(status).toBe(200)
+    expect(body).not.toContain('root')
   })
 
   test.each([
@@ -218,7 +248,7 @@ describeWith([...programs, 'openssl'], 'two of each proxy ask one htgate', () =>
 
   describe.each(all)('$name', ({ front }) => keepsThePromises(front))
 
-  test('a user who is deleted is out everywhere a second later', async () => {
+  test('a user who is deleted is out everywhere a second later, and two where answers are reused', async () => {
     const authorization = basic('bob', 'secret')
     const statuses = () =>
       Promise.all(all.map(async ({ front }) => (await get(front(), '/', { authorization })).status))
@@ -226,6 +256,11 @@ describeWith([...programs, 'openssl'], 'two of each proxy ask one htgate', () =>
 
     await htpasswd(['-D', passwords, 'bob'])
     await delay(1000) // The time that is promised, not one to wait for.
+    const soon = await statuses()
+    expect(soon.filter((_, i) => !all[i]?.name.includes('reused'))).toEqual(
+      all.filter(({ name }) => !name.includes('reused')).map(() => 401),
+    )
+    await delay(1000)
     expect(await statuses()).toEqual(all.map(() => 401))
   })
 
@@ -236,5 +271,105 @@ describeWith([...programs, 'openssl'], 'two of each proxy ask one htgate', () =>
       expect(status).toBeGreaterThanOrEqual(500)
     }
     expect(echo.targets).not.toContain('/htgate-is-down')
+  })
+})
+
+describeWith(['nginx', 'openssl'], "nginx shows htgate's own status where auth_request would say 500", () => {
+  const front = fronts.find(({ name }) => name === 'nginx, auth_request') as Front
+  let own: Server
+  let server: Server
+  beforeAll(async () => {
+    const options = ['--forward-auth', '--trust-proxy', 'loopback', '--login-failures', '1']
+    own = await startHtgate(['--file', passwords, ...options])
+    const around = join(folder, 'statuses')
+    mkdirSync(around)
+    const ports = { upstream: echo.port, htgate: own.port }
+    server = await front.start({ folder: around, ...ports, passwords, certificate })
+  })
+  afterAll(async () => {
+    await server?.stop()
+    await own?.stop()
+  })
+
+  test('429 with Retry-After and a message', async () => {
+    const client = { server, client: '127.0.0.201' }
+    expect((await get(client, '/', { authorization: wrong })).status).toBe(401)
+    const { status, headers, body } = await get(client, '/', { authorization: wrong })
+    expect(status).toBe(429)
+    expect(Number(headers['retry-after'])).toBeGreaterThan(0)
+    expect(JSON.parse(body)).toMatchObject({ error_code: 'REQUEST_LIMIT_EXCEEDED' })
+  })
+
+  test("an error of the upstream keeps the upstream's status and body", async () => {
+    const { status, body } = await get({ server, client: '127.0.0.202' }, '/status/500', {
+      authorization: right,
+    })
+    expect({ status, body }).toEqual({ status: 500, body: 'status 500' })
+  })
+
+  test('503 while htgate is down', async () => {
+    await own.stop()
+    const { status, body } = await get({ server, client: '127.0.0.203' }, '/', { authorization: right })
+    expect(status).toBe(503)
+    expect(JSON.parse(body)).toMatchObject({ error_code: 'TEMPORARILY_UNAVAILABLE' })
+  })
+})
+
+describeWith(['nginx', 'openssl'], "nginx reuses htgate's answers", () => {
+  const front = fronts.find(({ name }) => name.includes('reused')) as Front
+  let asked: string[]
+  let answers: string
+  let oracle: HttpServer
+  let server: Server
+  beforeAll(async () => {
+    // In place of htgate: lets one password in, and keeps count.
+    asked = []
+    oracle = createServer((request, response) => {
+      asked.push(`${request.headers['x-forwarded-method']} ${request.headers['x-forwarded-uri']}`)
+      const isRight = request.headers.authorization === right
+      response.writeHead(isRight ? 200 : 401, isRight ? { 'X-Forwarded-User': 'alice' } : {}).end()
+    })
+    await once(oracle.listen(0, '127.0.0.1'), 'listening')
+    const around = join(folder, 'reused')
+    answers = join(around, 'answers')
+    mkdirSync(around)
+    const ports = { upstream: echo.port, htgate: (oracle.address() as AddressInfo).port }
+    server = await front.start({ folder: around, ...ports, passwords, certificate })
+  })
+  afterAll(async () => {
+    await server?.stop()
+    oracle?.close()
+  })
+  const client = () => ({ server, client: '127.0.0.204' })
+
+  test('a burst of requests asks about once a second, and each still reaches the upstream with the name', async () => {
+    const started = performance.now()
+    for (let i = 0; i < 50; i++) {
+      const { status, body } = await get(client(), '/burst', { authorization: right })
+      expect(status).toBe(200)
+      expect(JSON.parse(body).headers).toMatchObject({ 'x-forwarded-user': 'alice' })
+    }
+    const seconds = Math.ceil((performance.now() - started) / 1000)
+    expect(asked.filter((each) => each === 'GET /burst').length).toBeLessThanOrEqual(seconds + 1)
+  })
+
+  test('an answer holds for its method, URI and credentials only', async () => {
+    await get(client(), '/one', { authorization: right })
+    await get(client(), '/one', { authorization: right, method: 'DELETE' })
+    await get(client(), '/two', { authorization: right })
+    expect(asked).toEqual(expect.arrayContaining(['GET /one', 'DELETE /one', 'GET /two']))
+    expect((await get(client(), '/one', { authorization: wrong })).status).toBe(401)
+    expect((await get(client(), '/one')).status).toBe(401)
+    expect((await get(client(), '/one', { headers: { cookie: `x=${right}` } })).status).toBe(401)
+  })
+
+  test('a refusal is never reused', async () => {
+    for (let i = 0; i < 3; i++)
+      expect((await get(client(), '/no', { authorization: wrong })).status).toBe(401)
+    expect(asked.filter((each) => each === 'GET /no')).toHaveLength(3)
+  })
+
+  test('only nginx can read the folder of the answers, which hold passwords', () => {
+    expect(statSync(answers).mode & 0o077).toBe(0)
   })
 })

@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Certificate } from '../support/certificate.js'
 import { peer } from '../support/peers.js'
@@ -81,6 +81,16 @@ export const fronts: readonly Front[] = [
     start: (around) => nginx('nginx/forward-auth.conf', around, htgateOf(around)),
   },
   {
+    name: 'nginx, auth_request with answers reused',
+    program: 'nginx',
+    start(around) {
+      const answers = join(around.folder, 'answers')
+      mkdirSync(answers, { mode: 0o700 })
+      const edits: Edits = [...htgateOf(around), ['/dev/shm/htgate levels', `${answers} levels`]]
+      return nginx('nginx/forward-auth-cached.conf', around, edits)
+    },
+  },
+  {
     name: 'Caddy, forward_auth',
     program: 'caddy',
     async start(around) {
@@ -161,7 +171,7 @@ export const frontsAlone: readonly Front[] = [
         ...passwordsOf(around),
       ])
       const modules = ['mpm_event', 'authn_core', 'authn_file', 'authz_core', 'authz_user', 'auth_basic']
-        .concat(['headers', 'proxy', 'proxy_http', 'rewrite', 'socache_shmcb', 'ssl'])
+        .concat(['headers', 'macro', 'proxy', 'proxy_http', 'rewrite', 'socache_shmcb', 'ssl'])
         .map((name) => `LoadModule ${name}_module /usr/lib/apache2/modules/mod_${name}.so`)
       const main = [...modules, `ServerRoot ${around.folder}`, `Listen 127.0.0.1:${port}`].concat([
         'PidFile httpd.pid',

@@ -23,7 +23,7 @@ export interface Echo {
 }
 
 /**
- * Answers each request with a `Seen` of it, after its body. But `/events` is a stream of server-sent events that sends
+ * Answers each request with a `Seen` of it, after its body. But `/status/NNN` answers with that status, `/events` is a stream of server-sent events that sends
  * one and stays open, and an upgrade becomes a tunnel that sends back what it gets.
  */
 export async function startEcho(): Promise<Echo> {
@@ -37,6 +37,11 @@ export async function startEcho(): Promise<Echo> {
     if (request.url === '/events') {
       response.writeHead(200, { 'content-type': 'text/event-stream' })
       response.write('data: first\n\n')
+      return
+    }
+    const [, status] = /^\/status\/(\d{3})$/.exec(request.url as string) ?? []
+    if (status !== undefined) {
+      response.writeHead(Number(status)).end(`status ${status}`)
       return
     }
     const hash = createHash('sha256')
