@@ -1,3 +1,5 @@
+import { Oldest } from './oldest.js'
+
 /** Keys kept at most; beyond that the oldest is dropped. */
 const MAX_KEYS = 100_000
 
@@ -9,6 +11,7 @@ export const monotonic: Clock = () => performance.now()
 /** Counts failures by key, each within `window` milliseconds from its first. In memory, and bounded. */
 export class FailureCounter {
   readonly #entries = new Map<string, { count: number; readonly until: number }>()
+  readonly #oldest = new Oldest(this.#entries)
   readonly #now: Clock
 
   constructor(
@@ -27,7 +30,7 @@ export class FailureCounter {
     const entry = this.#entry(key)
     if (entry) return ++entry.count
     this.#purge()
-    if (this.#entries.size >= MAX_KEYS) this.#dropOldest()
+    if (this.#entries.size >= MAX_KEYS) this.#oldest.drop()
     this.#entries.set(key, { count: 1, until: this.#now() + this.window })
     return 1
   }
@@ -63,16 +66,8 @@ export class FailureCounter {
   /** Drops keys whose window is over. The first is the oldest, as all windows are equally long. */
   #purge(): void {
     const now = this.#now()
-    for (const [key, { until }] of this.#entries) {
-      if (until > now) return
-      this.#entries.delete(key)
-    }
-  }
-
-  #dropOldest(): void {
-    for (const key of this.#entries.keys()) {
-      this.#entries.delete(key)
-      return
+    for (let entry = this.#oldest.peek(); entry && entry[1].until <= now; entry = this.#oldest.peek()) {
+      this.#oldest.drop()
     }
   }
 }

@@ -2,6 +2,7 @@ import { createHmac, randomBytes } from 'node:crypto'
 import { isIPv6 } from 'node:net'
 import { type AuthEvent, clientLimited, failedLogins } from './events.js'
 import { type Clock, FailureCounter, monotonic } from './failure-counter.js'
+import { Oldest } from './oldest.js'
 
 // Slows and limits guessing. Failures count by client and by client and user, so nobody can lock a user out from
 // elsewhere; and a login that a provider remembers never comes here. A wrong password that comes again counts once: a
@@ -80,6 +81,7 @@ export class LoginLimiter {
   readonly #wrong: FailureCounter
   /** When the next password is verified of those past the limit. */
   readonly #trickle = new Map<string, number>()
+  readonly #oldestTrickle = new Oldest(this.#trickle)
   #delayed = 0
   #failures = 0
   #summary: NodeJS.Timeout | undefined
@@ -208,7 +210,7 @@ export class LoginLimiter {
   #startTrickle(key: string): void {
     this.#trickle.delete(key)
     this.#trickle.set(key, this.#now() + TRICKLE)
-    if (this.#trickle.size > MAX_KNOWN) this.#trickle.delete(firstOf(this.#trickle.keys()))
+    if (this.#trickle.size > MAX_KNOWN) this.#oldestTrickle.drop()
   }
 
   #summarize(): void {
@@ -222,7 +224,8 @@ export class LoginLimiter {
 }
 
 class Digests {
-  readonly #digests = new Set<string>()
+  readonly #digests = new Map<string, true>()
+  readonly #oldest = new Oldest(this.#digests)
 
   has(digest: string): boolean {
     return this.#digests.has(digest)
@@ -230,18 +233,13 @@ class Digests {
 
   add(digest: string): void {
     this.#digests.delete(digest)
-    this.#digests.add(digest)
-    if (this.#digests.size > MAX_KNOWN) this.#digests.delete(firstOf(this.#digests))
+    this.#digests.set(digest, true)
+    if (this.#digests.size > MAX_KNOWN) this.#oldest.drop()
   }
 
   delete(digest: string): void {
     this.#digests.delete(digest)
   }
-}
-
-const firstOf = (keys: Iterable<string>): string => {
-  for (const key of keys) return key
-  return ''
 }
 
 const keyOf = ({ client, user }: { readonly client: string; readonly user: string }): string =>

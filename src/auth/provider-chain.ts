@@ -60,20 +60,25 @@ export class ProviderChain {
   async verify(credential: Credential, login: Login): Promise<Verdict> {
     let verdict: Refused = { ok: false, reason: 'denied', ...candidateOf(login) }
     let asked = credential
+    const strangers: Provider[] = []
     for (const lane of this.lanes) {
       const { provider } = lane
       if (!provider.accepts(asked)) continue
       const known = asked === credential ? provider.remembered(credential) : undefined
-      if (known !== undefined && !isOver(known)) return { ok: true, principal: known }
+      if (known !== undefined && !isOver(known)) {
+        this.#noteUnknown(strangers, credential)
+        return { ok: true, principal: known }
+      }
       const answer = await lane.verify(asked, login)
       if (asked !== credential) continue // It has taken its time.
       if (answer.ok) {
         if (isOver(answer.principal)) return verdict
+        this.#noteUnknown(strangers, credential)
         return answer
       }
-      if (answer.reason !== 'denied') return answer
+      if (answer.reason !== 'denied') return { ...candidateOf(login), ...answer }
       verdict = { ok: false, reason: 'denied', ...candidateOf(login), ...nameOf(answer) }
-      if (answer.unknown) this.#noteUnknown(provider, credential)
+      if (answer.unknown) strangers.push(provider)
       else if (credential.kind === 'basic') asked = this.#nobody(credential)
       else return verdict
     }
@@ -87,15 +92,15 @@ export class ProviderChain {
     return until !== undefined && until > this.#now()
   }
 
-  #noteUnknown(provider: Provider, credential: Credential): void {
-    if (credential.kind !== 'basic' || provider.knows?.(credential) !== undefined) return
-    const names = this.#unknown.get(provider) as Map<string, number>
-    names.delete(credential.name)
-    names.set(credential.name, this.#now() + UNKNOWN_TTL)
-    if (names.size <= MAX_UNKNOWN) return
-    for (const oldest of names.keys()) {
-      names.delete(oldest)
-      return
+  /** Only names that a later provider has let in are kept: a flood of others pushes nobody out. */
+  #noteUnknown(providers: readonly Provider[], credential: Credential): void {
+    if (credential.kind !== 'basic') return
+    for (const provider of providers) {
+      const names = this.#unknown.get(provider)
+      if (names === undefined || provider.knows?.(credential) !== undefined) continue
+      names.delete(credential.name)
+      if (names.size >= MAX_UNKNOWN) names.clear()
+      names.set(credential.name, this.#now() + UNKNOWN_TTL)
     }
   }
 

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { type Clock, monotonic } from './failure-counter.js'
 import { KeyedHash } from './keyed-hash.js'
+import { Oldest } from './oldest.js'
 
 /** Stands for a user, a password and a stored hash; tells nothing about them outside this process. */
 export type VerifiedKey = string
@@ -16,6 +17,7 @@ export class VerifiedCache {
   readonly #hmac = new KeyedHash(randomBytes(32))
   /** When each is to be forgotten. In the order of use, the latest last. */
   readonly #expiry = new Map<VerifiedKey, number>()
+  readonly #oldest = new Oldest(this.#expiry)
   readonly #size: number
   readonly #ttl: number
   readonly #now: Clock
@@ -55,10 +57,6 @@ export class VerifiedCache {
     if (this.#size === 0) return
     this.#expiry.delete(key)
     this.#expiry.set(key, this.#now() + this.#ttl)
-    if (this.#expiry.size <= this.#size) return
-    for (const oldest of this.#expiry.keys()) {
-      this.#expiry.delete(oldest)
-      return
-    }
+    if (this.#expiry.size > this.#size) this.#oldest.drop()
   }
 }
