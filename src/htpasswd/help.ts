@@ -2,16 +2,16 @@ import { VERSION } from '../version.js'
 import { type Option, TASK_OPTIONS, TASKS } from './manual.js'
 import { USAGE } from './usage.js'
 
-/** What --help prints: Apache's usage, and our long options. */
+/** Apache's usage, then our long options. */
 export function helpText(): string {
   return `${USAGE}
 Options that Apache's htpasswd does not have:
 ${TASKS.map(line).join('\n')}
-FILE is standard input if it is left out or -.
+FILE is standard input if it is omitted or -. So is passwordfile for --list, --audit and --upgrade if it is -.
 
-With those:
+Their options:
 ${TASK_OPTIONS.map(line).join('\n')}
-The options -c -m -2 -5 -B -d -s -p -C -r go with --import as well.
+--import also takes -c -m -2 -5 -B -d -s -p -C -r.
 `
 }
 

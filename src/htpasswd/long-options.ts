@@ -3,7 +3,7 @@ import type { Minimum } from '../passwd-file/audit.js'
 import { parseAlgorithm } from '../schemes/algorithm.js'
 import { schemes } from '../schemes/index.js'
 import { algorithmOptions, type Chosen, checkCost, checkRounds } from './algorithm.js'
-import { TASK_OPTIONS, TASKS } from './manual.js'
+import { SHELLS, TASK_OPTIONS, TASKS } from './manual.js'
 import { complaints } from './many/messages.js'
 import { LETTERS, syntax } from './options.js'
 import { split } from './posix.js'
@@ -20,7 +20,7 @@ const TASK_NAMES = [
 ] as const
 type Task = (typeof TASK_NAMES)[number]
 
-/** What a task works on, and how. */
+/** A long command, with its files and options. */
 export interface LongRequest {
   readonly task: Task
   /** The password file. */
@@ -45,9 +45,7 @@ export type TextRequest =
   | { readonly task: 'help' | 'version' }
   | { readonly task: 'completion'; readonly shell: (typeof SHELLS)[number] }
 
-const SHELLS = ['bash', 'zsh', 'fish'] as const
-
-/** Which options go with which task, apart from those that choose an algorithm. */
+/** The tasks that each option applies to, apart from the options that choose an algorithm. */
 const GOES_WITH: Record<string, readonly Task[]> = {
   b: [],
   i: [],
@@ -66,7 +64,7 @@ const ALGORITHM = ['m', '2', '5', 'B', 'd', 's', 'p', 'C', 'r']
 const WITH_ARGUMENT = ['--minimum', '--completion', '--name', '--disable']
 const TAKES_FILE: readonly Task[] = ['import', 'remove', 'verify-all']
 
-/** @throws Exit for a command line that cannot be carried out */
+/** @throws Exit for an invalid command line */
 export function parseLong(args: string[]): LongRequest | TextRequest {
   const command = new Command('htpasswd')
     .helpOption(false)
@@ -134,7 +132,7 @@ function onlyTask(given: Record<string, unknown>): Task {
   return task
 }
 
-/** @throws Exit for an option that the task would pass over */
+/** @throws Exit for an option that the task would ignore */
 function checkCompany(task: Task, given: Record<string, unknown>): void {
   for (const [option, tasks] of Object.entries(GOES_WITH)) {
     if (given[option] && !tasks.includes(task)) throw complaints.company(option, task)

@@ -1,89 +1,108 @@
-// The one source of the texts on options: --help, the manual page and the shells' completions are made from it.
+import { schemeNamed, schemes, type WorkFactor } from '../schemes/index.js'
+
+// The options and what they do: --help, the manual page and the completions are made from these lists.
 
 export interface Option {
   readonly flag: string
   readonly argument?: string
+  /** Every value that the argument can have, or its beginning. */
+  readonly choices?: readonly string[]
   readonly text: string
 }
 
+export const SHELLS = ['bash', 'zsh', 'fish'] as const
+
+const range = ({ min, max, default: value }: WorkFactor) => `${min} to ${max} (default ${value})`
+const { bcrypt, sha512 } = { bcrypt: schemeNamed('bcrypt').work, sha512: schemeNamed('sha512-crypt').work }
+
 export const SHORT_OPTIONS: readonly Option[] = [
-  { flag: '-c', text: 'Create the password file; one that exists is emptied first.' },
-  { flag: '-n', text: 'Print the record on standard output, and leave files alone.' },
-  { flag: '-b', text: 'Take the password from the command line, where `ps` may show it.' },
-  { flag: '-i', text: 'Read the password from standard input, without asking twice; for scripts.' },
-  { flag: '-m', text: "Hash by apr1, Apache's MD5 (the default, as it is Apache's)." },
-  { flag: '-2', text: 'Hash by SHA-256-crypt.' },
-  { flag: '-5', text: 'Hash by SHA-512-crypt.' },
-  { flag: '-B', text: 'Hash by bcrypt, the best of these.' },
+  { flag: '-c', text: 'Create the password file. An existing file is emptied first.' },
+  { flag: '-n', text: 'Print the record on standard output instead of writing a file.' },
+  { flag: '-b', text: 'Take the password from the command line, where ps(1) can show it.' },
+  { flag: '-i', text: 'Read the password from standard input, without asking for it twice (for scripts).' },
+  { flag: '-m', text: "Hash with apr1, Apache's MD5. The default, as in Apache's." },
+  { flag: '-2', text: 'Hash with SHA-256-crypt.' },
+  { flag: '-5', text: 'Hash with SHA-512-crypt.' },
+  { flag: '-B', text: 'Hash with bcrypt (recommended).' },
   {
     flag: '-C',
     argument: 'cost',
-    text: "bcrypt's cost, 4 to 17 (default 5); each step doubles the time. 10 or more is advised.",
+    text: `bcrypt's cost, ${bcrypt && range(bcrypt)}. Each step doubles the time. ${bcrypt?.recommended} or more is recommended.`,
   },
   {
     flag: '-r',
     argument: 'rounds',
-    text: 'Rounds of SHA-256-crypt and SHA-512-crypt, 1000 to 999999999 (default 5000).',
+    text: `Rounds of SHA-256-crypt and SHA-512-crypt, ${sha512 && range(sha512)}.`,
   },
-  { flag: '-d', text: 'Hash by DES crypt: eight characters count, insecure.' },
-  { flag: '-s', text: 'Hash by SHA-1 without a salt, insecure.' },
-  { flag: '-p', text: 'Store the password as it is: insecure, and no server on Unix takes it.' },
+  { flag: '-d', text: 'Hash with DES crypt, which reads eight characters. Insecure.' },
+  { flag: '-s', text: 'Hash with SHA-1 without a salt. Insecure.' },
+  { flag: '-p', text: 'Store the password itself. Insecure, and rejected by servers on Unix.' },
   { flag: '-D', text: 'Delete the user.' },
   { flag: '-v', text: "Verify the user's password." },
 ]
 
-/** What takes the place of the user: options that work on many users, or on the whole file. */
+/** Long commands, which work on many users or on the whole file. */
 export const TASKS: readonly Option[] = [
   {
     flag: '--import',
     argument: '[FILE] passwordfile',
-    text: 'Add or update the users of lines user:password, all of them or none.',
+    text: 'Add or update users from lines user:password, all of them or none.',
   },
-  { flag: '--remove', argument: '[FILE] passwordfile', text: 'Delete the users that stand one a line.' },
+  {
+    flag: '--remove',
+    argument: '[FILE] passwordfile',
+    text: 'Delete the users in a list, one name per line.',
+  },
   {
     flag: '--verify-all',
     argument: '[FILE] passwordfile',
-    text: 'Verify lines user:password; status 3 if any is wrong.',
+    text: 'Verify lines user:password. Exit status 3 if any is wrong.',
   },
-  { flag: '--list', argument: 'passwordfile', text: 'Show each user with scheme and cost.' },
+  { flag: '--list', argument: 'passwordfile', text: 'List users with scheme and cost.' },
   {
     flag: '--audit',
     argument: 'passwordfile',
-    text: 'Find weak and broken records; status 1 if there are any.',
+    text: 'Report weak and broken records, each with a fix. Exit status 1 if there are any.',
   },
   {
     flag: '--upgrade',
     argument: 'passwordfile',
-    text: 'Name the users who must set a new password; status 1 if any.',
+    text: 'List users who must set a new password. Exit status 1 if there are any.',
   },
   {
     flag: '--repair',
     argument: 'passwordfile',
-    text: 'Remove byte-order marks, UTF-16, and white space and quotes around records.',
+    text: 'Convert UTF-16 to UTF-8, and remove byte-order marks, white space and quotes that servers trip over.',
   },
   {
     flag: '--disable',
     argument: 'lines passwordfile',
-    text: 'Turn the lines with these numbers, such as 3,14, into comments.',
+    text: 'Turn lines, given by their numbers (3,14), into comments.',
   },
-  { flag: '--completion', argument: 'shell', text: 'Print completions for bash, zsh or fish.' },
-  { flag: '--help', text: 'Show this text.' },
+  {
+    flag: '--completion',
+    argument: 'shell',
+    choices: SHELLS,
+    text: 'Print completions for bash, zsh or fish.',
+  },
+  { flag: '--help', text: 'Show this help.' },
   { flag: '--version', text: 'Show the version.' },
 ]
 
-/** Options to those. */
+/** Options of the long commands. */
 export const TASK_OPTIONS: readonly Option[] = [
-  { flag: '--encrypted', text: 'With --import: the lines hold hashes, not passwords.' },
-  { flag: '--strict', text: 'With --remove: a user who is not there is an error, and nothing is deleted.' },
+  { flag: '--encrypted', text: 'With --import: the lines hold hashes instead of passwords.' },
+  { flag: '--strict', text: 'With --remove: if a user does not exist, fail and delete none.' },
   {
     flag: '--minimum',
     argument: 'scheme[:n]',
-    text: 'With --audit and --upgrade: the weakest scheme that passes, and its least cost or rounds.',
+    choices: schemes.map(({ name }) => name),
+    text: 'With --audit and --upgrade: the weakest scheme to accept, and its lowest cost or rounds.',
   },
   {
     flag: '--name',
     argument: 'file',
-    text: 'With --audit -: the name of the file in the report and its fixes.',
+    text: 'With --audit -: what to call the file in the report and its fixes.',
   },
   { flag: '--json', text: 'With --list and --audit: print JSON.' },
   { flag: '--sarif', text: 'With --audit: print SARIF 2.1.0, for code scanning.' },

@@ -79,6 +79,30 @@ describeWith(['bash'], 'bash', () => {
     const { stdout } = await run(peer('bash') as string, ['-c', script], { cwd })
     expect(stdout.toString()).toBe('my users\n')
   })
+
+  const complete = async (words: string[], index: number, name = 'htpasswd') => {
+    const cwd = temporaryFolder()
+    writeFileSync(join(cwd, 'my users'), 'alice:x\n# alex:x\nal b:x\nalf\u001b:x\nbob:x\n')
+    const quoted = words.map((word) => `'${word}'`).join(' ')
+    const script = `source ${await completions('bash')}; COMP_WORDS=(${name} ${quoted}) COMP_CWORD=${index}; _${name}; printf '%s\\n' "\${COMPREPLY[@]}"`
+    const { stdout } = await run(peer('bash') as string, ['-c', script], { cwd })
+    return stdout.toString().trimEnd().split('\n')
+  }
+
+  test('completes values', async () => {
+    expect(await complete(['--audit', '--minimum', 'sha'], 3)).toEqual([
+      'sha512-crypt',
+      'sha256-crypt',
+      'sha1',
+    ])
+    expect(await complete(['--completion', ''], 2)).toEqual(['bash', 'zsh', 'fish'])
+    expect(await complete(['--log', 'j'], 2, 'htgate')).toEqual(['json'])
+  })
+
+  test('completes users of the password file, and files after a long command', async () => {
+    expect(await complete(['-D', 'my users', 'al'], 3)).toEqual(['alice', 'al b'])
+    expect(await complete(['--import', 'my users', 'my'], 3)).toEqual(['my users'])
+  })
 })
 
 describeWith(['zsh'], 'zsh', () => {
@@ -98,6 +122,23 @@ describeWith(['fish'], 'fish', () => {
     const { stdout } = await run(peer('fish') as string, ['--no-config', '-c', script], {
       env: { HOME: temporaryFolder() },
     })
-    expect(stdout.toString()).toMatch(/^--import\tAdd or update the users/)
+    expect(stdout.toString()).toMatch(/^--import\tAdd or update users/)
+  })
+
+  test('completes values, and users of the password file', async () => {
+    const cwd = temporaryFolder()
+    writeFileSync(join(cwd, 'users'), 'alice:x\n# alex:x\nbob:x\n')
+    const complete = async (line: string) => {
+      const script = `source ${await completions('fish')}; complete -C '${line}'`
+      const { stdout } = await run(peer('fish') as string, ['--no-config', '-c', script], {
+        cwd,
+        env: { HOME: cwd },
+      })
+      return stdout.toString().trimEnd().replace(/\t.*/g, '').split('\n')
+    }
+    expect(await complete('htpasswd --audit --minimum sha')).toEqual(
+      expect.arrayContaining(['sha1', 'sha256-crypt', 'sha512-crypt']),
+    )
+    expect(await complete('htpasswd -D users al')).toEqual(['alice'])
   })
 })
