@@ -31,6 +31,7 @@ export type { AuthenticatorOptions, SharedLimiterOptions } from './auth/options.
 export type { Principal, Role } from './auth/principal.js'
 export type {
   Account,
+  Finding,
   Granted,
   Measures,
   Provider,
@@ -39,6 +40,8 @@ export type {
   Refused,
   Verdict as ProviderVerdict,
 } from './auth/provider.js'
+export type { LdapEvent } from './auth/providers/ldap/events.js'
+export type { LdapOptions } from './auth/providers/ldap/options.js'
 export type { GroupSource } from './auth/providers/password-file/provider.js'
 export type { WeakRecords } from './auth/providers/password-file/users-table.js'
 export { type Refusal, refusal } from './auth/refusal.js'

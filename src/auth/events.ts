@@ -1,5 +1,6 @@
 import type { SchemeName } from '../schemes/index.js'
 import { isUnsupported } from '../schemes/unsupported.js'
+import type { LdapEvent } from './providers/ldap/events.js'
 import type { Lines, UsersTable, WeakRecords } from './providers/password-file/users-table.js'
 
 /**
@@ -17,6 +18,7 @@ export type AuthEvent =
   | WorkerDied
   | ClientLimited
   | FailedLogins
+  | LdapEvent
 
 interface Told<Type extends string, Level extends 'info' | 'warn' | 'error'> {
   readonly type: Type

@@ -6,16 +6,19 @@ import type { AuthEvent } from './events.js'
 import type { LimiterOptions, LoginRecord } from './login-limiter.js'
 import { DEFAULT_QUEUE } from './login-pipeline.js'
 import type { Provider } from './provider.js'
+import type { LdapOptions } from './providers/ldap/options.js'
 import { createPasswordFileProvider, type GroupSource } from './providers/password-file/provider.js'
 import { DEFAULT_MAX_HASH_COST } from './providers/password-file/users-table.js'
 
 /**
- * At least one of `file` and `providers` is required. Where there are several ways to log in, they are asked in the order
+ * At least one of `file`, `ldap` and `providers` is required. Where there are several ways to log in, they are asked in the order
  * of the options' keys; a user name that one of them knows is never asked of the next.
  */
 export interface AuthenticatorOptions {
   /** Path of the password file. It need not exist yet; until it does, none of its users can log in. */
   file?: string | undefined
+  /** A directory server. Default: none. */
+  ldap?: LdapOptions | undefined
   /** Further ways to log in, in this order. */
   providers?: readonly Provider[] | undefined
   /** The groups of the password file's users. Default: none. */
@@ -63,17 +66,27 @@ const PROVIDERS: {
   ) => Promise<readonly Provider[]>
 } = {
   file: async (file, { fileOptions }) => [await createPasswordFileProvider({ file, ...fileOptions })],
+  ldap: async (ldap, { onEvent }) => {
+    // Loaded only where there is a directory to talk to.
+    const { createLdapProvider } = await import('./providers/ldap/index.js')
+    return [await createLdapProvider(ldap, onEvent)]
+  },
   providers: async (providers) => providers,
 }
 
 /** Opens the ways to log in, in the order of the options. */
 export async function openProviders(options: AuthenticatorOptions, settings: Settings): Promise<Provider[]> {
   const providers: Provider[] = []
-  for (const [name, value] of Object.entries(options)) {
-    const open = PROVIDERS[name as keyof AuthenticatorOptions] as Open | undefined
-    if (open && value !== undefined) providers.push(...(await open(value, settings)))
+  try {
+    for (const [name, value] of Object.entries(options)) {
+      const open = PROVIDERS[name as keyof AuthenticatorOptions] as Open | undefined
+      if (open && value !== undefined) providers.push(...(await open(value, settings)))
+    }
+    return providers
+  } catch (error) {
+    await Promise.all(providers.map((provider) => provider.close()))
+    throw error
   }
-  return providers
 }
 
 type Open = (value: unknown, settings: Settings) => Promise<readonly Provider[]>
@@ -81,9 +94,9 @@ type Open = (value: unknown, settings: Settings) => Promise<readonly Provider[]>
 /** The options with their defaults. */
 export function settingsOf(options: AuthenticatorOptions) {
   if (typeof options !== 'object' || options === null) {
-    throw new HtgateError('ERR_OPTION', 'options must be an object with at least file or providers')
+    throw new HtgateError('ERR_OPTION', 'options must be an object with at least file, ldap or providers')
   }
-  const { file, providers, groups, limiter = false } = options
+  const { groups, limiter = false } = options
   const settings = {
     realm: options.realm ?? 'Restricted',
     queue: options.queue ?? DEFAULT_QUEUE,
@@ -100,7 +113,7 @@ export function settingsOf(options: AuthenticatorOptions) {
       onEvent: options.onEvent,
     },
   }
-  requireProviders(file, providers)
+  requireProviders(options)
   if (typeof settings.realm !== 'string' || !/^[ -~]*$/.test(settings.realm)) {
     throw wrong('realm', 'must be printable ASCII: it is sent in a header')
   }
@@ -121,12 +134,24 @@ export function settingsOf(options: AuthenticatorOptions) {
 const settingsKey = (limiter: AuthenticatorOptions['limiter']): Buffer | undefined =>
   typeof limiter === 'object' ? limiter.key : undefined
 
-function requireProviders(file: unknown, providers: unknown): void {
-  if (file === undefined && providers !== undefined) {
+function requireProviders({ file, ldap, providers }: AuthenticatorOptions): void {
+  if (file === undefined && ldap === undefined && providers !== undefined) {
     if (!Array.isArray(providers) || providers.length === 0)
       throw wrong('providers', 'must list at least one')
-  } else if (typeof file !== 'string' || file === '') throw wrong('file', 'must be a path')
-  const names = new Set(file === undefined ? [] : ['file'])
+  }
+  if (
+    file === undefined
+      ? ldap === undefined && providers === undefined
+      : typeof file !== 'string' || file === ''
+  ) {
+    throw wrong('file', 'must be a path')
+  }
+  if (ldap !== undefined && (typeof ldap !== 'object' || ldap === null)) {
+    throw wrong('ldap', 'must be an object with at least url')
+  }
+  const names = new Set<string>()
+  if (file !== undefined) names.add('file')
+  if (ldap !== undefined) names.add('ldap')
   for (const provider of (providers ?? []) as readonly Provider[]) {
     if (typeof provider?.name !== 'string' || typeof provider.verify !== 'function') {
       throw wrong('providers', 'must list objects with the methods of a Provider')

@@ -48,7 +48,7 @@ export class ProviderChain {
       if (!provider.accepts(credential)) continue
       const principal = provider.remembered(credential)
       if (principal !== undefined) {
-        if (isOver(principal)) return undefined
+        if (isOver(principal) || this.#isTaken(principal, credential, provider)) return undefined
         lane.results.remembered++
         return principal
       }
@@ -65,14 +65,14 @@ export class ProviderChain {
       const { provider } = lane
       if (!provider.accepts(asked)) continue
       const known = asked === credential ? provider.remembered(credential) : undefined
-      if (known !== undefined && !isOver(known)) {
+      if (known !== undefined && !isOver(known) && !this.#isTaken(known, credential, provider)) {
         this.#noteUnknown(strangers, credential)
         return { ok: true, principal: known }
       }
       const answer = await lane.verify(asked, login)
       if (asked !== credential) continue // It has taken its time.
       if (answer.ok) {
-        if (isOver(answer.principal)) return verdict
+        if (isOver(answer.principal) || this.#isTaken(answer.principal, credential, provider)) return verdict
         this.#noteUnknown(strangers, credential)
         return answer
       }
@@ -83,6 +83,20 @@ export class ProviderChain {
       else return verdict
     }
     return verdict
+  }
+
+  /**
+   * Whether a provider before `provider` knows the name that the login ends up with, where that isn't the claimed one: a
+   * directory ignores case, and its `Alice` must not become the `alice` of the password file.
+   */
+  #isTaken({ name }: Principal, credential: Credential, provider: Provider): boolean {
+    if (credential.kind !== 'basic' || name === credential.name) return false
+    const renamed: BasicCredential = { ...credential, name, user: Buffer.from(name) }
+    for (const { provider: earlier } of this.lanes) {
+      if (earlier === provider) return false
+      if (earlier.knows?.(renamed)) return true
+    }
+    return false
   }
 
   #isUnknown(provider: Provider, credential: BasicCredential): boolean {

@@ -27,6 +27,7 @@ export function parse(args: readonly string[], env: NodeJS.ProcessEnv): Settings
     const texts = given.texts.get(key) ?? (variable ? [fromVariable(key, option, variable)] : [])
     settings[key] = option.read(named(key), texts)
   }
+  settings.check = given.check
   settings.order = [...new Set([...given.texts.keys(), ...DECLARATIONS.map(([key]) => key)])]
   const complete = settings as unknown as Settings
   if (complete.file === undefined && complete.ldapUrl === undefined) {
@@ -48,8 +49,13 @@ function fromVariable(key: string, option: Declaration, text: string): string {
   return String(/^[1ty]/i.test(text))
 }
 
+interface Given {
+  readonly texts: Map<string, string[]>
+  readonly check: Settings['check']
+}
+
 /** The texts on the command line by option, or what to print instead. */
-function readArguments(args: readonly string[]): { readonly texts: Map<string, string[]> } | Text {
+function readArguments(args: readonly string[]): Given | Text {
   const texts = new Map<string, string[]>()
   const command = new Command('htgate')
     .helpOption(false)
@@ -66,6 +72,7 @@ function readArguments(args: readonly string[]): { readonly texts: Map<string, s
     command.addOption(argument === undefined ? option : option.argParser(collect(key)))
   }
   command.option('-h, --help').option('-V, --version').option('-v')
+  command.option('--check').option('--user <name>')
   command.addOption(new Option('--completion <shell>').choices(SHELLS))
   try {
     command.parse(args, { from: 'user' })
@@ -73,12 +80,13 @@ function readArguments(args: readonly string[]): { readonly texts: Map<string, s
     if (!(error instanceof CommanderError)) throw error
     throw errors.option(error.message.replace(/^error: /, ''))
   }
-  const { help, version, v, completion } = command.opts()
+  const { help, version, v, completion, check, user } = command.opts()
   if (help) return { text: helpText(process.stdout.columns || 80) }
   if (version || v) return { text: `htgate ${VERSION}\n` }
   if (completion)
     return { text: readFileSync(join(import.meta.dirname, '../completions', completion), 'utf8') }
-  return { texts }
+  if (user !== undefined && !check) throw errors.needs('--user', '--check')
+  return { texts, check: check ? { user } : undefined }
 }
 
 /** Kubernetes sets such variables in each container if a service is called htgate. */

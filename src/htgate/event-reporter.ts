@@ -1,6 +1,6 @@
 import type { AuthEvent } from '../auth/events.js'
 import type { HtgateError } from '../errors.js'
-import type { Log } from '../operations/log.js'
+import type { Log, LogFields } from '../operations/log.js'
 import { errors, notices, say } from './messages.js'
 import type { Settings } from './options/index.js'
 
@@ -12,6 +12,9 @@ const OF_ONE_PROCESS: ReadonlySet<AuthEvent['type']> = new Set([
   'worker-died',
   'client-limited',
   'failed-logins',
+  'login-refused',
+  'login-remark',
+  'login-ended',
 ] as const)
 
 /** Tells operators what happens to logins: on standard error while htgate starts, in the log from then on. */
@@ -31,8 +34,7 @@ export class EventReporter {
   readonly report = (event: AuthEvent): void => {
     if (this.#early) this.#early.push(event)
     else if (this.#isReported(event)) {
-      const fields = event.type === 'client-limited' ? { client: event.client, user: event.user } : {}
-      this.#log.event(event.level, event.message, fields)
+      this.#log.event(event.level, event.message, fieldsOf(event))
     }
   }
 
@@ -44,6 +46,8 @@ export class EventReporter {
     await new Promise(setImmediate) // Events come in turns of their own.
     const events = this.#early ?? []
     this.#early = undefined
+    const { ldapUrl } = this.#settings
+    if (this.#isLogLeader && ldapUrl !== undefined) say(notices.guardsDirectory(this.#settings, ldapUrl))
     for (const event of events) {
       if (event.type === 'unreadable') {
         const { message, code } = event.error as HtgateError
@@ -58,4 +62,11 @@ export class EventReporter {
   #isReported({ type }: AuthEvent): boolean {
     return this.#isLogLeader || OF_ONE_PROCESS.has(type)
   }
+}
+
+function fieldsOf(event: AuthEvent): LogFields {
+  if (event.type === 'client-limited') return { client: event.client, user: event.user }
+  const isOfLogin =
+    event.type === 'login-refused' || event.type === 'login-remark' || event.type === 'login-ended'
+  return isOfLogin && event.user !== undefined ? { user: event.user } : {}
 }

@@ -19,6 +19,10 @@ export async function main(args: readonly string[]): Promise<ExitStatus> {
     }
     const unknown = unknownVariables(process.env)
     if (cluster.isPrimary && unknown.length > 0) say(notices.unknownVariables(unknown))
+    if (settings.check) {
+      const { check } = await import('./check/index.js')
+      return await check(settings, settings.check.user)
+    }
     if (settings.workers > 1 && cluster.isPrimary) return await supervise(settings)
     await serve(settings)
     return ExitStatus.ok

@@ -80,6 +80,8 @@ export const notices = {
     if (users === 0) lines.push(`no user can log in\nhint: add one with htpasswd -B -C 10 ${file} USER`)
     return lines.join('\n')
   },
+  guardsDirectory: ({ upstream }: Pick<Guarded, 'upstream'>, url: string) =>
+    `${upstream ? `guarding ${upstream.text}` : 'answering other proxies (forward-auth)'} for users of ${url}`,
   groupFile: (path: string, users: number) => `${path}: groups of ${users} user${users === 1 ? '' : 's'}`,
   groupFileUnreadable: (path: string, why: string) =>
     `${path}: ${why}; roles by its groups are unknown until it can be read`,

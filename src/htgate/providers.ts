@@ -2,7 +2,10 @@ import { availableParallelism } from 'node:os'
 import type { AuthEvent } from '../auth/events.js'
 import type { Provider } from '../auth/provider.js'
 import { createPasswordFileProvider, type GroupSource } from '../auth/providers/password-file/provider.js'
+import { HtgateError } from '../errors.js'
 import { algorithmOf } from '../password.js'
+import { errors } from './messages.js'
+import { flagOf } from './options/declaration.js'
 import type { Settings } from './options/index.js'
 
 /** A way to log in that the settings ask for. */
@@ -25,17 +28,23 @@ export interface ProviderContext {
 /** By the option that asks for it. A new way to log in is a line here. */
 const OPEN: Readonly<Record<string, (context: ProviderContext) => Promise<OpenProvider>>> = {
   file: openPasswordFile,
+  ldapUrl: openDirectory,
 }
 
-/** Opens all providers that the settings ask for, in the order in which the options were given. */
+/** Opens all providers that the settings ask for, in the order in which the options were given. @throws Exit */
 export async function openProviders(context: ProviderContext): Promise<readonly OpenProvider[]> {
   const settings = context.settings as unknown as Readonly<Record<string, unknown>>
   const opened: OpenProvider[] = []
-  for (const option of context.settings.order) {
-    const open = OPEN[option]
-    if (open && settings[option] !== undefined) opened.push(await open(context))
+  try {
+    for (const option of context.settings.order) {
+      const open = OPEN[option]
+      if (open && settings[option] !== undefined) opened.push(await open(context))
+    }
+    return opened
+  } catch (error) {
+    await Promise.all(opened.map(({ provider }) => provider.close()))
+    throw error
   }
-  return opened
 }
 
 async function openPasswordFile(context: ProviderContext): Promise<OpenProvider> {
@@ -57,3 +66,40 @@ async function openPasswordFile(context: ProviderContext): Promise<OpenProvider>
 /** Threads that hash in this process: the processors are divided among the workers. */
 const hashThreadsOf = ({ hashThreads, workers }: Settings): number =>
   hashThreads ?? Math.max(1, Math.floor(availableParallelism() / workers))
+
+async function openDirectory({ settings, onEvent }: ProviderContext): Promise<OpenProvider> {
+  // Loaded only where there is a directory to talk to.
+  const { createLdapProvider } = await import('../auth/providers/ldap/index.js')
+  const options = {
+    url: settings.ldapUrl as string,
+    bindDn: settings.ldapBindDn,
+    bindPasswordFile: settings.ldapBindPasswordFile,
+    bindAs: settings.ldapBindAs,
+    ca: settings.ldapCa,
+    startTls: settings.ldapStarttls,
+    groupBase: settings.ldapGroupBase,
+    groupFilter: settings.ldapGroupFilter,
+    groupAttribute: settings.ldapGroupAttribute,
+    userAttribute: settings.ldapUserAttribute,
+    timeout: settings.ldapTimeout,
+    ttl: settings.ldapTtl,
+    cacheSize: settings.cacheSize,
+  }
+  try {
+    return { provider: await createLdapProvider(options, onEvent) }
+  } catch (error) {
+    if (error instanceof HtgateError) throw errors.option(inFlags(error.message))
+    throw error
+  }
+}
+
+/** A message about options of the library, about those of the command: `ldap.groupBase` is `--ldap-group-base`. */
+const inFlags = (message: string): string =>
+  message.replace(
+    /\b(option |with |requires |of |in )ldap\.([a-z]+[A-Za-z]*)\b/g,
+    (_, before: string, name: string) => {
+      const flag =
+        name === 'startTls' ? '--ldap-starttls' : flagOf(`ldap${name[0]?.toUpperCase()}${name.slice(1)}`)
+      return `${before === 'option ' ? '' : before}${flag}`
+    },
+  )

@@ -43,7 +43,8 @@ export interface Gate {
 
 export interface GateOptions {
   readonly upstream?: string
-  readonly file?: string
+  /** Default: Alice's. `null`: none, for a gate with other ways to log in. */
+  readonly file?: string | null
   readonly args?: readonly string[]
   readonly env?: Record<string, string>
   readonly listen?: string
@@ -58,7 +59,10 @@ export async function startGate({
   listen = '127.0.0.1:0',
 }: GateOptions): Promise<Gate> {
   const target = upstream === undefined ? ['--forward-auth'] : ['--upstream', upstream]
-  const gate = runGate(['--file', file, ...target, '--listen', listen, ...args], env)
+  const gate = runGate(
+    [...(file === null ? [] : ['--file', file]), ...target, '--listen', listen, ...args],
+    env,
+  )
   await until(() => /listening on .*\n/.test(gate.said()) || gate.process.exitCode !== null, gate.said)
   const [, port] = /listening on \S+?:(\d+) /.exec(gate.said()) ?? []
   return { ...gate, port: Number(port), url: `http://127.0.0.1:${port}` }

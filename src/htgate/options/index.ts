@@ -19,6 +19,8 @@ export type Settings = Values<typeof login.options> &
   Values<typeof operations.options> & {
     /** The options' keys: first those on the command line, in its order, then all others. Providers are asked so. */
     readonly order: readonly string[]
+    /** Set where everything is to be tried out, and nothing served; `user`: whose login as well. */
+    readonly check: { readonly user: string | undefined } | undefined
   }
 
 /** An option as --help, the manual page, docs/options.md and the completions describe it. */
@@ -65,6 +67,17 @@ export const OPTIONS: readonly OptionText[] = [
         choices,
       }
     }),
+  ),
+  general(
+    '--check',
+    'try out everything that the options name, say what works and what does not, and exit with 0 or 1',
+  ),
+  general(
+    '--user',
+    'with --check: ask for this user’s password, and say who that is, in which groups and with which role',
+    {
+      argument: 'name',
+    },
   ),
   general('--completion', 'print completions for a shell', { argument: 'shell', choices: SHELLS }),
   general('-h, --help', 'print this text'),

@@ -38,9 +38,6 @@ const ATTRIBUTE = /^(?:[a-z][a-z0-9-]*|\d+(?:\.\d+)+)(?:;[a-z0-9-]+)*$/i
  * `(objectClass=*)` by default, of several attributes the first, and optionally `STARTTLS`, `SSL`, `TLS` or `NONE` at
  * the end.
  *
- * @example
- * parseLdapUrl('ldaps://ldap.example.org/ou=people,dc=example,dc=org?uid?sub?(objectClass=person)').base
- *
  * @throws HtgateError ERR_OPTION
  */
 export function parseLdapUrl(text: string): LdapUrl {

@@ -1,0 +1,31 @@
+import { ExitStatus } from '../exit-status.js'
+import type { Settings } from '../options/index.js'
+import { certificateAreas } from './certificate.js'
+import { listenerAreas } from './listeners.js'
+import { groupFileAreas, loginAreas } from './logins.js'
+import { askPassword } from './password.js'
+import { report } from './report.js'
+import { upstreamAreas } from './upstream.js'
+
+/**
+ * Tries out everything that the options name, and prints what works and what does not.
+ * @param user whose login is tried, too
+ * @throws Exit
+ */
+export async function check(settings: Settings, user: string | undefined): Promise<ExitStatus> {
+  const login = user === undefined ? undefined : { user, password: await askPassword(user) }
+  const logins = await loginAreas(settings, login)
+  try {
+    const areas = [
+      ...certificateAreas(settings),
+      ...listenerAreas(settings),
+      ...upstreamAreas(settings),
+      ...groupFileAreas(settings),
+      ...logins.areas,
+    ]
+    const failures = await report(areas, (text) => void process.stdout.write(text))
+    return failures === 0 ? ExitStatus.ok : ExitStatus.failed
+  } finally {
+    await logins.close()
+  }
+}

@@ -1,0 +1,234 @@
+import { spawn } from 'node:child_process'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { fakeLdap, NOTHING, PEOPLE as WONDERLAND, wonderland } from '../support/fake-ldap.js'
+import {
+  type Gate,
+  passwordFile,
+  record,
+  request,
+  runGate,
+  startGate,
+  startUpstream,
+  until,
+} from '../support/gate.js'
+import { describeWith } from '../support/peers.js'
+import { basic } from '../support/requests.js'
+import { GROUPS, group, PEOPLE, person, SERVICE, type Slapd, startSlapd } from '../support/slapd.js'
+
+// The whole gate with a directory: what users get, what operators see, and what the directory has to bear.
+
+const as = (name: string, password: string) => ({ headers: { authorization: basic(name, password) } })
+
+describeWith(['slapd', 'ldapmodify'], 'htgate with OpenLDAP', () => {
+  let slapd: Slapd
+  let ldap: string[]
+
+  beforeAll(async () => {
+    const people = Array.from({ length: 200 }, (_, i) => person(`user${i}`, `secret${i}`))
+    slapd = await startSlapd({
+      entries: [person('alice', 'wonderland'), person('bob', 'builder'), ...people],
+    })
+    const dn = (name: string) => `uid=${name},${PEOPLE}`
+    await slapd.modify(group('ML-Team', 'groupOfNames', 'member', [dn('alice')]))
+    await slapd.modify(group('Staff', 'groupOfNames', 'member', [dn('bob'), dn('alice')]))
+    const password = join(slapd.folder, 'service-password')
+    writeFileSync(password, SERVICE.password)
+    ldap = [
+      '--ldap-url',
+      `${slapd.url}/${PEOPLE}`,
+      '--ldap-bind-dn',
+      SERVICE.dn,
+      '--ldap-bind-password-file',
+      password,
+    ]
+  })
+  afterAll(() => slapd?.end())
+
+  const start = async (
+    args: string[] = [],
+    file: string | null = null,
+  ): Promise<Gate & { seen: string[] }> => {
+    const upstream = await startUpstream()
+    const gate = await startGate({ upstream: upstream.url, file, args: [...ldap, ...args] })
+    return { ...gate, seen: upstream.seen.map(({ url }) => url) }
+  }
+
+  test('lets users in by their groups, whatever the case', async () => {
+    const upstream = await startUpstream()
+    const roles = ['--app', 'none', '--writers', 'group:ml-team', '--readers', 'group:STAFF']
+    const gate = await startGate({ upstream: upstream.url, file: null, args: [...ldap, ...roles] })
+    expect(gate.said()).toContain(`for users of ${slapd.url}/${PEOPLE}`)
+    const status = async (name: string, password: string, method = 'GET') =>
+      (await request(gate.url, { method, ...as(name, password) })).status
+    expect(await status('alice', 'wonderland', 'POST')).toBe(200)
+    expect(await status('bob', 'builder')).toBe(200)
+    expect(await status('bob', 'builder', 'POST')).toBe(403)
+    expect(await status('user1', 'secret1')).toBe(403)
+    expect(await status('alice', 'wrong')).toBe(401)
+    expect(await status('nobody', 'wonderland')).toBe(401)
+    expect(await status('ALICE', 'wonderland')).toBe(200)
+    const users = upstream.seen.flatMap(({ headers }) =>
+      headers.filter(([name]) => name === 'x-forwarded-user'),
+    )
+    expect(users.map(([, user]) => user)).toEqual(['alice', 'bob', 'alice'])
+  })
+
+  test('file and directory are asked in the order given; a name of the first is not asked of the second', async () => {
+    const file = passwordFile(`${record('alice', 'of the file')}${record('dora', 'explorer')}`)
+    const upstream = await startUpstream()
+    const gate = async (args: string[]) => startGate({ upstream: upstream.url, file: null, args })
+    const status = async ({ url }: Gate, name: string, password: string) =>
+      (await request(url, as(name, password))).status
+    const fileFirst = await gate(['--file', file, ...ldap])
+    expect(await status(fileFirst, 'alice', 'of the file')).toBe(200)
+    expect(await status(fileFirst, 'alice', 'wonderland')).toBe(401)
+    // Nor by another spelling that the directory takes for the same.
+    expect(await status(fileFirst, 'ALICE', 'wonderland')).toBe(401)
+    expect(await status(fileFirst, 'bob', 'builder')).toBe(200)
+    const directoryFirst = await gate([...ldap, '--file', file])
+    expect(await status(directoryFirst, 'alice', 'of the file')).toBe(401)
+    expect(await status(directoryFirst, 'alice', 'wonderland')).toBe(200)
+    expect(await status(directoryFirst, 'dora', 'explorer')).toBe(200)
+    expect(await status(directoryFirst, 'dora', 'explorer')).toBe(200)
+  })
+
+  test('a directory that is down: 503, nobody’s failure, /readyz, and back again', async () => {
+    const gate = await start(['--admin', '127.0.0.1:0', '--ldap-timeout', '1', '--login-failures', '2'])
+    await until(() => /metrics on/.test(gate.said()), gate.said)
+    const admin = `http://127.0.0.1:${/metrics on \S+:(\d+)/.exec(gate.said())?.[1]}`
+    const ready = async () => (await request(`${admin}/readyz`)).status
+    expect((await request(gate.url, as('bob', 'builder'))).status).toBe(200)
+    expect(await ready()).toBe(200)
+    await slapd.stop()
+    for (let i = 0; i < 5; i++) {
+      const { status, headers } = await request(gate.url, as('alice', 'wonderland'))
+      expect(status).toBe(503)
+      expect(Number(headers['retry-after'])).toBeGreaterThan(0)
+    }
+    expect(await ready()).toBe(503)
+    expect((await request(gate.url, as('bob', 'builder'))).status).toBe(200)
+    await slapd.start()
+    expect((await request(gate.url, as('alice', 'wonderland'))).status).toBe(200)
+    expect(await ready()).toBe(200)
+    const logged = (words: string) => gate.log().filter(({ message }) => String(message).includes(words))
+    await until(() => logged('the directory answers again').length === 1, gate.output)
+    expect(logged('connection refused')).toHaveLength(1)
+  })
+
+  test('200 first logins at once are all let in', async () => {
+    const gate = await start()
+    const logins = Array.from({ length: 200 }, (_, i) => request(gate.url, as(`user${i}`, `secret${i}`)))
+    const statuses = (await Promise.all(logins)).map(({ status }) => status)
+    expect(statuses.filter((status) => status !== 200)).toEqual([])
+  })
+
+  test('--check says what works, and whose login gives which role', async () => {
+    const upstream = await startUpstream()
+    const args = [
+      '--upstream',
+      upstream.url,
+      ...ldap,
+      '--ldap-group-base',
+      GROUPS,
+      '--writers',
+      'group:ml-team',
+    ]
+    const good = await check(['--check', ...args])
+    expect(good.output).toMatch(/^works .*--ldap-url: 127\.0\.0\.1:\d+ answers, without TLS$/m)
+    expect(good.output).toMatch(/^works .*the bind as cn=htgate,\S+ succeeds$/m)
+    expect(good.output).toMatch(/^works .*users in \S+ are found by uid$/m)
+    expect(good.output).toMatch(/^works .*--upstream: \S+ answers GET \/ with 200$/m)
+    expect(good.status).toBe(0)
+
+    const alice = await check(['--check', '--user', 'alice', ...args], 'wonderland\n')
+    expect(alice.output).toMatch(/^works .*--user alice: alice, by ldap, in ML-Team, Staff, role write$/m)
+    expect(alice.status).toBe(0)
+    const bob = await check(['--check', '--user', 'bob', ...args], 'builder')
+    expect(bob.output).toMatch(/^FAILS .*--user bob: bob, by ldap, in Staff, has no role$/m)
+    expect(bob.status).toBe(1)
+    const wrong = await check(['--check', '--user', 'alice', ...args], 'wrong')
+    expect(wrong.output).toMatch(/^FAILS .*--user alice: unknown user or wrong password$/m)
+    expect(`${wrong.output}${wrong.said}`).not.toContain('wrong\n\n')
+    expect(wrong.status).toBe(1)
+  })
+
+  test('--check says what does not work, and what would help', async () => {
+    const cases: [string[], RegExp][] = [
+      [
+        ['--upstream', 'http://127.0.0.1:1', ...ldap],
+        /FAILS .*--upstream: .*: connection refused\n.*hint: is the server running/,
+      ],
+      [
+        ['--upstream', 'http://127.0.0.1:1', ...ldap, '--ldap-group-base', 'ou=none'],
+        /the search for groups in ou=none failed, no such object/,
+      ],
+      [
+        ['--forward-auth', '--ldap-url', `${slapd.secureUrl}/${PEOPLE}`],
+        /FAILS .*self-signed\n.*hint: .*--ldap-ca/,
+      ],
+      [['--forward-auth', '--ldap-url', `${slapd.url}/${PEOPLE}`], /warning .*searched for anonymously/],
+      [['--forward-auth', '--file', '/nowhere'], /FAILS .*--file: .*\/nowhere/],
+    ]
+    for (const [args, expected] of cases) {
+      const { output, said, status } = await check(['--check', ...args])
+      expect(output, said).toMatch(expected)
+      expect(status).toBe(1)
+    }
+  })
+})
+
+describe('htgate with a directory', () => {
+  test('a flood of wrong passwords is none for the directory', async () => {
+    let open = 0
+    let most = 0
+    const server = await fakeLdap(
+      wonderland(async (request, { socket }) => {
+        if (request.operation !== 'bind' || request.dn === 'cn=service') return undefined
+        most = Math.max(most, ++open)
+        await new Promise((resolve) => setTimeout(resolve, 20))
+        open--
+        return socket.destroyed ? NOTHING : undefined
+      }),
+    )
+    const upstream = await startUpstream()
+    const gate = await startGate({
+      upstream: upstream.url,
+      file: null,
+      args: ['--ldap-url', `${server.url}/${WONDERLAND}`, '--login-failures', '5'],
+    })
+    const guesses = Array.from({ length: 300 }, (_, i) => request(gate.url, as('alice', `guess ${i}`)))
+    const statuses = new Set((await Promise.all(guesses)).map(({ status }) => status))
+    expect([...statuses].filter((status) => ![401, 429, 503].includes(status))).toEqual([])
+    expect(statuses).toContain(429)
+    const binds = server.requests.filter(
+      ({ operation, dn }) => operation === 'bind' && dn.startsWith('uid=alice'),
+    )
+    expect(binds.length).toBeLessThanOrEqual(5)
+    expect(most).toBeLessThanOrEqual(8)
+    expect(server.most).toBeLessThanOrEqual(20)
+  }, 60_000)
+
+  test('passwords in plain text to another machine are refused at the start', async () => {
+    const gate = runGate(['--ldap-url', 'ldap://ldap.example.org/dc=x', '--forward-auth'])
+    expect(await gate.ended).toBe(2)
+    expect(gate.said()).toContain('--ldap-url would send passwords to ldap.example.org:389 in plain text')
+    expect(gate.said()).toContain('--ldap-starttls')
+  })
+})
+
+async function check(
+  args: string[],
+  input = '',
+): Promise<{ output: string; said: string; status: number | null }> {
+  const child = spawn(process.execPath, ['bin/htgate.js', ...args, '--listen', '127.0.0.1:0'])
+  let output = ''
+  let said = ''
+  child.stdout.on('data', (chunk) => (output += chunk))
+  child.stderr.on('data', (chunk) => (said += chunk))
+  child.stdin.on('error', () => {})
+  child.stdin.end(input)
+  const status = await new Promise<number | null>((resolve) => child.on('close', resolve))
+  return { output, said, status }
+}
