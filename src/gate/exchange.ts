@@ -1,6 +1,7 @@
 import { type IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Duplex, Readable } from 'node:stream'
+import { none, type Profile } from '../policy/profile.js'
 import { pairsOf } from '../upstream/headers.js'
 import { type Client, clientOf, type Peer, type TrustedProxies } from './client-address.js'
 import { type Reply, renderReply } from './replies.js'
@@ -19,6 +20,8 @@ const LINGER = 30_000
 export class Exchange {
   /** By performance.now(). */
   readonly started = performance.now()
+  /** The gate's own errors, as the application's clients understand them. */
+  errorBody: Profile['errorBody'] = none.errorBody
   readonly method: string
   /** Path and query as they came. */
   readonly target: string
@@ -131,7 +134,7 @@ export class Exchange {
     const response = this.#response
     if (response.headersSent || response.destroyed) return
     this.#status = reply.status
-    const { type, body } = renderReply(reply, this.headers.accept)
+    const { type, body } = renderReply(reply, this.headers.accept, this.errorBody)
     const bytes = Buffer.from(body)
     const isUnread = this.headers.hasBody && !this.#request.complete
     if (isUnread) response.shouldKeepAlive = false

@@ -1,7 +1,7 @@
 import type { Duplex } from 'node:stream'
 import type { Principal } from '../auth/principal.js'
 import type { Log } from '../operations/log.js'
-import { MlflowHints } from '../upstream/mlflow-hints.js'
+import { isHostRejection, MlflowHints } from '../upstream/mlflow-hints.js'
 import type { ResponseSink, Upstream, UpstreamFailure } from '../upstream/upstream.js'
 import type { Exchange } from './exchange.js'
 import type { Handler } from './extension-points.js'
@@ -9,12 +9,12 @@ import { type Reply, replies } from './replies.js'
 import { groupsText, headerText } from './request-headers.js'
 import type { Rules } from './rules.js'
 import { Tunnel } from './tunnel.js'
-import { type Names, upstreamName } from './upstream-name.js'
+import type { UpstreamNames } from './upstream-name.js'
 
 export interface ForwardOptions {
   readonly upstream: Upstream
   /** What the upstream is called. */
-  readonly names: Names
+  readonly names: UpstreamNames
   readonly rules: Rules
   readonly log: Log
 }
@@ -30,7 +30,7 @@ export function createForward({ upstream, names, rules, log }: ForwardOptions): 
       body: exchange.body(),
       upgrade: exchange.upgrade,
     }
-    exchange.onAbandon(upstream.send(request, new Relay(exchange, log, hints)))
+    exchange.onAbandon(upstream.send(request, new Relay(exchange, log, hints, names)))
   }
 }
 
@@ -39,6 +39,7 @@ class Relay implements ResponseSink {
   readonly #exchange: Exchange
   readonly #log: Log
   readonly #hints: MlflowHints
+  readonly #names: UpstreamNames
   /** When the request was sent. */
   #sent = performance.now()
   #hasHead = false
@@ -46,10 +47,11 @@ class Relay implements ResponseSink {
   /** Bytes of the body that are still to come, where that is known. */
   #left: number | undefined
 
-  constructor(exchange: Exchange, log: Log, hints: MlflowHints) {
+  constructor(exchange: Exchange, log: Log, hints: MlflowHints, names: UpstreamNames) {
     this.#exchange = exchange
     this.#log = log
     this.#hints = hints
+    this.#names = names
   }
 
   sending(): void {
@@ -97,6 +99,7 @@ class Relay implements ResponseSink {
   }
 
   #explain(body: Buffer): void {
+    if (isHostRejection(body)) this.#names.rejected()
     const hint = this.#hints.hintFor(body)
     if (hint !== undefined) this.#log.event('warn', hint, { host: this.#exchange.headers.host ?? '' })
   }
@@ -111,14 +114,14 @@ function replyTo({ kind, waited = 0 }: UpstreamFailure): Reply {
 function upstreamHeaders(
   exchange: Exchange,
   principal: Principal | undefined,
-  names: Names,
+  names: UpstreamNames,
   rules: Rules,
   authority: string,
 ): string[] {
   const { headers, peer, client } = exchange
   const list = headers.endToEnd
   const { host = authority, origin, overrides } = headers
-  const name = upstreamName(names, host, origin, origin !== undefined && rules.isOwnPage(exchange))
+  const name = names.for(host, origin, origin !== undefined && rules.isOwnPage(exchange))
   list.push('Host', name.host)
   if (name.origin !== undefined) list.push('Origin', name.origin)
   if (overrides.length > 0) list.push(...rules.overridesOf(exchange))

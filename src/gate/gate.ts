@@ -5,12 +5,13 @@ import type { Principal } from '../auth/principal.js'
 import type { Log } from '../operations/log.js'
 import type { RequestMetrics } from '../operations/metrics.js'
 import type { Connection } from './connections.js'
+import { type CredentialFault, faultOf } from './credential-faults.js'
 import { type Exchange, pathOf } from './exchange.js'
 import type { CredentialSource, Handler, Pages, Subject } from './extension-points.js'
 import { originalRequest } from './forward-auth.js'
 import { OpenRequests } from './open-requests.js'
 import { RememberedLogin } from './remembered-login.js'
-import { type Reply, replies } from './replies.js'
+import { type LoginWords, type Reply, replies } from './replies.js'
 import type { Rules } from './rules.js'
 
 export interface GateOptions {
@@ -48,7 +49,7 @@ interface Passage {
  * has a diagram of it.
  */
 export class Gate {
-  readonly #realm: string
+  readonly #words: LoginWords
   readonly #logins: LoginPipeline
   readonly #handler: Handler
   readonly #log: Log
@@ -63,7 +64,7 @@ export class Gate {
 
   constructor(options: GateOptions) {
     const { realm, logins, rules, handler, log, metrics } = options
-    this.#realm = realm
+    this.#words = { realm, profile: rules.policy.profile }
     this.#logins = logins
     this.#handler = handler
     this.#log = log
@@ -75,7 +76,7 @@ export class Gate {
     this.#open = new OpenRequests({
       recheck: (credential, principal, client) => logins.recheck(credential, principal, client),
       denial: (exchange, subject, principal) => rules.denial(exchange, subject, principal),
-      revoked: replies.loginEnded(realm),
+      revoked: replies.loginEnded(this.#words),
       onEnd: ({ exchange }, reason) => this.#ended(exchange, reason),
     })
     logins.onChange(() => this.recheck())
@@ -84,6 +85,7 @@ export class Gate {
   /** Handles a request. */
   readonly handle = (exchange: Exchange, connection: Connection): void => {
     const passage: Passage = { exchange, connection, subject: this.#subjectOf(exchange) }
+    exchange.errorBody = this.#words.profile.errorBody
     this.#metrics.begin()
     this.#passages.set(exchange, passage)
     exchange.onClose(() => this.#finish(passage))
@@ -104,9 +106,9 @@ export class Gate {
   }
 
   /** Counts and logs what was answered `status` because it could not be read as a request. */
-  unreadable(client: string, status: number): void {
-    this.#metrics.unreadable(status)
-    this.#log.access({ client, status, bytes: 0, ms: 0, ...UNREADABLE })
+  unreadable(client: string, status: number, reason = 'bad-request'): void {
+    this.#metrics.unreadable(status, reason)
+    this.#log.access({ client, status, bytes: 0, ms: 0, ...UNREADABLE, reason })
   }
 
   #subjectOf(exchange: Exchange): Subject {
@@ -183,7 +185,9 @@ export class Gate {
     passage.reason = reason
     const isLogin = reason === 'no-credentials' || reason === 'malformed' || reason === 'denied'
     const challenge = isLogin ? this.#pages?.challenge(exchange) : undefined
-    exchange.reply(challenge ?? replyTo(reason, this.#realm, retryAfter))
+    exchange.reply(
+      challenge ?? replyTo(reason, this.#words, faultOf(exchange.headers.authorization), retryAfter),
+    )
   }
 
   /** Lets a request in whose principal may send it. */
@@ -264,16 +268,21 @@ const CLIENT_CLOSED_REQUEST = 499
 /** Seconds. */
 const DEFAULT_RETRY_AFTER = 10
 
-function replyTo(reason: RefusalReason, realm: string, retryAfter = DEFAULT_RETRY_AFTER): Reply {
+function replyTo(
+  reason: RefusalReason,
+  words: LoginWords,
+  fault: CredentialFault | undefined,
+  retryAfter = DEFAULT_RETRY_AFTER,
+): Reply {
   switch (reason) {
     case 'no-credentials':
-      return replies.loginNeeded(realm)
+      return replies.loginNeeded(words)
     case 'malformed':
-      return replies.malformed(realm)
+      return replies.malformed(words, fault)
     case 'denied':
-      return replies.loginFailed(realm)
+      return replies.loginFailed(words, fault)
     case 'limited':
-      return replies.tooManyFailures(retryAfter)
+      return replies.tooManyFailures(words, retryAfter)
     case 'busy':
       return replies.busy
     case 'unavailable':

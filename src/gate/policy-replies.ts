@@ -11,20 +11,14 @@ const reply = (
   headers: readonly string[] = [],
 ): Reply => ({ status, code, title, message, page: message, headers })
 
-const VERBS: Readonly<Record<Access, string>> = {
-  read: 'read',
-  write: 'read and write',
-  admin: 'do everything',
-}
-
 const forbidden = (needed: Access, has: Access | undefined): Reply =>
   reply(
     403,
     'PERMISSION_DENIED',
     'Permission denied',
     has === undefined
-      ? `You are logged in, but you have no role on this server; this request requires the ${needed} role. Ask the server’s operator for a role.`
-      : `This request requires the ${needed} role; your ${has} role allows you to ${VERBS[has]}. Ask the server’s operator if you need more.`,
+      ? `You are logged in, but you have no role on this server; this request requires the ${needed} role. Ask the server’s operator for it.`
+      : `This request requires the ${needed} role; yours is the ${has} role. Ask the server’s operator if you need more.`,
   )
 
 const ROLES = [undefined, 'read', 'write', 'admin'] as const

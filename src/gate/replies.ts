@@ -1,7 +1,9 @@
 import { challenge } from '../auth/challenge.js'
+import type { Profile } from '../policy/profile.js'
+import type { CredentialFault } from './credential-faults.js'
 
-// Every response that the gate makes itself. MLflow's client shows `error_code` and `message` of a JSON object as its
-// error when `error_code` is one of its own (mlflow.exceptions). It gives up at once on 4xx other than 408 and 429, and
+// Every response that the gate makes itself. MLflow's client shows the message of a JSON error whose code is one of its own
+// (mlflow.exceptions). It gives up at once on 4xx other than 408 and 429, and
 // retries those, 500, 502, 503 and 504, with pauses.
 
 export interface Reply {
@@ -14,8 +16,6 @@ export interface Reply {
   readonly headers: readonly string[]
 }
 
-const VARIABLES = 'the environment variables MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD'
-
 const reply = (
   status: number,
   code: string,
@@ -25,35 +25,71 @@ const reply = (
   page = message,
 ): Reply => ({ status, code, title, message, page, headers })
 
-const unauthenticated = (realm: string, title: string, what: string): Reply =>
-  reply(
+/** What a server's login is called, and how its clients log in. */
+export interface LoginWords {
+  readonly realm: string
+  readonly profile: Pick<Profile, 'title' | 'loginVariables' | 'errorBody'>
+}
+
+/** `the environment variables A and B` of the application's clients; undefined where they have none. */
+const variablesOf = ({ loginVariables }: LoginWords['profile']): string | undefined =>
+  loginVariables && `the environment variables ${loginVariables.join(' and ')}`
+
+function unauthenticated({ realm, profile }: LoginWords, title: string, what: string): Reply {
+  const variables = variablesOf(profile)
+  return reply(
     401,
     'UNAUTHENTICATED',
     title,
-    `${what} Set ${VARIABLES}, or log in with your browser.`,
+    variables ? `${what} Set ${variables}, or log in with your browser.` : what,
     ['WWW-Authenticate', challenge(realm)],
-    `${what} Reload this page to enter them. For MLflow’s client, set ${VARIABLES}.`,
+    `${what} Reload this page to enter them.${variables ? ` For ${profile.title}’s client, set ${variables}.` : ''}`,
   )
+}
+
+/** What spoils a password that its user knows to be right. */
+const FAULTS: Readonly<Record<CredentialFault, string>> = {
+  'line-break':
+    'The password that was sent ends with a line break, which passwords never do: it was probably read from a file together with the end of its line. Remove the line break',
+  'control-character':
+    'The user name or the password that was sent contains a control character, such as a tab. Remove it',
+  'not-utf-8':
+    'The user name or the password that was sent is not UTF-8; it was probably encoded as Latin-1. Encode it as UTF-8',
+}
+
+function spoiled({ realm, profile }: LoginWords, fault: CredentialFault): Reply {
+  const [name, password] = profile.loginVariables ?? []
+  const where =
+    name === undefined ? '' : fault === 'line-break' ? ` from ${password}` : ` in ${name} or ${password}`
+  return reply(401, 'UNAUTHENTICATED', 'Login failed', `${FAULTS[fault]}${where}.`, [
+    'WWW-Authenticate',
+    challenge(realm),
+  ])
+}
 
 export const replies = {
-  loginNeeded: (realm: string) =>
-    unauthenticated(realm, 'Login needed', 'This server needs a user name and a password.'),
-  loginFailed: (realm: string) =>
-    unauthenticated(realm, 'Login failed', 'The user name or the password is wrong.'),
-  loginEnded: (realm: string) =>
-    unauthenticated(realm, 'Login ended', 'This login has been revoked or has expired.'),
-  malformed: (realm: string) =>
-    unauthenticated(
-      realm,
-      'Login failed',
-      'The Authorization header is not valid HTTP Basic (RFC 7617) or Bearer (RFC 6750).',
-    ),
-  tooManyFailures: (seconds: number) =>
+  loginNeeded: (words: LoginWords) =>
+    unauthenticated(words, 'Login needed', 'This server needs a user name and a password.'),
+  loginFailed: (words: LoginWords, fault?: CredentialFault) =>
+    fault
+      ? spoiled(words, fault)
+      : unauthenticated(words, 'Login failed', 'The user name or the password is wrong.'),
+  loginEnded: (words: LoginWords) =>
+    unauthenticated(words, 'Login ended', 'This login has been revoked or has expired.'),
+  malformed: (words: LoginWords, fault?: CredentialFault) =>
+    fault
+      ? spoiled(words, fault)
+      : unauthenticated(
+          words,
+          'Login failed',
+          'The Authorization header is not valid HTTP Basic (RFC 7617) or Bearer (RFC 6750).',
+        ),
+  tooManyFailures: ({ profile }: LoginWords, seconds: number) =>
     reply(
       429,
       'REQUEST_LIMIT_EXCEEDED',
       'Too many failed logins',
-      `Too many logins with a wrong password from this address for this user. Check MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, and try again in ${seconds} s.`,
+      `Too many logins with a wrong password from this address for this user. Check ${profile.loginVariables?.join(' and ') ?? 'both'}, and try again in ${seconds} s.`,
       ['Retry-After', String(seconds)],
     ),
   busy: reply(
@@ -98,11 +134,18 @@ export const replies = {
   ),
 }
 
-/** A page for a browser, JSON for a program. It repeats nothing that a client sent. */
-export function renderReply(reply: Reply, accept: string): { type: string; body: string } {
+/**
+ * A page for a browser, JSON for a program. It repeats nothing that a client sent.
+ *
+ * @param errorBody JSON as the application's clients understand it
+ */
+export function renderReply(
+  reply: Reply,
+  accept: string,
+  errorBody: Profile['errorBody'],
+): { type: string; body: string } {
   if (!accept.includes('text/html')) {
-    const body = JSON.stringify({ error_code: reply.code, message: reply.message })
-    return { type: 'application/json', body }
+    return { type: 'application/json', body: errorBody(reply.code, reply.message) }
   }
   const body = `<!DOCTYPE html>
 <html lang="en">

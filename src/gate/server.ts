@@ -3,6 +3,7 @@ import { createServer as createTlsServer, type Server as TlsServer } from 'node:
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { SecureContextOptions } from 'node:tls'
+import { answerPlainHttp, divertPlainHttp } from '../http1/plain-http.js'
 import type { TrustedProxies } from './client-address.js'
 import { Connections } from './connections.js'
 import { Exchange } from './exchange.js'
@@ -62,6 +63,12 @@ export class GateServers {
       else this.#reject(socket, STATUS[error.code ?? ''] ?? '400 Bad Request')
     })
     server.on('tlsClientError', (_, socket) => socket.destroy())
+    if (tls) {
+      divertPlainHttp(server, (socket) => {
+        this.#gate.unreadable(this.#connections.of(socket).peer.address, 400, 'plain-http')
+        answerPlainHttp(socket)
+      })
+    }
     this.#servers.push(server)
     return server
   }

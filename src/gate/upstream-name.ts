@@ -12,36 +12,38 @@ export interface UpstreamName {
   readonly origin: string | undefined
 }
 
-export interface Names {
-  /** --upstream-host. */
-  readonly fixed: string | undefined
-  /** What the profile gives the application; undefined: the client's own. */
-  readonly usual: string | undefined
-  /** The upstream's scheme. */
-  readonly scheme: string
-}
+export class UpstreamNames {
+  readonly #fixed: string | undefined
+  /** What the profile calls the application; undefined: as the client does. */
+  #usual: string | undefined
+  readonly #scheme: string
 
-/** How the upstream is called, whatever the client calls the gate. */
-export const namesOf = (profile: Profile, origin: string, fixed: string | undefined): Names => {
-  const { protocol, port } = new URL(origin)
-  const scheme = protocol.slice(0, -1)
-  return { fixed, usual: profile.hostFor(port), scheme }
-}
+  /**
+   * @param upstream the upstream's origin
+   * @param fixed --upstream-host
+   */
+  constructor(profile: Profile, upstream: string, fixed: string | undefined) {
+    const { protocol, port } = new URL(upstream)
+    this.#fixed = fixed
+    this.#usual = profile.hostFor(port)
+    this.#scheme = protocol.slice(0, -1)
+  }
 
-/**
- * The Host and the Origin to send.
- *
- * @param host the client's
- * @param isOwnPage whether a page of the gate's own origin sent the request: it becomes one of the upstream's
- */
-export function upstreamName(
-  { fixed, usual, scheme }: Names,
-  host: string,
-  origin: string | undefined,
-  isOwnPage: boolean,
-): UpstreamName {
-  const sent = fixed ?? (usual === undefined || LOOPBACK.test(host) ? host : usual)
-  if (origin === undefined || !isOwnPage) return { host: sent, origin }
-  if (sent === host && origin !== 'null') return { host: sent, origin }
-  return { host: sent, origin: `${scheme}://${sent}` }
+  /**
+   * The Host and the Origin to send.
+   *
+   * @param host the client's
+   * @param isOwnPage whether a page of the gate's own origin sent the request: it becomes one of the upstream's
+   */
+  for(host: string, origin: string | undefined, isOwnPage: boolean): UpstreamName {
+    const sent = this.#fixed ?? (this.#usual === undefined || LOOPBACK.test(host) ? host : this.#usual)
+    if (origin === undefined || !isOwnPage) return { host: sent, origin }
+    if (sent === host && origin !== 'null') return { host: sent, origin }
+    return { host: sent, origin: `${this.#scheme}://${sent}` }
+  }
+
+  /** Takes note that the upstream accepts other names only: from now on it is called as the client calls the gate. */
+  rejected(): void {
+    this.#usual = undefined
+  }
 }

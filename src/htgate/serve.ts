@@ -8,7 +8,7 @@ import { confirm } from '../gate/forward-auth.js'
 import { Gate } from '../gate/gate.js'
 import { Rules } from '../gate/rules.js'
 import { GateServers } from '../gate/server.js'
-import { namesOf } from '../gate/upstream-name.js'
+import { UpstreamNames } from '../gate/upstream-name.js'
 import { Log } from '../operations/log.js'
 import { printMetrics, RequestMetrics, type Snapshot } from '../operations/metrics.js'
 import { Policy } from '../policy/policy.js'
@@ -129,7 +129,7 @@ function openHandler(
   if (url === undefined) return { handler: confirm, close: async () => {} }
   const ca = upstreamCa === undefined ? undefined : readCa(upstreamCa)
   const upstream = new Upstream({ url, ca, timeout: upstreamTimeout })
-  const names = namesOf(settings.app, url.origin, upstreamHost)
+  const names = new UpstreamNames(settings.app, url.origin, upstreamHost)
   return { handler: createForward({ upstream, names, rules, log }), close: () => upstream.close() }
 }
 

@@ -52,13 +52,18 @@ export class RequestMetrics {
    */
   end(status: number, ms: number, bytes: number, reason?: string): void {
     this.#inProgress--
-    if (reason !== undefined) this.#reasons.set(reason, (this.#reasons.get(reason) ?? 0) + 1)
     this.#count(status, ms, bytes)
+    if (reason !== undefined) this.#countReason(reason)
   }
 
   /** Counts what could not be read as a request. */
-  unreadable(status: number): void {
+  unreadable(status: number, reason: string): void {
     this.#count(status, 0, 0)
+    this.#countReason(reason)
+  }
+
+  #countReason(reason: string): void {
+    this.#reasons.set(reason, (this.#reasons.get(reason) ?? 0) + 1)
   }
 
   snapshot(): RequestCounters {

@@ -62,9 +62,8 @@ export class MlflowProfile implements Profile {
     return port === '' ? 'localhost' : `localhost:${port}`
   }
 
-  errorBody(code: string, message: string): string {
-    return JSON.stringify({ error_code: code, message })
-  }
+  readonly errorBody = (code: string, message: string): string =>
+    JSON.stringify({ error_code: code, message })
 
   #lookUp(method: string, target: string): Classified {
     const path = unambiguousPath(target)

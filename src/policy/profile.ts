@@ -33,7 +33,7 @@ export interface Profile {
    */
   hostFor(port: string): string | undefined
   /** The gate's own errors in the JSON that the application's clients understand. */
-  errorBody(code: string, message: string): string
+  readonly errorBody: (code: string, message: string) => string
 }
 
 const SAFE = new Set(['GET', 'HEAD', 'OPTIONS'])

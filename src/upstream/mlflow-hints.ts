@@ -1,16 +1,21 @@
 // MLflow 3.5 and newer answers 403 to a Host that it does not know, and to a browser whose page came from another origin
 // (mlflow.server.security_utils). Whoever sees that 403 looks for its cause at the gate, so the log explains it.
 
+const INVALID_HOST = 'Invalid Host header'
+
 const REFUSALS = [
   {
-    text: 'Invalid Host header',
-    hint: "MLflow rejects this Host: start MLflow with --allowed-hosts and the gate's name, or htgate with --upstream-host localhost",
+    text: INVALID_HOST,
+    hint: "MLflow rejects this Host. From now on it gets the one that the client sent; start MLflow without --allowed-hosts, or with --allowed-hosts and the gate's name, or htgate with --upstream-host and a name that MLflow accepts",
   },
   {
     text: 'Cross-origin request blocked',
-    hint: "MLflow rejects this browser's Origin: start MLflow with --cors-allowed-origins and the gate's URL",
+    hint: "MLflow rejects a page of another origin: start MLflow with --cors-allowed-origins and that page's origin",
   },
 ]
+
+/** Whether the body of a 403 says that MLflow does not accept the Host. */
+export const isHostRejection = (body: Buffer): boolean => body.includes(INVALID_HOST)
 
 /** How often a hint is given at most, in milliseconds. */
 const INTERVAL = 60_000

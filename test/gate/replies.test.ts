@@ -1,8 +1,12 @@
 import { once } from 'node:events'
 import { chmodSync, renameSync } from 'node:fs'
+import { get } from 'node:https'
 import { createServer } from 'node:net'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { asAlice, passwordFile, request, startGate, startUpstream, until } from '../support/gate.js'
+import { makeCertificate } from '../support/certificate.js'
+import { temporaryFolder } from '../support/folder.js'
+import { ALICE, asAlice, passwordFile, request, startGate, startUpstream, until } from '../support/gate.js'
+import { describeWith } from '../support/peers.js'
 import { basic } from '../support/requests.js'
 import { freePort } from '../support/servers.js'
 
@@ -50,6 +54,62 @@ describe('without a login', () => {
     expect(await say(basic('nobody', 'secret'))).toBe(wrong)
     expect(await say('Basic %%%')).toMatch(/^401 The Authorization header is not valid/)
     expect(await say('Bearer abc')).toMatch(/^401 This server needs a user name/)
+  })
+})
+
+describeWith(['openssl'], 'plain HTTP on the HTTPS port', () => {
+  test('is answered 400 in words, and logged; HTTPS goes on', async () => {
+    const folder = temporaryFolder()
+    const { cert, key, ca } = makeCertificate(folder, 'localhost')
+    const upstream = await startUpstream()
+    const gate = await startGate({ upstream: upstream.url, args: ['--tls-cert', cert, '--tls-key', key] })
+    const { status, body } = await asAlice(gate.url, { method: 'POST', body: 'x'.repeat(100_000) })
+    expect(status).toBe(400)
+    expect(body).toContain('https://')
+    await until(() => gate.log().some(({ reason, status }) => reason === 'plain-http' && status === 400))
+    expect(upstream.heads()).toBe(0)
+
+    const secure = await new Promise<number>((resolve, reject) => {
+      const headers = { authorization: ALICE }
+      get(`https://127.0.0.1:${gate.port}/`, { ca, headers, agent: false }, (response) => {
+        response.resume()
+        resolve(response.statusCode as number)
+      }).on('error', reject)
+    })
+    expect(secure).toBe(200)
+  })
+})
+
+describe('a spoiled password is named', () => {
+  const messageFor = async (url: string, credentials: Buffer) => {
+    const authorization = `Basic ${credentials.toString('base64')}`
+    const { status, body } = await request(url, { headers: { authorization } })
+    return `${status} ${body}`
+  }
+
+  test('one with a line break, and one in Latin-1, whether or not the user exists', async () => {
+    const gate = await startGate({ upstream: 'http://127.0.0.1:9' })
+    for (const user of ['alice', 'nobody']) {
+      const broken = await messageFor(gate.url, Buffer.from(`${user}:secret\n`))
+      expect(broken).toMatch(/^401 .*ends with a line break.*MLFLOW_TRACKING_PASSWORD/)
+      expect(broken).not.toContain('Set the environment variables')
+      const latin = await messageFor(gate.url, Buffer.from(`${user}:pässwörd`, 'latin1'))
+      expect(latin).toMatch(/^401 .*not UTF-8.*Latin-1.*MLFLOW_TRACKING_USERNAME/)
+    }
+    expect(await messageFor(gate.url, Buffer.from('zoë:secret', 'latin1'))).toMatch(/not UTF-8/)
+  })
+
+  test('--app none knows neither MLflow’s variables nor its errors', async () => {
+    const gate = await startGate({ upstream: 'http://127.0.0.1:9', args: ['--app', 'none'] })
+    const { headers, body } = await request(gate.url)
+    expect(headers['www-authenticate']).toMatch(/^Basic realm="Login"/)
+    expect(JSON.parse(body)).toEqual({
+      error: 'UNAUTHENTICATED',
+      message: 'This server needs a user name and a password.',
+    })
+    const page = await request(gate.url, { headers: HTML })
+    const broken = await messageFor(gate.url, Buffer.from('alice:secret\n'))
+    expect(page.body + broken).not.toMatch(/mlflow/i)
   })
 })
 
@@ -113,6 +173,19 @@ describe('the upstream', () => {
     const messages = () => gate.log().map(({ message }) => String(message))
     await until(() => messages().some((text) => /--allowed-hosts.*--upstream-host/.test(text)), gate.output)
     await until(() => messages().some((text) => /--cors-allowed-origins/.test(text)), gate.output)
+  })
+
+  test('MLflow that was told by which names it is opened gets these, after the first refusal', async () => {
+    const upstream = await startUpstream(({ headers }, response) => {
+      if (headers.host === 'mlflow.example') response.end(headers.host)
+      else response.writeHead(403).end('Invalid Host header - possible DNS rebinding attack detected')
+    })
+    const gate = await startGate({ upstream: upstream.url })
+    const statuses: number[] = []
+    for (let i = 0; i < 3; i++) {
+      statuses.push((await asAlice(gate.url, { headers: { host: 'mlflow.example' } })).status)
+    }
+    expect(statuses).toEqual([403, 200, 200])
   })
 })
 

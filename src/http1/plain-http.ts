@@ -1,0 +1,48 @@
+import type { Server, Socket } from 'node:net'
+
+// Somebody forgot the s of https. OpenSSL fails at the first byte, and the client would see a closed connection, which
+// MLflow's client tries again for a minute. So the first byte is looked at before TLS gets it.
+
+/** Milliseconds that a client has for its first byte. */
+const PATIENCE = 15_000
+
+/** The first byte of a TLS record with a handshake (RFC 8446, section 5.1). */
+const HANDSHAKE = 0x16
+
+const isLetter = (byte: number): boolean => byte >= 0x41 && byte <= 0x5a
+
+/** Hands connections that begin with an HTTP request, not with TLS, to `onPlain`. To be called before `server` listens. */
+export function divertPlainHttp(server: Server, onPlain: (socket: Socket) => void): void {
+  const [toTls] = server.listeners('connection')
+  if (toTls === undefined) throw new Error('not a TLS server')
+  server.removeListener('connection', toTls as (socket: Socket) => void)
+  server.on('connection', (socket: Socket) => {
+    const giveUp = () => socket.destroy()
+    socket.setTimeout(PATIENCE, giveUp)
+    socket.on('error', giveUp)
+    socket.once('readable', () => {
+      const first: Buffer | null = socket.read()
+      socket.setTimeout(0)
+      socket.removeListener('timeout', giveUp)
+      if (first === null) return socket.destroy()
+      const [byte = HANDSHAKE] = first
+      if (byte !== HANDSHAKE && isLetter(byte)) return onPlain(socket)
+      socket.removeListener('error', giveUp)
+      socket.unshift(first)
+      toTls.call(server, socket)
+    })
+  })
+}
+
+const BODY = 'This port speaks HTTPS: the URL has to begin with https://\n'
+
+/** The answer to such a client. */
+export const PLAIN_HTTP_ANSWER = `HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Type: text/plain\r\nContent-Length: ${BODY.length}\r\n\r\n${BODY}`
+
+/** Answers 400 in words. What the client still sends is read, so that it sees the answer before the connection ends. */
+export function answerPlainHttp(socket: Socket): void {
+  socket.on('error', () => socket.destroy())
+  socket.resume()
+  socket.setTimeout(PATIENCE, () => socket.destroy())
+  socket.end(PLAIN_HTTP_ANSWER)
+}
