@@ -10,7 +10,7 @@ requirements=$here/peers-requirements.txt
 old_mlflow=$peers/mlflow-2.22
 old_requirements=$here/peers-mlflow-2.22.txt
 
-packages="acl apache2-bin apache2-utils buildah caddy chromium curl debootstrap docker-compose expect fish fonts-dejavu-core git ldap-utils man-db nginx openssl postgresql procps
+packages="acl apache2-bin apache2-utils attr buildah caddy chromium curl debootstrap docker-compose expect fish fonts-dejavu-core git ldap-utils man-db nginx openssl postgresql procps
   python3-venv slapd systemd util-linux wrk zsh"
 
 missing=
