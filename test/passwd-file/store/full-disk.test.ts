@@ -66,6 +66,28 @@ describe('a limit on the size of files is like a full disk', () => {
   })
 })
 
+describe('nothing is reported that is not on the disk', () => {
+  const users = Array.from({ length: 60 }, (_, i) => `user${i}`)
+  const failure = 'htpasswd: unable to update file users: file too large; it is as it was\n'
+
+  test.each([
+    ['--import', ['--import', '-s', 'users'], users.map((user) => `${user}:secret\n`).join('')],
+    ['--remove', ['--remove', 'users'], 'leaves\n'],
+    ['an update', ['-bs', 'users', 'leaves', 'secret'], ''],
+    ['-D', ['-D', 'users', 'leaves'], ''],
+  ])('%s', async (_, args, input) => {
+    const cwd = temporaryFolder()
+    const content = `leaves:x\n${CONTENT}`
+    writeFileSync(join(cwd, 'users'), content)
+    const script = 'trap "" XFSZ; ulimit -f 3; exec "$@"'
+    const command = [process.execPath, OUR_HTPASSWD, ...args]
+    const { status, stdout, stderr } = await run('sh', ['-c', script, 'sh', ...command], { cwd, input })
+    expect([status, String(stdout), String(stderr)]).toEqual([1, '', failure])
+    expect(readFileSync(join(cwd, 'users'), 'utf8')).toBe(content)
+    expect(readdirSync(cwd)).toEqual(['users'])
+  })
+})
+
 /** `blocks` are of 512 bytes. */
 async function expectTooLarge(cwd: string, blocks: number, options: RunOptions): Promise<void> {
   writeFileSync(join(cwd, 'users'), CONTENT)

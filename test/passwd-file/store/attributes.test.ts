@@ -1,0 +1,168 @@
+import { execFileSync, spawnSync } from 'node:child_process'
+import {
+  chmodSync,
+  chownSync,
+  closeSync,
+  linkSync,
+  openSync,
+  readFileSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
+import { join } from 'node:path'
+import { beforeEach, describe, expect, test } from 'vitest'
+import { openPasswordFile } from '../../../src/index.js'
+import { isMarkedPlain } from '../../../src/passwd-file/store/plain.js'
+import { temporaryFolder } from '../../support/folder.js'
+import { lacksRoot } from '../../support/ordinary-user.js'
+import { describeIf, lackingPeers } from '../../support/peers.js'
+import { htpasswd, run } from '../../support/run.js'
+
+// What a file has beside its bytes stays, whichever way it is written.
+
+let folder: string
+let file: string
+beforeEach(() => {
+  folder = temporaryFolder()
+  file = join(folder, 'users')
+  writeFileSync(file, 'alice:{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ=\n', { mode: 0o600 })
+})
+
+const sh = (command: string, ...args: string[]) =>
+  execFileSync(command, args, { cwd: folder, encoding: 'utf8' })
+const acl = () => sh('getfacl', '-cpnE', 'users')
+const attributes = () => sh('getfattr', '-d', '-m', '^(user|security|trusted)', 'users')
+const isMarked = () => {
+  const fd = openSync(file, 'r')
+  try {
+    return isMarkedPlain(fd)
+  } finally {
+    closeSync(fd)
+  }
+}
+
+const WAYS: [string, () => Promise<unknown>][] = [
+  ['an edit', () => edit()],
+  ['-c', () => htpasswd(['-cbs', file, 'bob', 'x'])],
+  ['-D', () => htpasswd(['-D', file, 'alice'])],
+  ['--import', () => htpasswd(['--import', '-s', file], { input: 'bob:x\n' })],
+  ['save() of the library', () => save()],
+  [
+    'PATH without cp and tar',
+    () => run(process.execPath, [BIN, '-bs', file, 'bob', 'x'], { env: { PATH: '/nowhere' } }),
+  ],
+]
+const BIN = join(import.meta.dirname, '../../../bin/htpasswd.js')
+
+async function edit(): Promise<void> {
+  const { status, stderr } = await htpasswd(['-bs', file, 'bob', 'x'])
+  expect(status, String(stderr)).toBe(0)
+}
+
+async function save(): Promise<void> {
+  const opened = await openPasswordFile(file)
+  await opened.set('bob', 'x', { scheme: 'sha1' })
+  await opened.save()
+}
+
+describeIf([...lacksRoot, ...lackingPeers('setfacl', 'setfattr')], 'ACLs and extended attributes', () => {
+  describe.each(WAYS)('%s', (_, write) => {
+    test('keeps them', async () => {
+      sh('chgrp', '50', 'users')
+      sh('setfacl', '-m', 'u:33:r', 'users')
+      for (const name of ['user.note', 'security.note', 'trusted.note'])
+        sh('setfattr', '-n', name, '-v', 'x', 'users')
+      const [aclBefore, attributesBefore, content] = [acl(), attributes(), readFileSync(file, 'utf8')]
+      await write()
+      expect(readFileSync(file, 'utf8')).not.toBe(content)
+      expect(acl()).toBe(aclBefore)
+      expect(attributes()).toBe(attributesBefore)
+      expect(statSync(file).mode & 0o7777).toBe(0o640)
+    })
+  })
+
+  test('the mask of an ACL does not become the group’s mode', async () => {
+    sh('chgrp', '50', 'users')
+    sh('setfacl', '-m', 'u:33:r', 'users')
+    await edit()
+    expect(acl()).toContain('group::---')
+    const reads = (uid: number, gid: number) => spawnSync('cat', [file], { uid, gid }).status
+    expect([reads(33, 33), reads(4321, 50)]).toEqual([0, 1])
+  })
+
+  test('those of an empty file', async () => {
+    writeFileSync(file, '')
+    sh('setfattr', '-n', 'user.note', '-v', 'x', 'users')
+    const before = attributes()
+    await edit()
+    expect(attributes()).toBe(before)
+  })
+
+  test('those of a file of ten megabytes', async () => {
+    writeFileSync(file, 'user:x\n'.repeat(1_500_000))
+    sh('setfattr', '-n', 'user.note', '-v', 'x', 'users')
+    const before = attributes()
+    const { ino } = statSync(file)
+    await edit()
+    expect(attributes()).toBe(before)
+    expect(statSync(file).ino).not.toBe(ino)
+  })
+
+  test('set between two edits, and with a write by another program after them', async () => {
+    await edit()
+    expect(isMarked()).toBe(true)
+    sh('setfattr', '-n', 'user.note', '-v', 'x', 'users')
+    expect(isMarked()).toBe(false)
+    writeFileSync(file, 'carol:x\n', { flag: 'a' })
+    expect(isMarked()).toBe(false)
+    const before = attributes()
+    await edit()
+    expect(attributes()).toBe(before)
+  })
+
+  test('a default ACL of the folder is for new files alone', async () => {
+    await edit()
+    const before = acl()
+    sh('setfacl', '-d', '-m', 'u:33:r', '.')
+    await edit()
+    expect(acl()).toBe(before)
+    await save()
+    expect(acl()).toBe(before)
+    await htpasswd(['-cbs', join(folder, 'fresh'), 'bob', 'x'])
+    expect(sh('getfacl', '-cpnE', 'fresh')).toContain('user:33:r--')
+  })
+
+  test('a program that cannot keep them all has the file written in place', async () => {
+    sh('setfattr', '-n', 'user.note', '-v', 'x', 'users')
+    chownSync(file, 4321, 4321)
+    chownSync(folder, 4321, 4321)
+    sh('setfattr', '-n', 'security.note', '-v', 'x', 'users')
+    const before = attributes()
+    const { ino } = statSync(file)
+    const { status, stderr } = await htpasswd(['-bs', file, 'bob', 'x'], { uid: 4321 })
+    expect(status, String(stderr)).toBe(0)
+    expect(attributes()).toBe(before)
+    expect(statSync(file).ino).toBe(ino)
+  })
+})
+
+test.runIf(process.platform === 'linux')('a plain file is marked, and then costs no process', async () => {
+  await edit()
+  expect(isMarked()).toBe(true)
+  const { ino } = statSync(file)
+  const { status } = await htpasswd(['-bs', file, 'carol', 'x'], { env: { PATH: '/nowhere' } })
+  expect(status).toBe(0)
+  // Without the mark, and without cp, it would have been written in place.
+  expect(statSync(file).ino).not.toBe(ino)
+  expect(isMarked()).toBe(true)
+})
+
+test.each([
+  ['a mode', () => chmodSync(file, 0o640)],
+  ['another name', () => linkSync(file, join(folder, 'name'))],
+  ['a write', () => writeFileSync(file, 'x:y\n', { flag: 'a' })],
+])('the mark does not outlive %s', async (_, change) => {
+  await edit()
+  change()
+  expect(isMarked()).toBe(false)
+})
