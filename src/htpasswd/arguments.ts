@@ -1,8 +1,7 @@
 import { readFileSync } from 'node:fs'
 
 /**
- * The bytes of the command line's last arguments. Node decodes them as UTF-8 and drops what is none; the system
- * still knows it, on Linux.
+ * The bytes of the last arguments. Node decodes arguments as UTF-8 and loses other bytes, which Linux has in /proc.
  */
 export function rawArguments(last: string[]): Buffer[] {
   if (!last.some((arg) => arg.includes('\ufffd'))) return last.map((arg) => Buffer.from(arg))
@@ -14,7 +13,7 @@ export function rawArguments(last: string[]): Buffer[] {
   }
 }
 
-/** So that `ps` no longer shows the password of -b. */
+/** Hides the password of -b from ps(1). */
 export function hideArguments(): void {
   process.title = 'htpasswd'
 }

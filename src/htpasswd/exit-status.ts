@@ -13,7 +13,7 @@ export const ExitStatus = {
 
 export type ExitStatus = (typeof ExitStatus)[keyof typeof ExitStatus]
 
-/** Ends the command: `message`, if any, goes to standard error as it stands. */
+/** Ends the command. `output` goes to standard error as it is. */
 export class Exit extends Error {
   override readonly name = 'Exit'
   constructor(
@@ -24,8 +24,8 @@ export class Exit extends Error {
   }
 }
 
-/** By name, since each of the build's files has a class of its own. */
+/** By name, since each bundle has a class of its own. */
 export const isExit = (error: unknown): error is Exit => error instanceof Error && error.name === 'Exit'
 
-/** Text, or bytes that may be in any encoding: a user's name is printed as it was given. */
+/** Text, or bytes in any encoding: names are printed as they were given. */
 export type Bytes = string | Buffer

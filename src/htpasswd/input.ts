@@ -30,7 +30,7 @@ export function readAll(): Buffer {
   }
 }
 
-/** What there is, from `offset` on; 0 at the end. Waits where somebody else made the pipe non-blocking. */
+/** Reads what is available into `bytes` from `offset`; 0 at the end. Waits if the pipe is non-blocking. */
 function readSome(bytes: Buffer, offset: number): number {
   for (;;) {
     try {
@@ -44,7 +44,7 @@ function readSome(bytes: Buffer, offset: number): number {
   }
 }
 
-/** Node opens /dev/null in the place of a closed standard input, but for writing too, which no shell's `<` does. */
+/** Node replaces a closed standard input by /dev/null, but opens that for writing too, as no shell's `<` does. */
 export function inputIsClosed(): boolean {
   try {
     if (!fstatSync(0).isCharacterDevice()) return false

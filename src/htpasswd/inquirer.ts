@@ -1,2 +1,2 @@
-/** Of the library's prompts the one that is used: in a bundle, the others stay behind. */
+/** The only prompt in use, so that the bundle leaves out the others. */
 export { password } from '@inquirer/prompts'

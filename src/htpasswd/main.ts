@@ -9,7 +9,7 @@ import { print, stderr } from './output.js'
 import { split } from './posix.js'
 import { verifyRecord } from './verify.js'
 
-/** Carries out a command line; never throws. */
+/** Runs a command line. Never throws. */
 export async function main(args: string[]): Promise<ExitStatus> {
   try {
     return await run(args)

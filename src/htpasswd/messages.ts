@@ -1,9 +1,9 @@
 import type { Scheme, WorkFactor } from '../schemes/index.js'
 import { type Bytes, Exit, ExitStatus } from './exit-status.js'
 
-// Every word that the command says. What Apache's htpasswd says too stands here as Apache says it, to the byte.
+// Every message of the command. Those that Apache's htpasswd has too are Apache's, byte for byte.
 
-/** A message with bytes in it: a user's name is printed as it was given. */
+/** A message with bytes in it: names are printed as they were given. */
 function text(parts: TemplateStringsArray, ...values: Bytes[]): Buffer {
   return Buffer.concat(parts.flatMap((part, i) => [Buffer.from(part), Buffer.from(values[i] ?? '')]))
 }
@@ -36,7 +36,7 @@ export const truncation = ({ name, maxPasswordBytes }: Scheme): string =>
 const failure = (status: ExitStatus, message: string) => new Exit(status, `htpasswd: ${message}\n`)
 
 export const errors = {
-  // One byte of it, as Apache has it.
+  // One byte of it, as in Apache's.
   illegalOption: (letter: string) =>
     text`htpasswd: illegal option -- ${Buffer.from(letter).subarray(0, 1)}\n`,
   argumentMissing: (letter: string) => `htpasswd: option requires an argument -- ${letter}\n`,
@@ -45,7 +45,7 @@ export const errors = {
   fileNameTooLong: () => failure(ExitStatus.tooLong, 'filename too long'),
   userTooLong: () => failure(ExitStatus.tooLong, 'username too long (> 255)'),
   passwordArgumentTooLong: () => failure(ExitStatus.tooLong, 'password too long (> 256)'),
-  /** Apache's -v does not say who complains. */
+  /** Apache's -v has no prefix here. */
   passwordTooLong: (verify: boolean) =>
     verify
       ? new Exit(ExitStatus.tooLong, 'password too long (>256)\n')
@@ -76,7 +76,7 @@ export const errors = {
     new Exit(ExitStatus.general, `Could not verify password: ${name} needs a password in UTF-8\n`),
   notVerifiable: () => new Exit(ExitStatus.general, 'Could not verify password: Invalid argument\n'),
 
-  // Ours alone.
+  // Only ours.
   roundsOutOfRange: (rounds: number, { min, max }: WorkFactor) =>
     failure(ExitStatus.syntax, `-r takes ${min} to ${max} rounds, not ${rounds}`),
   newlineInPlainPassword: () =>
@@ -84,9 +84,9 @@ export const errors = {
   nulInPassword: () => failure(ExitStatus.syntax, 'a password cannot contain a NUL byte'),
   passwordNotUtf8: () => failure(ExitStatus.syntax, 'bcrypt needs a password in UTF-8'),
   typedPasswordNotUtf8: () =>
-    failure(ExitStatus.syntax, 'the password that was typed is not in UTF-8; -i takes one in any encoding'),
+    failure(ExitStatus.syntax, 'the password that was typed is not UTF-8; -i accepts any encoding'),
   fileNameNotUtf8: (file: string) =>
-    failure(ExitStatus.file, `cannot open file ${file}: its name is not in UTF-8`),
+    failure(ExitStatus.file, `cannot open file ${file}: its name is not UTF-8`),
   cannotPrint: (why: string) => failure(ExitStatus.file, `cannot write to standard output: ${why}`),
   unexpected: (why: string) => failure(ExitStatus.general, why),
 }

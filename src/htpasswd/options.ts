@@ -10,7 +10,7 @@ import { USAGE } from './usage.js'
 
 export type Mode = 'update' | 'create' | 'print' | 'delete' | 'verify'
 
-/** A command line that can be carried out. */
+/** A valid command line. */
 export interface Invocation extends Chosen {
   readonly mode: Mode
   readonly source: 'terminal' | 'input' | 'argument'
@@ -28,7 +28,7 @@ const MODES: Record<string, Mode> = { c: 'create', n: 'print', D: 'delete', v: '
 const MAX_STRING = 255
 const MAX_PATH = 4095
 
-/** @throws Exit for a command line that cannot be carried out */
+/** @throws Exit for an invalid command line */
 export function parse({ options, operands, wrong }: Split): Invocation {
   const modes = new Set<Mode>()
   let source: Invocation['source'] = 'terminal'
@@ -60,7 +60,7 @@ export function parse({ options, operands, wrong }: Split): Invocation {
   return invocation
 }
 
-/** The complaint about a letter, and the usage. */
+/** What is wrong with an option letter, if anything, and the usage. */
 export function syntax(wrong?: Split['wrong']): Exit {
   const complaint = wrong
     ? errors[wrong.why === 'illegal' ? 'illegalOption' : 'argumentMissing'](wrong.letter)

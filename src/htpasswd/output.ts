@@ -1,7 +1,5 @@
 import { writeSync } from 'node:fs'
-import { isatty } from 'node:tty'
 import { reason } from '../system/errno.js'
-import { printable } from '../system/printable.js'
 import type { Bytes } from './exit-status.js'
 import { errors } from './messages.js'
 
@@ -40,10 +38,4 @@ function writeAll(fd: number, text: Bytes): void {
 /** For a pipe that another process made non-blocking, while it is full or empty. */
 export function pause(): void {
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5)
-}
-
-/** A name, one character a byte, as it may be written to `fd`: harmless on a terminal, its own bytes elsewhere. */
-export function nameFor(fd: 1 | 2, latin1: string): Buffer {
-  const bytes = Buffer.from(latin1, 'latin1')
-  return isatty(fd) ? Buffer.from(printable(bytes.toString())) : bytes
 }

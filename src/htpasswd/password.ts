@@ -6,10 +6,10 @@ import type { Ask } from './prompt.js'
 
 /** The longest password that Apache's htpasswd reads from standard input, its newline included, in bytes. */
 const MAX_INPUT = 255
-/** The same at a prompt. */
+/** The longest at a prompt. */
 const MAX_LINE = 256
 
-/** The password that the command line asks for: from its arguments, standard input or a person. */
+/** The password, from the arguments, standard input or a prompt. */
 export async function password({ mode, source, password }: Invocation): Promise<Buffer> {
   const verify = mode === 'verify'
   const bytes = password ?? (source === 'input' ? fromInput(verify) : await fromPrompts(verify))
@@ -17,7 +17,7 @@ export async function password({ mode, source, password }: Invocation): Promise<
   return bytes
 }
 
-/** All of standard input, less a newline at its end. What cannot be read, a folder for one, is too long to Apache's. */
+/** All of standard input without the newline at its end. Apache's calls input that it can't read too long. */
 function fromInput(verify: boolean): Buffer {
   if (inputIsClosed()) throw errors.passwordTooLong(verify)
   const bytes = readUpTo(MAX_INPUT + 1)
@@ -44,7 +44,7 @@ async function fromPrompts(verify: boolean): Promise<Buffer> {
   }
 }
 
-/** As getpass(3): at the terminal if there is one, else on standard error and from standard input, line by line. */
+/** Like getpass(3): at the terminal if there is one, else on standard error and from standard input, by lines. */
 async function asker(): Promise<Ask> {
   const { openTerminal } = await import('./prompt.js')
   const terminal = openTerminal()

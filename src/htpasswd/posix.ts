@@ -1,11 +1,11 @@
-/** Arguments as POSIX splits them: one option letter each, and operands from the first argument that is no option. */
+/** Arguments as POSIX splits them: one option each, then operands from the first argument that isn't an option. */
 export interface Split {
   /** `-cb` as `-c`, `-b`; `-C10` as `-C`, `10`; long options as they are. */
   readonly options: string[]
   readonly operands: string[]
-  /** Whether there are long options among them, which are ours alone. */
+  /** Whether there are long options, which only ours has. */
   readonly long: boolean
-  /** The letter at which splitting ended, if it did not come to the operands. */
+  /** The letter at which splitting failed. */
   readonly wrong?: { readonly letter: string; readonly why: 'illegal' | 'argument missing' }
 }
 

@@ -5,7 +5,7 @@ import { onExit } from 'signal-exit'
 import { Exit, ExitStatus } from './exit-status.js'
 import { errors } from './messages.js'
 
-/** Shows a prompt and answers what is typed, once for each call, until it is closed. */
+/** Shows a prompt and resolves to what is typed, until it is closed. */
 export interface Ask {
   (prompt: string): Promise<Buffer>
   close(): void
@@ -31,7 +31,7 @@ function asTyped(byte: number): Buffer {
   return isLiteral ? Buffer.from(String.fromCharCode(STAND_IN + byte)) : Buffer.of(byte)
 }
 
-/** A way to ask at the terminal of this process, whatever standard input and output are; undefined without one. */
+/** Prompts at the controlling terminal, whatever standard input and output are; undefined if there is none. */
 export function openTerminal(): Ask | undefined {
   let fd: number
   try {
@@ -40,7 +40,7 @@ export function openTerminal(): Ask | undefined {
     return undefined
   }
   const terminal = new ReadStream(fd)
-  // From here to the end, and not for each prompt: what is typed ahead must not be seen either.
+  // Until the end, not per prompt, so that what is typed ahead isn't shown either.
   terminal.setRawMode(true)
   const restore = () => {
     terminal.setRawMode(false)
@@ -57,8 +57,8 @@ export function openTerminal(): Ask | undefined {
   const ask = async (prompt: string): Promise<Buffer> => {
     show(prompt)
     const { password } = await import('./inquirer.js')
-    // The library would draw the prompt anew at each key, and otherwise on a narrow terminal than on a wide one. A
-    // script that waits for Apache's prompt wants it once, and as it is.
+    // The library would redraw the prompt on every key and wrap it on narrow terminals. A script that waits for
+    // Apache's prompt needs it once and unchanged.
     const output = new Writable({ write: (_chunk, _encoding, done) => done() })
     try {
       const answer = await password(
@@ -85,7 +85,7 @@ export function openTerminal(): Ask | undefined {
   return Object.assign(ask, { close })
 }
 
-/** Deals out what is typed, a line to each stream that is asked for; what is typed ahead waits for the next one. */
+/** Passes what is typed to the current stream, one line each. What is typed ahead waits for the next stream. */
 function lines(terminal: ReadStream): () => PassThrough {
   let typed = Buffer.alloc(0)
   let line: PassThrough | undefined
@@ -97,11 +97,11 @@ function lines(terminal: ReadStream): () => PassThrough {
         typed = typed.subarray(index)
         return
       }
-      // Ctrl-D ends the input where the line is empty or has been handed over by another one: for a password, the line.
+      // Ctrl-D ends the line if it is empty, or right after another Ctrl-D.
       const isEnd = byte === CTRL_D && (previous === undefined || previous === CTRL_D)
       previous = byte
       if (isEnd) line.write('\r')
-      // To suspend the command would leave the shell without echo.
+      // Suspending the command would leave the shell without echo.
       else if (byte !== CTRL_D && byte !== CTRL_Z) line.write(asTyped(byte))
       if (isEnd || byte === NEWLINE || byte === RETURN) line = previous = undefined
     }

@@ -8,7 +8,7 @@ import type { Invocation } from './options.js'
 import { stderr } from './output.js'
 import { password } from './password.js'
 
-/** Every record that the user has must verify. The password is asked for when there is one. */
+/** Verifies every record of the user. Asks for the password once there is one. */
 export async function verifyRecord(invocation: Invocation): Promise<void> {
   const { file, user } = invocation
   const content = readFileSync(file)

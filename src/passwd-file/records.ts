@@ -1,8 +1,8 @@
 import { isHash } from './not-a-hash.js'
 
-// Bytes to records and back. A password file is bytes, not text: what an edit does not concern stays as it is, to the
-// byte, whatever its encoding or line ends. Lines are read as Apache's htpasswd reads them: leading white space is
-// skipped, blank lines and comments are passed over, and the user ends at the first colon.
+// Bytes to records and back. A password file is bytes, not text: an edit leaves everything it doesn't concern
+// byte-identical, whatever its encoding or line ends. Lines are read as in Apache's htpasswd: leading white space, blank
+// lines and comments are skipped, and the user ends at the first colon.
 
 const NEWLINE = 0x0a
 const RETURN = 0x0d
@@ -22,7 +22,7 @@ export interface RecordLine extends Line {
   readonly colon: number
 }
 
-/** A line that is neither blank, nor a comment, nor has a colon. */
+/** A line without a colon that is neither blank nor a comment. */
 export interface Malformed extends Line {
   readonly malformed: true
 }
@@ -82,7 +82,7 @@ export function isRecordOf(bytes: Buffer, line: RecordLine, user: Buffer): boole
   )
 }
 
-/** What stands after the first colon, without the line's end: all that Apache's htpasswd takes for the hash. */
+/** What follows the first colon, without the line's end: what Apache's htpasswd takes as the hash. */
 export function restOf(bytes: Buffer, line: RecordLine): string {
   let end = line.colon + 1
   while (end < line.end && bytes[end] !== NEWLINE && bytes[end] !== RETURN) end++
@@ -103,7 +103,7 @@ export function encodedOf(bytes: Buffer, line: RecordLine): string {
 
 export interface Found {
   readonly lines: readonly RecordLine[]
-  /** The first line that is no record; nothing below it was looked at. */
+  /** The first malformed line; the lines below it were not read. */
   readonly malformed?: Malformed
 }
 
@@ -123,15 +123,15 @@ export function find(bytes: Buffer, user: Buffer): Found {
 }
 
 /**
- * The longest record, its newline included. Apache's htpasswd has a buffer of 256, the end of the string among them, and
- * takes the tail of a longer line for another record.
+ * The longest record, including its newline. Apache's htpasswd has a buffer of 256 bytes with the final NUL, and takes
+ * the rest of a longer line as another record.
  */
 export const MAX_RECORD_BYTES = 255
 
 /** A file's new content, in pieces that share the old one's memory. */
 export type Pieces = Buffer[]
 
-/** `bytes` with each of `lines` replaced by `record`, or left out where there is none. */
+/** `bytes` with each of `lines` replaced by `record`, or removed without one. */
 export function replace(bytes: Buffer, lines: readonly Line[], record?: Buffer): Pieces {
   const pieces: Pieces = []
   let position = 0
@@ -144,14 +144,14 @@ export function replace(bytes: Buffer, lines: readonly Line[], record?: Buffer):
   return pieces
 }
 
-/** `bytes` with `record` at the end, on a line of its own even if the last line was never ended. */
+/** `bytes` with `record` at the end, on its own line even if the last line has no newline. */
 export function append(bytes: Buffer, record: Buffer): Pieces {
   const ended = bytes.length === 0 || bytes[bytes.length - 1] === NEWLINE
   return ended ? [bytes, record] : [bytes, Buffer.from('\n'), record]
 }
 
 /**
- * Why no record can be written for `user`, in words; undefined if one can.
+ * Why no record can be written for `user`; undefined if one can.
  * A record that reads back as another user's, or as none, is worse than an error.
  */
 export function badUser(user: Buffer): string | undefined {

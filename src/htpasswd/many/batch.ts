@@ -10,7 +10,7 @@ export type Batch =
     }
   | { readonly task: 'verify'; readonly items: readonly (readonly [password: Uint8Array, encoded: string])[] }
 
-/** For each item its hash, or whether the password is right. */
+/** For each item, its hash or whether the password is right. */
 export async function perform(batch: Batch): Promise<string[] | boolean[]> {
   if (batch.task === 'hash') {
     return Promise.all(batch.items.map((password) => hashWith(batch.algorithm, password)))

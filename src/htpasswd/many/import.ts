@@ -83,7 +83,7 @@ function warnOfTruncation(found: readonly Credential[], scheme: Scheme): void {
   if (count > 0) stderr(summaries.truncated(count, scheme))
 }
 
-/** A record for each user, or what is wrong with some. */
+/** A record for each user, or what is wrong with some of them. */
 function makeRecords(
   found: readonly Credential[],
   encodedOf: readonly string[],

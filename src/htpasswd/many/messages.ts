@@ -1,7 +1,7 @@
 import type { Scheme } from '../../schemes/index.js'
 import { Exit, ExitStatus } from '../exit-status.js'
 import { truncation } from '../messages.js'
-import { nameFor } from '../output.js'
+import { nameFor } from '../names.js'
 
 // Messages about many users and whole files. Names have one character per byte until they are printed.
 

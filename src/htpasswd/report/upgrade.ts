@@ -3,7 +3,8 @@ import { entriesOf } from '../../passwd-file/entries.js'
 import { type ExitStatus, ExitStatus as Status } from '../exit-status.js'
 import type { LongRequest } from '../long-options.js'
 import { errors } from '../messages.js'
-import { nameFor, print } from '../output.js'
+import { nameFor } from '../names.js'
+import { print } from '../output.js'
 import { fileName, readPasswordFile } from '../read.js'
 
 /** Prints, one per line, the users who must set a new password, which is the only way to a stronger hash. */
