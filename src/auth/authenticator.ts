@@ -134,12 +134,16 @@ class PipelineAuthenticator implements Authenticator {
   readonly #limiter: LoginLimiter | undefined
   #closed = false
 
-  constructor({ realm, queue, limiter, onEvent }: Settings, providers: readonly Provider[]) {
+  constructor(
+    { realm, queue, limiter, onEvent, fileOptions: { key } }: Settings,
+    providers: readonly Provider[],
+  ) {
     this.realm = realm
     this.#providers = providers
     this.#limiter =
-      limiter && new LoginLimiter({ ...limiter, onEvent: (event) => queueMicrotask(() => onEvent(event)) })
-    this.#pipeline = new LoginPipeline({ providers, limiter: this.#limiter, queue, key: limiter?.key })
+      limiter &&
+      new LoginLimiter({ ...limiter, key, onEvent: (event) => queueMicrotask(() => onEvent(event)) })
+    this.#pipeline = new LoginPipeline({ providers, limiter: this.#limiter, queue, key })
   }
 
   authenticate(

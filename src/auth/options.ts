@@ -7,8 +7,8 @@ import type { LimiterOptions, LoginRecord } from './login-limiter.js'
 import { DEFAULT_QUEUE } from './login-pipeline.js'
 import type { Provider } from './provider.js'
 import type { LdapOptions } from './providers/ldap/options.js'
+import { costsMore, DEFAULT_MAX_HASH_COST } from './providers/password-file/hash-cost.js'
 import { createPasswordFileProvider, type GroupSource } from './providers/password-file/provider.js'
-import { DEFAULT_MAX_HASH_COST } from './providers/password-file/users-table.js'
 
 /**
  * At least one of `file`, `ldap` and `providers` is required. Where there are several ways to log in, they are asked in the order
@@ -45,13 +45,16 @@ export interface AuthenticatorOptions {
   maxHashCost?: number | undefined
   /** Delays and limits failed logins; `true` for the defaults. Default: none are. */
   limiter?: boolean | SharedLimiterOptions | undefined
+  /**
+   * A secret of at least 16 bytes that all processes share which answer for the same users: then an unknown name takes
+   * the same time in each, and they understand each other's failed logins. Default: a random one.
+   */
+  key?: Buffer | undefined
   /** Called with what an operator may want to know. */
   onEvent?: ((event: AuthEvent) => void) | undefined
 }
 
 export interface SharedLimiterOptions extends LimiterOptions {
-  /** For several processes: a secret of at least 16 bytes that they share. Default: a random one. */
-  readonly key?: Buffer | undefined
   /** For several processes: called with what the authenticators of the others have to `receive`. */
   readonly onRecord?: ((record: LoginRecord) => void) | undefined
 }
@@ -108,7 +111,7 @@ export function settingsOf(options: AuthenticatorOptions) {
       cacheTtl: options.cacheTtl ?? 3_600_000,
       maxHashCost: options.maxHashCost ?? DEFAULT_MAX_HASH_COST,
       rehash: options.rehash && algorithmOf(options.rehash),
-      key: settingsKey(limiter),
+      key: options.key,
       groups,
       onEvent: options.onEvent,
     },
@@ -126,33 +129,39 @@ export function settingsOf(options: AuthenticatorOptions) {
   if (rehash && schemeNamed(rehash.scheme).strength !== 'strong') {
     throw wrong('rehash', 'must name a scheme that resists guessing, such as bcrypt')
   }
+  if (rehash && costsMore(rehash, maxHashCost)) {
+    throw wrong(
+      'rehash',
+      `must not cost more than maxHashCost, ${maxHashCost}: its records could not be verified`,
+    )
+  }
   requireLimiter(settings.limiter)
+  const { key } = settings.fileOptions
+  if (key !== undefined && !(Buffer.isBuffer(key) && key.length >= 16)) {
+    throw wrong('key', 'must be a Buffer of at least 16 bytes')
+  }
   if (typeof settings.onEvent !== 'function') throw wrong('onEvent', 'must be a function')
   return settings
 }
 
-const settingsKey = (limiter: AuthenticatorOptions['limiter']): Buffer | undefined =>
-  typeof limiter === 'object' ? limiter.key : undefined
-
-function requireProviders({ file, ldap, providers }: AuthenticatorOptions): void {
-  if (file === undefined && ldap === undefined && providers !== undefined) {
-    if (!Array.isArray(providers) || providers.length === 0)
-      throw wrong('providers', 'must list at least one')
-  }
-  if (
-    file === undefined
-      ? ldap === undefined && providers === undefined
-      : typeof file !== 'string' || file === ''
-  ) {
-    throw wrong('file', 'must be a path')
-  }
+/** At least one way to log in. */
+function requireProviders(options: AuthenticatorOptions): void {
+  const { file, ldap, providers = [] } = options
+  const given = Object.keys(PROVIDERS).filter(
+    (name) => options[name as keyof AuthenticatorOptions] !== undefined,
+  )
+  if (given.length === 0)
+    throw wrong('file', `must be a path, unless there is one of ${Object.keys(PROVIDERS).join(', ')}`)
+  if (file !== undefined && (typeof file !== 'string' || file === '')) throw wrong('file', 'must be a path')
   if (ldap !== undefined && (typeof ldap !== 'object' || ldap === null)) {
     throw wrong('ldap', 'must be an object with at least url')
   }
-  const names = new Set<string>()
-  if (file !== undefined) names.add('file')
-  if (ldap !== undefined) names.add('ldap')
-  for (const provider of (providers ?? []) as readonly Provider[]) {
+  if (!Array.isArray(providers)) throw wrong('providers', 'must be a list')
+  if (given.length === 1 && given[0] === 'providers' && providers.length === 0) {
+    throw wrong('providers', 'must list at least one')
+  }
+  const names = new Set(given)
+  for (const provider of providers as readonly Provider[]) {
     if (typeof provider?.name !== 'string' || typeof provider.verify !== 'function') {
       throw wrong('providers', 'must list objects with the methods of a Provider')
     }
@@ -164,11 +173,8 @@ function requireProviders({ file, ldap, providers }: AuthenticatorOptions): void
 function requireLimiter(limiter: SharedLimiterOptions | undefined): void {
   if (limiter === undefined) return
   if (typeof limiter !== 'object') throw wrong('limiter', 'must be true, false or an object')
-  const { failures, key, onRecord } = limiter
+  const { failures, onRecord } = limiter
   if (failures !== undefined) requireInteger('limiter.failures', failures, 0, 1_000_000)
-  if (key !== undefined && !(Buffer.isBuffer(key) && key.length >= 16)) {
-    throw wrong('limiter.key', 'must be a Buffer of at least 16 bytes')
-  }
   if (onRecord !== undefined && typeof onRecord !== 'function') {
     throw wrong('limiter.onRecord', 'must be a function')
   }

@@ -25,6 +25,8 @@ export const errors = {
       `${name}: '${port}' is not an address\nhint: ':${port}' listens on all addresses, '127.0.0.1:${port}' on this machine only`,
     ),
   missing: (name: string, what: string) => usage(`${name} is required: ${what}`),
+  rehashTooCostly: (max: number) =>
+    usage(`--rehash asks for records beyond --max-hash-cost ${max}, which could not be verified`),
   conflict: (a: string, b: string) => usage(`${a} and ${b} cannot be used together`),
   needs: (a: string, b: string) => usage(`${a} requires ${b}`),
   cannotRead: (name: string, path: string, why: string) => failed(`${name}: cannot read ${path}: ${why}`),

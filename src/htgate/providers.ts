@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os'
 import type { AuthEvent } from '../auth/events.js'
 import type { Provider } from '../auth/provider.js'
+import { costsMore } from '../auth/providers/password-file/hash-cost.js'
 import { createPasswordFileProvider, type GroupSource } from '../auth/providers/password-file/provider.js'
 import { HtgateError } from '../errors.js'
 import { algorithmOf } from '../password.js'
@@ -49,13 +50,16 @@ export async function openProviders(context: ProviderContext): Promise<readonly 
 
 async function openPasswordFile(context: ProviderContext): Promise<OpenProvider> {
   const { settings, sharedKey, groups, onEvent } = context
-  const { rehash, cacheSize, cacheTtl } = settings
+  const { cacheSize, cacheTtl, maxHashCost } = settings
+  const rehash = settings.rehash && algorithmOf(settings.rehash)
+  if (rehash && costsMore(rehash, maxHashCost)) throw errors.rehashTooCostly(maxHashCost)
   const provider = await createPasswordFileProvider({
     file: settings.file as string,
     workers: hashThreadsOf(settings),
     cacheSize,
     cacheTtl,
-    rehash: rehash && algorithmOf(rehash),
+    rehash,
+    maxHashCost,
     key: sharedKey,
     groups,
     onEvent,

@@ -1,3 +1,4 @@
+import { DEFAULT_MAX_HASH_COST } from '../../auth/providers/password-file/hash-cost.js'
 import type { HashOptions } from '../../password.js'
 import { isHashScheme, parseAlgorithm } from '../../schemes/algorithm.js'
 import { schemeNamed, schemes } from '../../schemes/index.js'
@@ -52,6 +53,14 @@ export const hashing = group('Password hashing', {
     },
     count,
   ),
+  maxHashCost: withDefault(
+    {
+      argument: 'cost',
+      help: 'do not verify records whose hash costs more than bcrypt at this cost, or SHA-crypt with 64 × 2^cost rounds; 14 takes about a second',
+      default: String(DEFAULT_MAX_HASH_COST),
+    },
+    bcryptCost,
+  ),
   cacheSize: withDefault(
     {
       argument: 'number',
@@ -70,6 +79,13 @@ export const hashing = group('Password hashing', {
     seconds,
   ),
 })
+
+function bcryptCost(name: string, text: string): number {
+  const value = Number(text)
+  if (!/^\d{1,2}$/.test(text) || value < 4 || value > 31)
+    throw errors.badOption(name, text, 'a cost from 4 to 31')
+  return value
+}
 
 function hashOptions(name: string, text: string): HashOptions {
   const { scheme, work } = parseAlgorithm(text) ?? {}

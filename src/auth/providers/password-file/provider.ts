@@ -15,9 +15,10 @@ import type { Principal } from '../../principal.js'
 import type { Account, Measures, Provider, ProviderStatus, Refused, Verdict } from '../../provider.js'
 import { VerifiedCache, type VerifiedKey } from '../../verified-cache.js'
 import { Watcher } from '../../watcher.js'
+import { DEFAULT_MAX_HASH_COST } from './hash-cost.js'
 import { type Failure, HashPool } from './hash-pool.js'
 import { wantsRehash } from './rehash.js'
-import { DEFAULT_MAX_HASH_COST, UsersTable } from './users-table.js'
+import { UsersTable } from './users-table.js'
 
 /** Where the groups of a user come from. */
 export interface GroupSource {

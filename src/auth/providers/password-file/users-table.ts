@@ -2,8 +2,9 @@ import { randomBytes } from 'node:crypto'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { weaknessOf } from '../../../passwd-file/audit.js'
 import { eachLine, encodedOf, type Malformed, type RecordLine } from '../../../passwd-file/records.js'
-import { type Scheme, schemeOf } from '../../../schemes/index.js'
+import { schemeOf } from '../../../schemes/index.js'
 import { unsupportedScheme } from '../../../schemes/unsupported.js'
+import { DEFAULT_MAX_HASH_COST, isCostly } from './hash-cost.js'
 import { StandIns } from './stand-ins.js'
 
 // The users of a password file, for look-ups that do not slow down as users are added. A Map of a million strings takes
@@ -173,20 +174,6 @@ async function recordsIn(bytes: Buffer, slices: Slices, maxHashCost: number): Pr
     position = eachLine(bytes, visit, position, Math.min(position.start + STEP_BYTES, bytes.length))
   }
   return records
-}
-
-/** bcrypt's cost beyond which records are not verified, by default: about a second on a processor of 2026. */
-export const DEFAULT_MAX_HASH_COST = 14
-/** SHA-crypt's rounds that take as long as bcrypt's cost 0 would. */
-const ROUNDS_PER_COST = 64
-
-/**
- * Whether a hash takes longer than bcrypt at cost `max`, or SHA-crypt with 64 × 2^max rounds. One such record, or one
- * stand-in of it, would occupy a thread for minutes or days.
- */
-export function isCostly({ work: factor }: Scheme, work: number | undefined, max: number): boolean {
-  if (factor === undefined || work === undefined) return false
-  return work > (factor.name === 'cost' ? max : ROUNDS_PER_COST * 2 ** max)
 }
 
 /** False if the user is in the table already. */

@@ -1,0 +1,123 @@
+import { expect, test } from 'vitest'
+import { hash } from '../../src/index.js'
+import { passwordFile, request, startGate, startUpstream } from '../support/gate.js'
+import { probabilityOfLarger } from '../support/ranks.js'
+import { basic } from '../support/requests.js'
+
+const WORKERS = 4
+const NAMES = 12
+const ROUNDS = 3
+
+/** Of several processes each answers in its own time; a name that exists gets one time from all of them. */
+test('four processes give an unknown name one time, as they do to a known one', {
+  retry: 2,
+  timeout: 180_000,
+}, async () => {
+  const slow = await hash('secret', { cost: 9 })
+  const fast = await hash('secret', { scheme: 'sha1' })
+  const records = Array.from({ length: NAMES }, (_, i) => `user${i}:${i % 2 ? slow : fast}\n`)
+  const upstream = await startUpstream()
+  const gate = await startGate({
+    upstream: upstream.url,
+    file: passwordFile(records.join('')),
+    args: [
+      '--workers',
+      `${WORKERS}`,
+      '--hash-threads',
+      '1',
+      '--login-failures',
+      '0',
+      '--trust-proxy',
+      'loopback',
+    ],
+  })
+  let tries = 0
+  const timeOf = async (name: string): Promise<number> => {
+    const client = `198.51.${tries >> 8}.${tries++ & 255}` // Or answers are delayed.
+    const headers = { authorization: basic(name, `wrong ${tries}`), 'x-forwarded-for': client }
+    const start = performance.now()
+    expect((await request(gate.url, { headers })).status).toBe(401)
+    return performance.now() - start
+  }
+  for (let i = 0; i < 8 * WORKERS; i++) await timeOf(`warm-up ${i}`)
+
+  const best = new Map<string, number[]>()
+  const all = { user: [] as number[], stranger: [] as number[] }
+  for (let round = 0; round < ROUNDS; round++) {
+    for (let i = 0; i < NAMES; i++) {
+      for (const kind of ['user', 'stranger'] as const) {
+        const times = best.get(`${kind}${i}`) ?? Array<number>(WORKERS).fill(Number.POSITIVE_INFINITY)
+        best.set(`${kind}${i}`, times)
+        // Connections go to the processes by turns.
+        for (let worker = 0; worker < WORKERS; worker++) {
+          const time = await timeOf(`${kind}${i}`)
+          all[kind].push(time)
+          times[worker] = Math.min(times[worker] as number, time)
+        }
+      }
+    }
+  }
+  const known = [...best].filter(([name]) => name.startsWith('user')).map(([, times]) => Math.min(...times))
+  known.sort((a, b) => a - b)
+  const border = Math.sqrt((known[NAMES / 4] as number) * (known[(3 * NAMES) / 4] as number))
+  for (const [name, times] of best) {
+    const kinds = new Set(times.map((time) => time > border))
+    expect(kinds.size, `${name}: ${times.map((time) => time.toFixed(1)).join(', ')} ms`).toBe(1)
+  }
+  // Twelve strangers draw six slow records within chance: two more or two less happen often.
+  expect(Math.abs(probabilityOfLarger(all.user, all.stranger) - 0.5)).toBeLessThan(0.3)
+})
+
+test('a record that would take hours keeps nobody out, and is reported', async () => {
+  const cheap = await hash('secret', { cost: 4 })
+  const costly = [
+    '$2y$31$7EqJtq98hPqEX7fNZaFWoOhi5Q9gZ0kFY1oAaVgqGpX1yQeZkq8dW',
+    `$6$rounds=999999999$salt$${'x'.repeat(86)}`,
+  ]
+  const file = passwordFile(`ann:${cheap}\nbob:${costly[0]}\ncyd:${costly[1]}\n`)
+  const upstream = await startUpstream()
+  const gate = await startGate({ upstream: upstream.url, file, args: ['--trust-proxy', 'loopback'] })
+  expect(gate.said()).toContain(
+    `${file}: not verified: lines 2, 3, whose hash costs more than bcrypt at cost 14`,
+  )
+
+  const as = (name: string, password: string, i: number) =>
+    request(gate.url, {
+      headers: { authorization: basic(name, password), 'x-forwarded-for': `198.51.100.${i}` },
+    })
+  const guesses = [
+    ...Array.from({ length: 30 }, (_, i) => as(`stranger${i}`, 'x', i)),
+    as('bob', 'x', 40),
+    as('cyd', 'x', 41),
+  ]
+  const start = performance.now()
+  expect((await as('ann', 'secret', 50)).status).toBe(200)
+  expect(performance.now() - start).toBeLessThan(5000)
+  expect((await Promise.all(guesses)).map(({ status }) => status)).toEqual(Array(32).fill(401))
+})
+
+test('a client that guesses and leaves keeps nobody out', { timeout: 120_000 }, async () => {
+  const cost13 = await hash('secret', { cost: 13 })
+  const file = passwordFile(`ann:${await hash('secret', { cost: 4 })}\nbob:${cost13}\n`)
+  const upstream = await startUpstream()
+  const gate = await startGate({
+    upstream: upstream.url,
+    file,
+    args: ['--hash-threads', '1', '--login-failures', '0', '--trust-proxy', 'loopback'],
+  })
+  const gone = new AbortController()
+  const guesses = Array.from({ length: 40 }, (_, i) =>
+    fetch(gate.url, {
+      headers: { authorization: basic('bob', `guess ${i}`), 'x-forwarded-for': `198.51.100.${i}` },
+      signal: gone.signal,
+    }).catch(() => {}),
+  )
+  await new Promise((resolve) => setTimeout(resolve, 500))
+  gone.abort()
+  await Promise.all(guesses)
+  // 40 hashes of that cost take 16 s and more; they are no longer computed.
+  const headers = { authorization: basic('ann', 'secret'), 'x-forwarded-for': '192.0.2.1' }
+  const start = performance.now()
+  expect((await request(gate.url, { headers })).status).toBe(200)
+  expect(performance.now() - start).toBeLessThan(8000)
+})
