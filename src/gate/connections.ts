@@ -4,12 +4,10 @@ import type { Exchange } from './exchange.js'
 import type { RememberedLogin } from './remembered-login.js'
 
 /**
- * Requests that may wait behind the one that is being answered. A client that pipelines more is answered so many, and its
- * connection is closed: it would have to send the rest again anyway.
+ * Requests that may wait behind the one that is being answered. Node parses all that it has read, which is up to 64 KiB.
+ * Browsers and HTTP libraries pipeline nothing; a client that pipelines more is up to no good, and is disconnected.
  */
 const MAX_WAITING = 32
-/** Requests beyond that which may still have been on their way; then the connection is broken off. */
-const MAX_DROPPED = 10_000
 
 /** A client's connection. Its requests are handled one at a time: the next one waits until the response is out. */
 export class Connection {
@@ -20,7 +18,6 @@ export class Connection {
   readonly #start: (exchange: Exchange, connection: Connection) => void
   #current: Exchange | undefined
   readonly #waiting: Exchange[] = []
-  #dropped = 0
 
   constructor(socket: Socket, peer: Peer, start: (exchange: Exchange, connection: Connection) => void) {
     this.#socket = socket
@@ -45,12 +42,11 @@ export class Connection {
   }
 
   #queue(exchange: Exchange): void {
-    // What Node has read already it goes on to parse; there is no more after that until those are answered.
-    this.#socket.pause()
-    if (this.#waiting.length < MAX_WAITING) this.#waiting.push(exchange)
+    if (this.#socket.destroyed) return
+    if (this.#waiting.length === MAX_WAITING) this.#socket.destroy()
     else {
-      this.#waiting.at(-1)?.closeConnectionAfterwards()
-      if (++this.#dropped > MAX_DROPPED) this.#socket.destroy()
+      this.#waiting.push(exchange)
+      this.#socket.pause()
     }
   }
 
@@ -76,7 +72,9 @@ export class Connection {
   #next(): void {
     const next = this.#waiting.shift()
     this.#current = undefined
-    if (this.#waiting.length === 0 && !this.#socket.destroyed) this.#socket.resume()
+    // Node resumes it with each response, too early while more requests wait.
+    if (this.#waiting.length > 0) this.#socket.pause()
+    else if (!this.#socket.destroyed) this.#socket.resume()
     if (next) this.#run(next)
   }
 }

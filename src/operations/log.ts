@@ -45,13 +45,16 @@ export interface AccessEntry {
 
 export class Log {
   readonly #format: LogFormat
+  readonly #fd: number
   #lines = ''
   #dropped = 0
   #timer: NodeJS.Timeout | undefined
   #writing = false
 
-  constructor(format: LogFormat) {
+  /** @param fd the file descriptor to write to. Default: standard output */
+  constructor(format: LogFormat, fd = 1) {
     this.#format = format
+    this.#fd = fd
   }
 
   /** An event for operators. */
@@ -125,7 +128,7 @@ export class Log {
   }
 
   #write(bytes: Buffer): void {
-    write(1, bytes, (error, written) => {
+    write(this.#fd, bytes, (error, written) => {
       if (error?.code === 'EAGAIN') return void setTimeout(() => this.#write(bytes), DELAY)
       if (!error && written < bytes.length) return this.#write(bytes.subarray(written))
       this.#writing = false

@@ -1,0 +1,69 @@
+import { readFileSync } from 'node:fs'
+import { connect } from 'node:net'
+import { expect, onTestFinished, test } from 'vitest'
+import { asAlice, type Gate, raw, startGate, startUpstream, statuses, until } from '../support/gate.js'
+import { basic } from '../support/requests.js'
+
+/** The most memory that a gate has taken so far, in MiB (proc(5)). */
+const peakOf = (gate: Gate): number =>
+  Number(/^VmHWM:\s+(\d+)/m.exec(readFileSync(`/proc/${gate.process.pid}/status`, 'latin1'))?.[1]) / 1024
+
+test('wrong logins that are pipelined without end take little memory, and delay no one else', async () => {
+  const upstream = await startUpstream()
+  const gate = await startGate({ upstream: upstream.url })
+  expect((await asAlice(gate.url)).status).toBe(200)
+  const before = peakOf(gate)
+
+  // On each of 8 connections, as fast as the gate takes them.
+  let sent = 0
+  const sockets = Array.from({ length: 8 }, () => {
+    const socket = connect(gate.port, '127.0.0.1')
+    const flood = () => {
+      while (!socket.destroyed) {
+        const guesses = Array.from(
+          { length: 200 },
+          () => `GET / HTTP/1.1\r\nHost: x\r\nAuthorization: ${basic('alice', `guess ${sent++}`)}\r\n\r\n`,
+        )
+        if (!socket.write(guesses.join(''))) return
+      }
+    }
+    socket
+      .on('connect', flood)
+      .on('drain', flood)
+      .on('error', () => {})
+    socket.resume()
+    return socket
+  })
+  onTestFinished(() => {
+    for (const socket of sockets) socket.destroy()
+  })
+  await until(
+    () => sent > 5000,
+    () => sent,
+  )
+  const until5s = performance.now() + 5000
+  let served = 0
+  while (performance.now() < until5s || served < 20) {
+    expect((await asAlice(gate.url)).status).toBe(200)
+    served++
+  }
+  expect(peakOf(gate) - before).toBeLessThan(100)
+  expect(gate.process.exitCode).toBeNull()
+})
+
+const request = `GET / HTTP/1.1\r\nHost: x\r\nAuthorization: ${basic('alice', 'secret')}\r\n\r\n`
+
+test('a few requests at once are all answered, more than that disconnect the client', async () => {
+  const upstream = await startUpstream()
+  const gate = await startGate({ upstream: upstream.url })
+  const few = raw(gate.port, request.repeat(20))
+  await until(() => statuses(few.text()).length === 20)
+  expect(new Set(statuses(few.text()))).toEqual(new Set([200]))
+  few.socket.write(request)
+  await until(() => statuses(few.text()).length === 21)
+
+  const many = raw(gate.port, request.repeat(500))
+  await many.closed
+  expect(statuses(many.text()).length).toBeLessThan(500)
+  expect((await asAlice(gate.url)).status).toBe(200)
+})
