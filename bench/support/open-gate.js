@@ -4,7 +4,7 @@ import { createForward } from '../../dist/gate/forward.js'
 import { Gate } from '../../dist/gate/gate.js'
 import { Rules } from '../../dist/gate/rules.js'
 import { GateServers } from '../../dist/gate/server.js'
-import { namesOf } from '../../dist/gate/upstream-name.js'
+import { UpstreamNames } from '../../dist/gate/upstream-name.js'
 import { parse } from '../../dist/htgate/command-line.js'
 import { Log } from '../../dist/operations/log.js'
 import { RequestMetrics } from '../../dist/operations/metrics.js'
@@ -27,7 +27,7 @@ const everyone = {
 }
 const policy = new Policy({ profile: none, grants: { read: [], write: [], admin: [] } })
 const rules = new Rules({ policy, openPaths: [], corsOrigins: new Set(), gatewayIdentity: false })
-const names = namesOf(none, settings.upstream.origin, undefined)
+const names = new UpstreamNames(none, settings.upstream.origin, undefined)
 const gate = new Gate({
   realm: '',
   logins: everyone,

@@ -13,7 +13,7 @@ import { confirm } from '../../src/gate/forward-auth.js'
 import { Gate } from '../../src/gate/gate.js'
 import { Rules } from '../../src/gate/rules.js'
 import { GateServers } from '../../src/gate/server.js'
-import { namesOf } from '../../src/gate/upstream-name.js'
+import { UpstreamNames } from '../../src/gate/upstream-name.js'
 import { Log } from '../../src/operations/log.js'
 import { printMetrics, RequestMetrics } from '../../src/operations/metrics.js'
 import { type Grant, parseGrant } from '../../src/policy/grants.js'
@@ -59,7 +59,7 @@ export async function openGate(options: InProcessOptions): Promise<InProcessGate
   const handler: Handler =
     upstream === undefined
       ? confirm
-      : createForward({ upstream, names: namesOf(none, url as string, undefined), rules, log })
+      : createForward({ upstream, names: new UpstreamNames(none, url as string, undefined), rules, log })
   const metrics = new RequestMetrics()
   const gate = new Gate({
     realm: 'Test',
