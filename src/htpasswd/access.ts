@@ -1,4 +1,4 @@
-import { accessSync, closeSync, constants, openSync, type Stats, statSync } from 'node:fs'
+import { accessSync, closeSync, constants, lstatSync, openSync, type Stats, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { followLinks } from '../system/links.js'
 import { errors } from './messages.js'
@@ -35,7 +35,7 @@ function canOpen(path: string, flags: number): boolean {
   }
 }
 
-/** Looks, and leaves nothing: Apache's way, to create the file and see, leaves an empty one when all then fails. */
+/** Without creating it, as Apache's does, which leaves an empty file if the command fails later. */
 function canCreate(path: string): boolean {
   const existing = statOf(path)
   if (existing) return !existing.isDirectory() && canOpen(path, constants.O_WRONLY | constants.O_NONBLOCK)
@@ -43,6 +43,8 @@ function canCreate(path: string): boolean {
   try {
     const target = followLinks(path)
     accessSync(dirname(target), constants.W_OK | constants.X_OK)
+    // Undefined if it doesn't exist; throws if it can't, for a name that is too long.
+    lstatSync(target, { throwIfNoEntry: false })
     return true
   } catch {
     return false
