@@ -26,7 +26,7 @@ describeWith(['slapd', 'ldapmodify'], 'htgate with OpenLDAP', () => {
   let ldap: string[]
 
   beforeAll(async () => {
-    const people = Array.from({ length: 200 }, (_, i) => person(`user${i}`, `secret${i}`))
+    const people = Array.from({ length: 210 }, (_, i) => person(`user${i}`, `secret${i}`))
     slapd = await startSlapd({
       entries: [person('alice', 'wonderland'), person('bob', 'builder'), ...people],
     })
@@ -115,6 +115,33 @@ describeWith(['slapd', 'ldapmodify'], 'htgate with OpenLDAP', () => {
     const logged = (words: string) => gate.log().filter(({ message }) => String(message).includes(words))
     await until(() => logged('the directory answers again').length === 1, gate.output)
     expect(logged('connection refused')).toHaveLength(1)
+  })
+
+  test('an open response of a user who is deleted is closed', async () => {
+    const upstream = await startUpstream((_, response) => {
+      response.writeHead(200, { 'content-type': 'text/event-stream' })
+      const timer = setInterval(() => response.write('data: tick\n\n'), 50)
+      response.on('close', () => clearInterval(timer))
+    })
+    const gate = await startGate({ upstream: upstream.url, file: null, args: [...ldap, '--ldap-ttl', '2'] })
+    const open = async (name: string, password: string) => {
+      const response = await fetch(gate.url, as(name, password))
+      const state = { status: response.status, ended: false }
+      const read = async () => {
+        for await (const _ of response.body as unknown as AsyncIterable<Uint8Array>);
+      }
+      void read()
+        .catch(() => {})
+        .then(() => (state.ended = true))
+      return state
+    }
+    const deleted = await open('user208', 'secret208')
+    const kept = await open('user209', 'secret209')
+    expect([deleted.status, kept.status]).toEqual([200, 200])
+    await slapd.modify(`dn: uid=user208,${PEOPLE}\nchangetype: delete\n`)
+    await until(() => deleted.ended, gate.output)
+    await new Promise((resolve) => setTimeout(resolve, 3000))
+    expect(kept.ended).toBe(false)
   })
 
   test('200 first logins at once are all let in', async () => {
