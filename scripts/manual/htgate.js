@@ -18,6 +18,8 @@ export const page = {
   synopsis: [
     'htgate --file passwordfile --upstream url [--listen address] [options]',
     'htgate --file passwordfile --forward-auth [--listen address] [options]',
+    'htgate --ldap-url url --upstream url [--listen address] [options]',
+    'htgate --check [--user name] options',
   ],
   sections: [
     {
@@ -29,6 +31,15 @@ export const page = {
       ],
     },
     { title: 'Options', options: OPTIONS },
+    {
+      title: 'LDAP',
+      paragraphs: [
+        'With --ldap-url, users are those of a directory: htgate searches for the entry whose attribute is the user’s name, and binds as that entry with the user’s password, each on a connection of its own. Groups are those of the memberOf attribute, or with --ldap-group-base those that are found; their names are their cn.',
+        'The URL is that of RFC 4516, read as Apache reads AuthLDAPURL: ldaps://host:port/base?attribute?scope?filter, with uid, sub and (objectClass=*) by default. Several hosts are separated by spaces. ldap:// to another machine is refused without --ldap-starttls.',
+        'A login is remembered for --ldap-ttl, and while it is in use, verified again in the background after half of that time. While the directory does not answer, new logins get 503, and remembered ones last until their time is over.',
+        'With --file and --ldap-url, they are asked in the order of the command line; a name that the first knows is not asked of the second.',
+      ],
+    },
     {
       title: 'Environment',
       paragraphs: [
@@ -48,8 +59,11 @@ export const page = {
     {
       title: 'Exit status',
       options: [
-        { flag: '0', text: 'Ended by a signal, in order.' },
-        { flag: '1', text: 'A file, a certificate or an address cannot be used.' },
+        { flag: '0', text: 'Ended by a signal, in order; with --check, everything works.' },
+        {
+          flag: '1',
+          text: 'A file, a certificate or an address cannot be used; with --check, something does not work.',
+        },
         { flag: '2', text: 'The command line makes no sense.' },
       ],
     },
@@ -59,6 +73,10 @@ export const page = {
         [
           'An MLflow server with a login:',
           'htpasswd -cB -C 10 .htpasswd alice\nhtgate --file .htpasswd --upstream http://127.0.0.1:5000 --listen 127.0.0.1:8080',
+        ],
+        [
+          'Users and groups of a directory, tried out and then served:',
+          'set -- --upstream http://127.0.0.1:5000 --ldap-url ldaps://ldap.example.org/ou=people,dc=example,dc=org \\\n  --ldap-bind-dn cn=htgate,dc=example,dc=org --ldap-bind-password-file /run/secrets/ldap --writers group:ml-team\nhtgate --check --user alice "$@"\nhtgate "$@"',
         ],
         [
           'The decision for a fleet of proxies:',

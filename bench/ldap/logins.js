@@ -1,0 +1,81 @@
+// Logins by an OpenLDAP directory of 1,500 users, over TLS: remembered, all at once, unknown users and wrong passwords.
+import { createAuthenticator } from '../../dist/index.js'
+import { inTemporaryFolder, median, printTable } from '../support/measure.js'
+import { countingRelay, PEOPLE, SERVICE, startSlapd } from '../support/slapd.js'
+
+const USERS = 1_500
+const AT_ONCE = 200
+const ATTEMPTS = Number(process.argv[2] ?? 500)
+const BATCHES = 300
+const BATCH = 1_000
+
+const basic = (user, password) => `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`
+
+await inTemporaryFolder(async () => {
+  const slapd = await startSlapd(USERS)
+  const relay = await countingRelay(slapd.port)
+  const ldap = { url: `ldaps://127.0.0.1:${relay.port}/${PEOPLE}`, ca: slapd.ca, ...SERVICE }
+  const authenticator = await createAuthenticator({ ldap })
+  try {
+    const start = performance.now()
+    const logins = Array.from({ length: AT_ONCE }, (_, i) =>
+      authenticator.authenticate(basic(`user${i}`, `password${i}`)),
+    )
+    const refused = (await Promise.all(logins)).filter(({ ok }) => !ok).length
+    const took = performance.now() - start
+    const one = basic('user0', 'password0')
+    printTable([
+      [`${AT_ONCE} first logins at once`, ''],
+      ['all of them, ms', took.toFixed(0)],
+      ['refused', String(refused)],
+      ['connections at a time, at most', String(relay.counts.most)],
+      ['a remembered login, median µs', hit(authenticator, one).toFixed(2)],
+    ])
+
+    const wrong = []
+    const unknown = []
+    for (let i = 0; i < ATTEMPTS; i++) {
+      wrong.push(await time(authenticator, basic(`user${200 + (i % 1_000)}`, `wrong${i}`)))
+      unknown.push(await time(authenticator, basic(`nobody${i}`, `wrong${i}`)))
+    }
+    const [a, b] = [median(wrong), median(unknown)]
+    console.log()
+    printTable([
+      [`${ATTEMPTS} attempts each`, 'median ms'],
+      ['wrong password', a.toFixed(3)],
+      ['unknown user', b.toFixed(3)],
+      ['differ by', `${(((b - a) / a) * 100).toFixed(1)} %`],
+      [
+        'spread of wrong passwords (quartiles)',
+        `${quantile(wrong, 0.25).toFixed(3)} to ${quantile(wrong, 0.75).toFixed(3)}`,
+      ],
+    ])
+  } finally {
+    await authenticator.close()
+    relay.stop()
+    slapd.stop()
+  }
+})
+
+function hit(authenticator, header) {
+  const times = []
+  for (let batch = 0; batch < BATCHES; batch++) {
+    const start = performance.now()
+    for (let i = 0; i < BATCH; i++) {
+      if (!authenticator.authenticate(header).ok) throw new Error('not remembered')
+    }
+    times.push(((performance.now() - start) * 1e3) / BATCH)
+  }
+  return median(times)
+}
+
+async function time(authenticator, header) {
+  const start = performance.now()
+  const { ok } = await authenticator.authenticate(header)
+  if (ok) throw new Error('a wrong password got in')
+  return performance.now() - start
+}
+
+function quantile(values, part) {
+  return values.toSorted((a, b) => a - b)[Math.floor(values.length * part)]
+}
