@@ -55,7 +55,7 @@ export class Rules {
    */
   findLogin({ headers, target }: Exchange): void {
     const { profile } = this.policy
-    if (headers.relayLogin === undefined || !profile.relays(target)) return
+    if (!headers.relayLogin?.length || !profile.relays(target)) return
     for (const value of [headers.authorization ?? []].flat()) headers.endToEnd.push('Authorization', value)
     headers.authorization = headers.relayLogin
   }

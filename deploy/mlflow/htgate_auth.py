@@ -1,0 +1,42 @@
+"""MLflow's own permissions (its basic-auth application) for users that htgate has logged in.
+
+WARNING: whoever reaches MLflow past htgate can claim to be anybody, the admin included: all it takes is a header. Let
+MLflow listen on 127.0.0.1 or a unix socket only, on a machine or in a pod where nothing else runs that you don't trust.
+
+basic_auth.ini beside this file names the function below. Start MLflow so:
+
+    pip install 'mlflow[auth]'
+    export MLFLOW_AUTH_CONFIG_PATH=$PWD/basic_auth.ini PYTHONPATH=$PWD
+    export MLFLOW_FLASK_SERVER_SECRET_KEY=$(openssl rand -hex 32) MLFLOW_AUTH_ADMIN_PASSWORD=$(openssl rand -hex 32)
+    mlflow server --app-name basic-auth --host 127.0.0.1 --port 5000
+
+and htgate in front of it, as ever. Where MLflow's gateway is in use, add --gateway-identity, without which MLflow is not
+told the user's name on /gateway/.
+"""
+
+import secrets
+
+from flask import Response, request
+from mlflow.exceptions import MlflowException
+from mlflow.server.auth import store
+from werkzeug.datastructures import Authorization
+
+
+def authenticate() -> Authorization | Response:
+    # WSGI takes the bytes of a header for Latin-1; htgate sends UTF-8.
+    name = request.headers.get("X-Forwarded-User", "").encode("latin1", "replace").decode("utf-8", "replace")
+    if not name:
+        return Response("This MLflow is to be reached through htgate only.", 401)
+    if not store.has_user(name):
+        create(name)
+    return Authorization("basic", {"username": name, "password": ""})
+
+
+def create(name: str) -> None:
+    """A user at the first request, with the default permission and a password that nobody knows."""
+    try:
+        store.create_user(name, secrets.token_urlsafe(32))
+    except MlflowException as error:
+        # Another worker was faster.
+        if error.error_code != "RESOURCE_ALREADY_EXISTS":
+            raise
