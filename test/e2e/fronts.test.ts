@@ -47,7 +47,8 @@ beforeAll(async () => {
   await htpasswd(['-cbB', passwords, 'alice', 'pässwörd'])
   await htpasswd(['-bB', passwords, 'bob', 'secret'])
   echo = await startEcho()
-  htgate = await startHtgate(['--file', passwords, '--forward-auth', '--trust-proxy', 'loopback'])
+  const roles = ['--admins', 'user:alice', '--readers', 'user:bob']
+  htgate = await startHtgate(['--file', passwords, '--forward-auth', '--trust-proxy', 'loopback', ...roles])
 })
 
 afterAll(async () => {
@@ -234,6 +235,50 @@ function keepsThePromises(front: () => Running): void {
   })
 }
 
+/** What every proxy that asks htgate must do for its roles. */
+function keepsRoles(front: () => Running): void {
+  const reader = basic('bob', 'secret')
+  const send = (method: string, path: string, headers: OutgoingHttpHeaders = {}) =>
+    get(front(), path, { method, authorization: reader, headers })
+
+  test('a reader reads and writes nothing, by the method and path that reach the upstream', async () => {
+    const read = '/api/2.0/mlflow/experiments/search'
+    const write = '/api/2.0/mlflow/experiments/create'
+    expect((await send('GET', read)).status).toBe(200)
+    const before = echo.targets.length
+    for (const target of [
+      write,
+      `/${write}`,
+      '/api/2.0/mlflow/experiments%2Fcreate',
+      '/api/2.0/mlflow/experiments/%63reate',
+      '/api/2.0/mlflow/experiments//create',
+      '/health/../api/2.0/mlflow/experiments/create',
+    ]) {
+      expect((await send('POST', target)).status, target).toBeGreaterThanOrEqual(400)
+    }
+    const claims = [
+      { 'x-forwarded-method': 'GET', 'x-forwarded-uri': read },
+      { 'x-original-method': 'GET', 'x-original-uri': read },
+      { 'x-original-method': 'GET', 'x-original-url': read },
+      { 'x-http-method-override': 'GET' },
+    ]
+    for (const headers of claims) {
+      expect((await send('POST', write, headers)).status, JSON.stringify(headers)).toBeGreaterThanOrEqual(400)
+    }
+    const foreign = { origin: 'https://evil.example', 'sec-fetch-site': 'cross-site' }
+    const forged = await get(front(), write, { method: 'POST', authorization: right, headers: foreign })
+    expect(forged.status).toBe(403)
+    expect(echo.targets.length).toBe(before)
+    const own = { origin: `https://${NAME}`, 'sec-fetch-site': 'same-origin' }
+    expect((await get(front(), write, { method: 'POST', authorization: right, headers: own })).status).toBe(
+      200,
+    )
+    const olderBrowser = { origin: `https://${NAME}` }
+    const older = await get(front(), write, { method: 'POST', authorization: right, headers: olderBrowser })
+    expect(older.status).toBe(200)
+  })
+}
+
 for (const front of frontsAlone) {
   describeWith([front.program, 'openssl'], front.name, () => {
     keepsThePromises(running(front))
@@ -246,7 +291,10 @@ describeWith([...programs, 'openssl'], 'two of each proxy ask one htgate', () =>
     [1, 2].map((n) => ({ name: `${front.name} (${n})`, front: running(front) })),
   )
 
-  describe.each(all)('$name', ({ front }) => keepsThePromises(front))
+  describe.each(all)('$name', ({ front }) => {
+    keepsThePromises(front)
+    keepsRoles(front)
+  })
 
   test('a user who is deleted is out everywhere a second later, and two where answers are reused', async () => {
     const authorization = basic('bob', 'secret')
