@@ -2,6 +2,7 @@
 // node open-gate.js UPSTREAM PORT
 import { createForward } from '../../dist/gate/forward.js'
 import { Gate } from '../../dist/gate/gate.js'
+import { HeaderFilter } from '../../dist/gate/removed-headers.js'
 import { Rules } from '../../dist/gate/rules.js'
 import { GateServers } from '../../dist/gate/server.js'
 import { UpstreamNames } from '../../dist/gate/upstream-name.js'
@@ -27,12 +28,13 @@ const everyone = {
 }
 const policy = new Policy({ profile: none, grants: { read: [], write: [], admin: [] } })
 const rules = new Rules({ policy, openPaths: [], corsOrigins: new Set(), gatewayIdentity: false })
+const filter = new HeaderFilter()
 const names = new UpstreamNames(none, settings.upstream.origin, undefined)
 const gate = new Gate({
   realm: '',
   logins: everyone,
   rules,
-  handler: createForward({ upstream, names, rules, log }),
+  handler: createForward({ upstream, names, rules, filter, log }),
   log,
   metrics: new RequestMetrics(),
 })

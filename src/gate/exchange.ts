@@ -1,72 +1,65 @@
-import { type IncomingMessage, ServerResponse } from 'node:http'
-import type { Socket } from 'node:net'
-import type { Duplex, Readable } from 'node:stream'
+import type { Fields } from '../http1/fields.js'
+import type { Length } from '../http1/framing.js'
+import type { ProtocolError } from '../http1/protocol-error.js'
+import { dateLine } from '../http1/serializer.js'
+import type { RequestSink, ServerExchange } from '../http1/server-exchange.js'
 import { none, type Profile } from '../policy/profile.js'
-import { pairsOf } from '../upstream/headers.js'
 import { type Client, clientOf, type Peer, type TrustedProxies } from './client-address.js'
-import { type Reply, renderReply } from './replies.js'
-import { RequestBody } from './request-body.js'
-import { originForm, RequestHeaders } from './request-headers.js'
+import type { HeaderFilter } from './removed-headers.js'
+import { type Reply, replies, replyAnswer } from './replies.js'
+import { RequestHeaders } from './request-headers.js'
+import { isWebSocket } from './upgrade.js'
 
 /** Something in progress that can be ended from outside, such as a tunnel. */
 export interface Terminable {
   terminate(): void
 }
 
-/** For how long the rest of a refused request's body is read and dropped, in milliseconds. */
-const LINGER = 30_000
+/** Who takes a request's body, and whatever comes through a tunnel. */
+export interface BodyConsumer {
+  requestBody(bytes: Buffer): void
+  /** The body is whole. In a tunnel: the client sends no more. */
+  requestEnd(trailers: Fields | undefined): void
+  /** The rest does not come. */
+  requestBroken(): void
+  /** After `write` or `interim` has returned false: go on. */
+  clientReady(): void
+}
 
-/** One request and its response, over node:http. Nothing else touches them. */
-export class Exchange {
+/** One request and its response. Nothing else touches the client's connection. */
+export class Exchange implements RequestSink {
   /** By performance.now(). */
   readonly started = performance.now()
   /** The gate's own errors, as the application's clients understand them. */
   errorBody: Profile['errorBody'] = none.errorBody
   readonly method: string
-  /** Path and query as they came. */
+  /** Path and query, as they came. */
   readonly target: string
   readonly headers: RequestHeaders
   readonly peer: Peer
   readonly client: Client
-  readonly #request: IncomingMessage
-  readonly #response: ServerResponse
-  /** The client's connection, where it asks for a tunnel. */
-  readonly #socket: Duplex | undefined
+  readonly #http: ServerExchange
+  readonly #isUpgrade: boolean
   readonly #closeListeners: (() => void)[] = []
   #abandonListeners: (() => void)[] = []
+  #consumer: BodyConsumer | undefined
   #tunnel: Terminable | undefined
   #status: number | undefined
-  #bytes = 0
   #upstreamMs: number | undefined
   #closed = false
 
-  /** @param socket the connection of a client that asks for a tunnel, which Node has let go of */
-  constructor(
-    request: IncomingMessage,
-    response: ServerResponse,
-    peer: Peer,
-    trust: TrustedProxies,
-    socket?: Duplex,
-  ) {
-    this.#request = request
-    this.#response = response
-    this.#socket = socket
-    this.method = request.method as string
-    this.headers = new RequestHeaders(request.rawHeaders)
-    this.target = originForm(request.url as string, this.headers)
+  constructor(http: ServerExchange, peer: Peer, trust: TrustedProxies, filter: HeaderFilter) {
+    const { head } = http
+    this.#http = http
+    this.method = head.method
+    this.target = head.path
+    this.headers = new RequestHeaders(head, peer.trusted, filter)
     this.peer = peer
     this.client = clientOf(peer, this.headers, trust)
-    response.on('close', () => this.closed())
-    response.on('error', () => this.abort())
-  }
-
-  /** An exchange over the connection of a client that asks for a tunnel. */
-  static overSocket(request: IncomingMessage, socket: Socket, peer: Peer, trust: TrustedProxies): Exchange {
-    const response = new ServerResponse(request)
-    response.shouldKeepAlive = false
-    response.assignSocket(socket)
-    response.on('finish', () => socket.destroySoon())
-    return new Exchange(request, response, peer, trust, socket)
+    this.#isUpgrade = head.upgrade !== undefined && isWebSocket(head)
+    // What comes behind a refused offer may be in the other protocol.
+    if (this.#isUpgrade) http.keepAlive = false
+    http.sink = this
   }
 
   /** The target's path. */
@@ -75,17 +68,41 @@ export class Exchange {
   }
 
   get isHttp10(): boolean {
-    return this.#request.httpVersion === '1.0'
+    return this.#http.head.minor === 0
   }
 
   /** The protocol to switch to, where the client asks for a tunnel. */
   get upgrade(): string | undefined {
-    return this.#socket === undefined ? undefined : this.headers.upgrade
+    return this.#isUpgrade ? this.#http.head.upgrade : undefined
   }
 
-  /** The request's body; null where it has none. To be called once. */
-  body(): Readable | null {
-    return this.headers.hasBody ? new RequestBody(this.#request) : null
+  /** The client's expectation in lower case (RFC 9110, section 10.1.1). HTTP/1.0 does not know it. */
+  get expect(): string | undefined {
+    return this.isHttp10 ? undefined : this.#http.head.expect
+  }
+
+  /** Whether the client waits for 100 before it sends the body. */
+  get awaitsContinue(): boolean {
+    return this.#http.awaitsContinue
+  }
+
+  /** How long the body is. */
+  get length(): Length {
+    return this.#http.head.length
+  }
+
+  /** Lets the body come. */
+  receive(consumer: BodyConsumer): void {
+    this.#consumer = consumer
+    this.#http.resume()
+  }
+
+  pauseBody(): void {
+    this.#http.pause()
+  }
+
+  resumeBody(): void {
+    this.#http.resume()
   }
 
   /** The status of the response; undefined until there is one. */
@@ -95,7 +112,7 @@ export class Exchange {
 
   /** Bytes of the body that have been sent to the client. */
   get bytes(): number {
-    return this.#bytes
+    return this.#http.bytes
   }
 
   /** Milliseconds until the upstream began to answer; undefined where it did not. */
@@ -124,111 +141,52 @@ export class Exchange {
     else this.#abandonListeners.push(listener)
   }
 
-  /** Makes this the last response on its connection. */
-  closeConnectionAfterwards(): void {
-    if (!this.#response.headersSent) this.#response.shouldKeepAlive = false
-  }
-
   /** Answers with a response of the gate's own, unless another one has begun. */
   reply(reply: Reply): void {
-    const response = this.#response
-    if (response.headersSent || response.destroyed) return
+    if (this.#http.responded || this.#http.isOver) return
     this.#status = reply.status
-    const { type, body } = renderReply(reply, this.headers.accept, this.errorBody)
-    const bytes = Buffer.from(body)
-    const isUnread = this.headers.hasBody && !this.#request.complete
-    if (isUnread) response.shouldKeepAlive = false
-    response.writeHead(reply.status, [
-      ...['Content-Type', type, 'Content-Length', String(bytes.length), 'Cache-Control', 'no-store'],
-      ...reply.headers,
-    ])
-    if (this.method === 'HEAD') {
-      response.end()
-      return
-    }
-    this.#bytes = bytes.length
-    // To close at once would reset the connection of a client that is still sending, before it reads the reply.
-    // A client that waits for 100 Continue sends no body.
-    if (isUnread && this.headers.expect === undefined) this.#linger(bytes)
-    else response.end(bytes)
+    const { lines, body } = replyAnswer(reply, this.headers.accept, this.errorBody)
+    this.#http.reply(reply.status, undefined, lines, body)
   }
 
-  /** Asks for the body of a client that waits for 100 Continue. */
-  continue(): void {
-    if (this.headers.expect !== undefined) this.#response.writeContinue()
-  }
-
-  /** 102 Processing or 103 Early Hints. */
-  interim(status: number, headers: readonly string[]): void {
-    if (this.isHttp10) return
-    if (status === 102) this.#response.writeProcessing()
-    if (status !== 103) return
-    const hints: Record<string, string[]> = {}
-    for (const [name, value] of pairsOf(headers)) {
-      const lower = name.toLowerCase()
-      const values = lower === 'link' ? (value.match(LINKS) ?? []) : [value]
-      hints[lower] = [...(hints[lower] ?? []), ...values.map((each) => each.trim())]
-    }
-    try {
-      if (hints.link) this.#response.writeEarlyHints(hints)
-    } catch {
-      // Node rejects some of them. They are only hints.
-    }
+  /** An interim response. False when the client lags behind; then `clientReady` is called once it has caught up. */
+  interim(status: number, reason: string, lines: string): boolean {
+    return this.#http.inform(status, reason, lines)
   }
 
   /**
    * Begins the response.
    *
    * @param reason the reason phrase; undefined for the usual one
-   * @param length of the body, where it is known
+   * @param lines header lines, without those about framing
+   * @param length of the body
    */
-  writeHead(status: number, reason: string | undefined, headers: string[], length: number | undefined): void {
+  writeHead(status: number, reason: string | undefined, lines: string, length: Length): void {
     this.#status = status
-    if (reason === undefined) this.#response.writeHead(status, headers)
-    else this.#response.writeHead(status, reason, headers)
-    // A body of unknown length may take its time: the client is to see the head now.
-    if (length === undefined) process.nextTick(() => this.#flushHead())
+    this.#http.respond(status, reason, lines, length)
   }
 
-  /** Sends a part of the body. False when the client lags behind; then `resume` is called once it has caught up. */
-  write(chunk: Buffer, resume: () => void): boolean {
-    this.#bytes += chunk.length
-    if (this.#response.write(chunk)) return true
-    this.#response.once('drain', resume)
-    return false
+  /** Sends a part of the body. False when the client lags behind; then `clientReady` is called once it has caught up. */
+  write(bytes: Buffer): boolean {
+    return this.#http.write(bytes)
   }
 
-  /** Completes the response. */
-  end(chunk?: Buffer, trailers: readonly string[] = []): void {
-    if (trailers.length > 0) this.#response.addTrailers(pairsOf(trailers))
-    if (chunk) this.#bytes += chunk.length
-    this.#response.end(chunk)
+  /** Completes the response. In a tunnel: the other side sends no more. */
+  end(trailers = ''): void {
+    this.#http.end(trailers)
   }
 
-  /** Answers 101 and hands over the client's connection; the exchange closes with it. */
-  switchProtocols(headers: readonly string[]): Duplex {
-    const socket = this.#socket as Duplex
+  /** Answers 200 without a body. */
+  confirm(lines: string): void {
+    this.#status = 200
+    this.#http.reply(200, undefined, lines + dateLine(), EMPTY)
+  }
+
+  /** Answers 101. From here on the connection is a tunnel: bytes pass as they are. */
+  switchProtocols(reason: string | undefined, lines: string, tunnel: Terminable): void {
     this.#status = 101
-    this.#response.detachSocket(this.#request.socket)
-    const lines = [
-      'HTTP/1.1 101 Switching Protocols',
-      'Connection: Upgrade',
-      `Upgrade: ${this.headers.upgrade}`,
-      ...pairsOf(headers).map(([name, value]) => `${name}: ${value}`),
-    ]
-    socket.write(`${lines.join('\r\n')}\r\n\r\n`, 'latin1')
-    socket.once('close', () => this.closed())
-    return socket
-  }
-
-  /** Takes note of a tunnel through this exchange, so that `terminate` ends it. */
-  attach(tunnel: Terminable): void {
     this.#tunnel = tunnel
-  }
-
-  /** Counts bytes that went to the client through a tunnel. */
-  count(bytes: number): void {
-    this.#bytes += bytes
+    this.#http.switchProtocols(reason, lines)
   }
 
   /**
@@ -237,20 +195,45 @@ export class Exchange {
    */
   terminate(reply: Reply): void {
     if (this.#closed) return
+    if (this.#tunnel) {
+      this.#tunnel.terminate()
+      return
+    }
     this.#abandon()
-    if (this.#tunnel) this.#tunnel.terminate()
-    else if (this.#response.headersSent) this.abort()
+    if (this.#http.responded) this.abort()
     else this.reply(reply)
   }
 
   /** Breaks it off, together with its connection. */
   abort(): void {
-    this.#response.destroy()
-    this.#socket?.destroy()
+    this.#http.breakOff()
   }
 
-  /** Takes note of the end; also called when the connection has closed under a response that is still waiting. */
-  closed(): void {
+  // What the connection reports.
+
+  body(bytes: Buffer): void {
+    this.#consumer?.requestBody(bytes)
+  }
+
+  bodyEnd(trailers: Fields | undefined): void {
+    this.#consumer?.requestEnd(trailers)
+  }
+
+  drain(): void {
+    this.#consumer?.clientReady()
+  }
+
+  broken(error: ProtocolError): void {
+    const consumer = this.#consumer
+    this.#consumer = undefined
+    if (!this.#closed) {
+      if (this.#http.responded) this.abort()
+      else this.reply(replies.unreadable(error.status, error.message))
+    }
+    consumer?.requestBroken()
+  }
+
+  over(): void {
     if (this.#closed) return
     this.#closed = true
     this.#abandon()
@@ -262,30 +245,12 @@ export class Exchange {
     this.#abandonListeners = []
     for (const listener of listeners) listener()
   }
-
-  #flushHead(): void {
-    const response = this.#response
-    if (this.#bytes === 0 && !response.writableEnded && !response.destroyed) response.flushHeaders()
-  }
-
-  #linger(bytes: Buffer): void {
-    const request = this.#request
-    const response = this.#response
-    response.write(bytes)
-    const timer = setTimeout(end, LINGER)
-    request.once('end', end).once('close', end).resume()
-    function end() {
-      clearTimeout(timer)
-      response.end()
-    }
-  }
 }
+
+const EMPTY = Buffer.alloc(0)
 
 /** The path of a target; queries may hold secrets and are not logged. */
 export function pathOf(target: string): string {
   const query = target.indexOf('?')
   return query === -1 ? target : target.slice(0, query)
 }
-
-/** Each of a list of links (RFC 8288, section 3); commas in targets and quotes do not separate. */
-const LINKS = /<[^>]*>(?:[^,"]|"[^"]*")*/g

@@ -1,15 +1,13 @@
 import type { Exchange } from './exchange.js'
 import type { Handler } from './extension-points.js'
-import { identityHeaders } from './forward.js'
+import { identityLines } from './forward.js'
 
 /**
  * The answer to a proxy that asks whether a request may pass: yes, and who sent it. Refusals are the same as for a client,
  * so that the proxy can pass them on.
  */
 export const confirm: Handler = (exchange, principal) => {
-  const identity = principal === undefined ? [] : identityHeaders(principal)
-  exchange.writeHead(200, undefined, [...identity, 'Content-Length', '0'], 0)
-  exchange.end()
+  exchange.confirm(principal === undefined ? '' : identityLines(principal))
 }
 
 const METHOD_HEADERS = ['x-forwarded-method', 'x-original-method']

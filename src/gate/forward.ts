@@ -1,10 +1,16 @@
-import type { Duplex } from 'node:stream'
 import type { Principal } from '../auth/principal.js'
+import type { ClientConnection, ClientError, ResponseSink } from '../http1/client-connection.js'
+import type { Fields } from '../http1/fields.js'
+import { CHUNKED, type Length, UNTIL_CLOSE } from '../http1/framing.js'
+import type { ResponseHead } from '../http1/head.js'
+import { dateLine } from '../http1/serializer.js'
 import type { Log } from '../operations/log.js'
+import { responseLines, trailerLines } from '../upstream/headers.js'
 import { isHostRejection, MlflowHints } from '../upstream/mlflow-hints.js'
-import type { ResponseSink, Upstream, UpstreamFailure } from '../upstream/upstream.js'
-import type { Exchange } from './exchange.js'
+import type { Upstream, UpstreamRequest } from '../upstream/upstream.js'
+import type { BodyConsumer, Exchange } from './exchange.js'
 import type { Handler } from './extension-points.js'
+import { HeaderFilter } from './removed-headers.js'
 import { type Reply, replies } from './replies.js'
 import { groupsText, headerText } from './request-headers.js'
 import type { Rules } from './rules.js'
@@ -17,128 +23,257 @@ export interface ForwardOptions {
   readonly names: UpstreamNames
   readonly rules: Rules
   readonly log: Log
+  /** Which headers of clients pass. */
+  readonly filter?: HeaderFilter
 }
 
 /** Sends requests to the upstream, and its responses to the client. */
-export function createForward({ upstream, names, rules, log }: ForwardOptions): Handler {
+export function createForward({
+  upstream,
+  names,
+  rules,
+  log,
+  filter = new HeaderFilter(),
+}: ForwardOptions): Handler {
   const hints = new MlflowHints()
   return (exchange, principal) => {
-    const request = {
-      method: exchange.method,
-      target: exchange.target,
-      headers: upstreamHeaders(exchange, principal, names, rules, upstream.authority),
-      body: exchange.body(),
-      upgrade: exchange.upgrade,
+    const { method, target, length } = exchange
+    if (!upstream.contains(target)) {
+      exchange.reply(replies.badRequest)
+      return
     }
-    exchange.onAbandon(upstream.send(request, new Relay(exchange, log, hints, names)))
+    const lines = upstreamLines(exchange, principal, names, rules, upstream.authority)
+    const relay = new Relay(
+      exchange,
+      { method, target, lines, length },
+      { upstream, names, filter, log, hints },
+    )
+    relay.send()
   }
 }
 
-/** The response to one request on its way to the client. */
-class Relay implements ResponseSink {
+/** Methods that may be sent twice when a connection turns out to be closed (RFC 9110, section 9.2.2). */
+const REPEATABLE = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE', 'PROPFIND', 'REPORT', 'SEARCH'])
+
+/** What all relays share. */
+interface Tools {
+  readonly upstream: Upstream
+  readonly names: UpstreamNames
+  readonly filter: HeaderFilter
+  readonly log: Log
+  readonly hints: MlflowHints
+}
+
+/** One request on its way to the upstream, and the response to it on its way to the client. */
+class Relay implements ResponseSink, BodyConsumer {
   readonly #exchange: Exchange
-  readonly #log: Log
-  readonly #hints: MlflowHints
-  readonly #names: UpstreamNames
+  readonly #request: UpstreamRequest
+  readonly #tools: Tools
+  /** Undefined when nothing more is to be sent there. */
+  #connection: ClientConnection | undefined
   /** When the request was sent. */
-  #sent = performance.now()
+  #sent = 0
+  #isRepeated = false
+  #requestEnded = false
   #hasHead = false
+  /** Whether the response is complete. */
   #ended = false
-  /** Bytes of the body that are still to come, where that is known. */
-  #left: number | undefined
+  #tunnel: Tunnel | undefined
 
-  constructor(exchange: Exchange, log: Log, hints: MlflowHints, names: UpstreamNames) {
+  constructor(exchange: Exchange, request: UpstreamRequest, tools: Tools) {
     this.#exchange = exchange
-    this.#log = log
-    this.#hints = hints
-    this.#names = names
+    this.#request = request
+    this.#tools = tools
+    this.#requestEnded = request.length === 0
   }
 
-  sending(): void {
+  send(): void {
     this.#sent = performance.now()
-    this.#exchange.continue()
+    this.#connection = this.#tools.upstream.send(this.#request, this, this.#isRepeated)
+    if (this.#isRepeated) return
+    this.#exchange.onAbandon(() => this.#abandon())
+    this.#exchange.receive(this)
   }
 
-  interim(status: number, headers: string[]): void {
-    this.#exchange.interim(status, headers)
+  // The client's request.
+
+  requestBody(bytes: Buffer): void {
+    const connection = this.#connection
+    if (connection === undefined) return
+    if (!connection.write(bytes)) this.#exchange.pauseBody()
   }
 
-  head(status: number, reason: string, headers: string[], length: number | undefined): void {
+  requestEnd(trailers: Fields | undefined): void {
+    const connection = this.#connection
+    if (this.#requestEnded || connection === undefined) return
+    this.#requestEnded = true
+    if (this.#ended) this.#connection = undefined
+    connection.finish(trailerLines(trailers, (name) => this.#tools.filter.fate(name) === 'pass'))
+  }
+
+  requestBroken(): void {
+    this.#connection?.abort()
+    this.#connection = undefined
+  }
+
+  clientReady(): void {
+    this.#connection?.resume()
+  }
+
+  /** The client has gone, or is not to get the response. */
+  #abandon(): void {
+    // Of a response that is complete the request may still be on its way.
+    if (this.#ended) return
+    this.#connection?.abort()
+    this.#connection = undefined
+  }
+
+  // The upstream's response.
+
+  inform({ status, reason, fields }: ResponseHead): void {
+    if (!this.#exchange.interim(status, reason, fields.lines(isInterim))) this.#connection?.pause()
+  }
+
+  respond(head: ResponseHead): void {
+    const exchange = this.#exchange
+    const { status } = head
+    exchange.upstreamAnswered(performance.now() - this.#sent)
+    if (status === 101) {
+      this.#switchProtocols(head)
+      return
+    }
     this.#hasHead = true
-    this.#exchange.upstreamAnswered(performance.now() - this.#sent)
-    this.#left = length
-    this.#exchange.writeHead(status, reason, headers, length)
+    const lines = responseLines(head)
+    exchange.writeHead(
+      status,
+      head.reason,
+      head.fields.names.includes('date') ? lines : lines + dateLine(),
+      announcedLength(head),
+    )
   }
 
-  data(chunk: Buffer, resume: () => void): boolean {
-    if (this.#exchange.status === 403 && this.#exchange.bytes === 0) this.#explain(chunk)
-    if (this.#left !== undefined) this.#left -= chunk.length
-    if (this.#left !== 0) return this.#exchange.write(chunk, resume)
-    // In one write with its end.
+  body(bytes: Buffer): void {
+    const exchange = this.#exchange
+    if (this.#tunnel) this.#tunnel.toClient(bytes)
+    else {
+      if (exchange.status === 403 && exchange.bytes === 0) this.#explain(bytes)
+      if (!exchange.write(bytes)) this.#connection?.pause()
+    }
+  }
+
+  end(trailers: Fields | undefined): void {
     this.#ended = true
-    this.#exchange.end(chunk)
-    return true
+    if (this.#requestEnded) this.#connection = undefined
+    this.#exchange.end(trailers && trailerLines(trailers, () => true))
   }
 
-  end(trailers: string[]): void {
-    if (!this.#ended) this.#exchange.end(undefined, trailers)
+  drain(): void {
+    this.#exchange.resumeBody()
   }
 
-  tunnel(_status: number, headers: string[], socket: Duplex): void {
-    this.#exchange.upstreamAnswered(performance.now() - this.#sent)
-    const client = this.#exchange.switchProtocols(headers)
-    this.#exchange.attach(new Tunnel(client, socket, (bytes) => this.#exchange.count(bytes)))
+  failed(error: ClientError): void {
+    this.#connection = undefined
+    const exchange = this.#exchange
+    // The rest of a request whose response is complete is read and dropped.
+    if (this.#ended) exchange.resumeBody()
+    else if (error.isStale && !this.#isRepeated && this.#isRepeatable) {
+      this.#isRepeated = true
+      this.send()
+    } else {
+      const { method, path } = exchange
+      this.#tools.log.event('error', `upstream: ${error.message}`, { method, path })
+      if (this.#hasHead || this.#tunnel) exchange.abort()
+      else exchange.reply(replyTo(error, this.#tools.upstream))
+    }
   }
 
-  fail(failure: UpstreamFailure): void {
-    const { method, path } = this.#exchange
-    if (failure.kind !== 'bad-request')
-      this.#log.event('error', `upstream: ${failure.message}`, { method, path })
-    if (this.#hasHead) this.#exchange.abort()
-    else this.#exchange.reply(replyTo(failure))
+  get #isRepeatable(): boolean {
+    return this.#request.length === 0 && REPEATABLE.has(this.#request.method)
+  }
+
+  #switchProtocols(head: ResponseHead): void {
+    const exchange = this.#exchange
+    const connection = this.#connection as ClientConnection
+    if (exchange.upgrade === undefined) {
+      connection.fail('protocol', 'it switched protocols, which nobody had asked for')
+      return
+    }
+    this.#requestEnded = false
+    connection.tunnel()
+    const tunnel = new Tunnel(exchange, connection)
+    this.#tunnel = tunnel
+    const upgrade = head.upgrade ?? exchange.upgrade
+    exchange.switchProtocols(
+      head.reason,
+      `Connection: Upgrade\r\nUpgrade: ${upgrade}\r\n${responseLines(head)}`,
+      tunnel,
+    )
   }
 
   #explain(body: Buffer): void {
-    if (isHostRejection(body)) this.#names.rejected()
-    const hint = this.#hints.hintFor(body)
-    if (hint !== undefined) this.#log.event('warn', hint, { host: this.#exchange.headers.host ?? '' })
+    if (isHostRejection(body)) this.#tools.names.rejected()
+    const hint = this.#tools.hints.hintFor(body)
+    if (hint !== undefined) this.#tools.log.event('warn', hint, { host: this.#exchange.headers.host ?? '' })
   }
 }
 
-function replyTo({ kind, waited = 0 }: UpstreamFailure): Reply {
-  if (kind === 'bad-request') return replies.badRequest
-  return kind === 'timeout' ? replies.upstreamSilent(waited / 1000) : replies.upstreamDown
+const isInterim = (name: string): boolean =>
+  name !== 'connection' && name !== 'content-length' && name !== 'transfer-encoding' && name !== 'keep-alive'
+
+/** The length that a response's head tells, also where there is no body. */
+function announcedLength({ length, contentLengths, contentLength, transferEncodings }: ResponseHead): Length {
+  if (length !== 0) return length
+  if (contentLengths > 0) return Number(contentLength)
+  return transferEncodings > 0 ? CHUNKED : UNTIL_CLOSE
+}
+
+function replyTo({ failure }: ClientError, { timeout, connectTimeout }: Upstream): Reply {
+  switch (failure) {
+    case 'connect-timeout':
+      return replies.upstreamSilent(connectTimeout / 1000)
+    case 'timeout':
+      return replies.upstreamSilent(timeout / 1000)
+    case 'protocol':
+      return replies.upstreamInvalid
+    case 'unreachable':
+    case 'closed':
+      return replies.upstreamDown
+  }
 }
 
 /** The client's headers, and what the upstream is told about the client and the principal. */
-function upstreamHeaders(
+function upstreamLines(
   exchange: Exchange,
   principal: Principal | undefined,
   names: UpstreamNames,
   rules: Rules,
   authority: string,
-): string[] {
-  const { headers, peer, client } = exchange
-  const list = headers.endToEnd
+): string {
+  const { headers, peer, client, upgrade } = exchange
   const { host = authority, origin, overrides } = headers
   const name = names.for(host, origin, origin !== undefined && rules.isOwnPage(exchange))
-  list.push('Host', name.host)
-  if (name.origin !== undefined) list.push('Origin', name.origin)
-  if (overrides.length > 0) list.push(...rules.overridesOf(exchange))
-  if (headers.acceptsTrailers) list.push('TE', 'trailers')
-  if (!rules.identifies(exchange)) return list
+  let lines = `Host: ${name.host}\r\n${headers.lines}`
+  if (name.origin !== undefined) lines += `Origin: ${name.origin}\r\n`
+  if (overrides.length > 0) {
+    const kept = rules.overridesOf(exchange)
+    for (let i = 0; i < kept.length; i += 2) lines += `${kept[i]}: ${kept[i + 1]}\r\n`
+  }
+  if (headers.acceptsTrailers) lines += 'TE: trailers\r\n'
+  if (exchange.awaitsContinue) lines += 'Expect: 100-continue\r\n'
+  lines +=
+    upgrade === undefined ? 'Connection: keep-alive\r\n' : `Connection: Upgrade\r\nUpgrade: ${upgrade}\r\n`
+  if (!rules.identifies(exchange)) return lines
   const { address } = peer
-  list.push('X-Real-IP', client.address)
-  list.push('X-Forwarded-For', headers.forwardedFor ? `${headers.forwardedFor}, ${address}` : address)
-  list.push('X-Forwarded-Proto', client.proto)
-  list.push('X-Forwarded-Host', (peer.trusted && headers.forwardedHost) || host)
-  if (principal !== undefined) list.push(...identityHeaders(principal))
-  return list
+  const forwardedFor = headers.forwardedFor ? `${headers.forwardedFor}, ${address}` : address
+  const forwardedHost = (peer.trusted && headers.forwardedHost) || host
+  lines +=
+    `X-Real-IP: ${client.address}\r\nX-Forwarded-For: ${forwardedFor}\r\n` +
+    `X-Forwarded-Proto: ${client.proto}\r\nX-Forwarded-Host: ${forwardedHost}\r\n`
+  return principal === undefined ? lines : lines + identityLines(principal)
 }
 
 /** Who the principal is, for an upstream or a proxy. */
-export function identityHeaders({ name, groups }: Principal): string[] {
-  const headers = ['X-Forwarded-User', headerText(name)]
-  if (groups.length > 0) headers.push('X-Forwarded-Groups', groupsText(groups))
-  return headers
+export function identityLines({ name, groups }: Principal): string {
+  const lines = `X-Forwarded-User: ${headerText(name)}\r\n`
+  return groups.length > 0 ? `${lines}X-Forwarded-Groups: ${groupsText(groups)}\r\n` : lines
 }

@@ -82,6 +82,11 @@ export class Gate {
     logins.onChange(() => this.recheck())
   }
 
+  /** Errors as the application's clients understand them. */
+  get errorBody(): LoginWords['profile']['errorBody'] {
+    return this.#words.profile.errorBody
+  }
+
   /** Handles a request. */
   readonly handle = (exchange: Exchange, connection: Connection): void => {
     const passage: Passage = { exchange, connection, subject: this.#subjectOf(exchange) }
@@ -291,13 +296,7 @@ function replyTo(
 }
 
 /** Why a request is not forwarded, whoever sent it; undefined for a sound one. */
-function flawOf({ headers, isHttp10, target }: Exchange): Reply | undefined {
-  if (headers.invalid === 'transfer-encoding') return replies.unknownCoding
-  if (headers.invalid || !target.startsWith('/')) return replies.badRequest
-  // HTTP/1.0 knows no Host, and load balancers use it for health checks.
-  if (headers.host === undefined && !isHttp10) return replies.badRequest
-  if (headers.expect !== undefined && headers.expect.toLowerCase() !== '100-continue') {
-    return replies.unknownExpectation
-  }
-  return undefined
+function flawOf({ expect, target }: Exchange): Reply | undefined {
+  if (!target.startsWith('/')) return replies.badRequest
+  return expect === undefined || expect === '100-continue' ? undefined : replies.unknownExpectation
 }

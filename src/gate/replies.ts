@@ -1,4 +1,5 @@
 import { challenge } from '../auth/challenge.js'
+import { dateLine } from '../http1/serializer.js'
 import type { Profile } from '../policy/profile.js'
 import type { CredentialFault } from './credential-faults.js'
 
@@ -67,6 +68,17 @@ function spoiled({ realm, profile }: LoginWords, fault: CredentialFault): Reply 
   ])
 }
 
+/** Codes and titles of what is answered where no request can be read. */
+const UNREADABLE: Readonly<Record<number, readonly [code: string, title: string]>> = {
+  405: ['BAD_REQUEST', 'Method not allowed'],
+  408: ['BAD_REQUEST', 'Request timeout'],
+  413: ['BAD_REQUEST', 'Content too large'],
+  414: ['BAD_REQUEST', 'Target too long'],
+  431: ['BAD_REQUEST', 'Headers too large'],
+  501: ['NOT_IMPLEMENTED', 'Not implemented'],
+  505: ['NOT_IMPLEMENTED', 'HTTP version not supported'],
+}
+
 export const replies = {
   loginNeeded: (words: LoginWords) =>
     unauthenticated(words, 'Login needed', 'This server needs a user name and a password.'),
@@ -119,19 +131,40 @@ export const replies = {
       'The server behind this gate does not answer',
       `Your login is fine, but the server behind this gate did not answer within ${seconds} s. Try again later, or tell its operator.`,
     ),
-  badRequest: reply(400, 'BAD_REQUEST', 'Bad request', 'This request cannot be understood.'),
-  unknownCoding: reply(
-    501,
-    'NOT_IMPLEMENTED',
-    'Unknown transfer coding',
-    'Transfer codings other than chunked are not supported.',
+  /** Bytes that are not a request. */
+  unreadable: (status: number, message: string) =>
+    reply(
+      status,
+      UNREADABLE[status]?.[0] ?? 'BAD_REQUEST',
+      UNREADABLE[status]?.[1] ?? 'Bad request',
+      `This request cannot be read: ${message}.`,
+    ),
+  upstreamInvalid: reply(
+    502,
+    'TEMPORARILY_UNAVAILABLE',
+    'The server behind this gate sent an invalid response',
+    'Your login is fine, but what the server behind this gate sent is not valid HTTP/1.1. The log of the gate tells its operator what is wrong with it.',
   ),
+  badRequest: reply(400, 'BAD_REQUEST', 'Bad request', 'This request cannot be understood.'),
   unknownExpectation: reply(
     417,
     'BAD_REQUEST',
     'Unknown expectation',
     'Expectations other than 100-continue are not supported.',
   ),
+}
+
+/** A reply as it is sent: header lines and body. */
+export function replyAnswer(
+  reply: Reply,
+  accept: string,
+  errorBody: Profile['errorBody'],
+): { lines: string; body: Buffer } {
+  const { type, body } = renderReply(reply, accept, errorBody)
+  let lines = `Content-Type: ${type}\r\nCache-Control: no-store\r\n${dateLine()}`
+  for (let i = 0; i < reply.headers.length; i += 2)
+    lines += `${reply.headers[i]}: ${reply.headers[i + 1]}\r\n`
+  return { lines, body: Buffer.from(body) }
 }
 
 /**

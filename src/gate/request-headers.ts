@@ -1,54 +1,17 @@
-import { ESSENTIAL, HOP_BY_HOP, join, removeListed } from '../upstream/headers.js'
-
-/** What upstreams believe about who sends a request. */
-const IDENTITY = new Set([
-  'x-forwarded-user',
-  'x-forwarded-groups',
-  'x-forwarded-email',
-  'x-forwarded-preferred-username',
-  'x-remote-user',
-  'x-remote-groups',
-  'remote-user',
-  'remote-groups',
-  'x-real-ip',
-  // By these, gunicorn takes a request of a neighbour for one to another path.
-  'script-name',
-  'path-info',
-])
-
-/** By these, some applications take a request for one with another method. */
-const METHOD_OVERRIDES = new Set(['x-http-method-override', 'x-http-method', 'x-method-override'])
-/** And by these for one to another path. */
-const PATH_OVERRIDES = new Set(['x-original-url', 'x-rewrite-url', 'x-forwarded-prefix'])
-
-/** What else the gate reads or sets. */
-const READ = new Set(['authorization', 'x-mlflow-authorization', 'expect', 'origin'])
-
-/**
- * Whether a header is a disguise of one that matters. CGI and WSGI read `_` and some servers `.` as `-`, so that it would
- * count for the upstream beside the true header or in its place.
- */
-function isDisguised(lower: string): boolean {
-  if (!/[^a-z0-9-]/.test(lower)) return false
-  const name = lower.replace(/[^a-z0-9]/g, '-')
-  return (
-    name.startsWith('x-forwarded-') ||
-    [HOP_BY_HOP, IDENTITY, ESSENTIAL, READ, METHOD_OVERRIDES, PATH_OVERRIDES].some((names) => names.has(name))
-  )
-}
+import type { Fields } from '../http1/fields.js'
+import type { RequestHead } from '../http1/head.js'
+import { hopByHop } from '../upstream/headers.js'
+import { type HeaderFilter, METHOD_OVERRIDES } from './removed-headers.js'
 
 /** The headers of a request, read once. */
 export class RequestHeaders {
-  /** What goes on to the upstream as it came, without `Host`. */
-  readonly endToEnd: string[] = []
+  readonly #fields: Fields
+  /** Lines that go on to the upstream; without Host and Origin. */
+  #lines = ''
   host: string | undefined
   /** All values of `Authorization`. */
   authorization: string | string[] | undefined
   cookie: string | undefined
-  contentLength: string | undefined
-  transferEncoding: string | undefined
-  upgrade: string | undefined
-  expect: string | undefined
   accept = ''
   userAgent: string | undefined
   /** `null` where there are several. */
@@ -65,117 +28,115 @@ export class RequestHeaders {
   forwardedFor: string | undefined
   forwardedProto: string | undefined
   forwardedHost: string | undefined
-  /** Why this request cannot be forwarded safely. */
-  invalid: 'host' | 'transfer-encoding' | undefined
+  readonly hasBody: boolean
 
-  /** @param raw a flat list of names and values */
-  constructor(readonly raw: readonly string[]) {
-    let connection = ''
-    for (let i = 0; i < raw.length; i += 2) {
-      const name = raw[i] as string
-      const value = raw[i + 1] as string
-      const lower = name.toLowerCase()
-      switch (lower) {
-        case 'host':
-          if (this.host !== undefined) this.invalid = 'host'
-          this.host = value
-          break
-        case 'authorization':
-          this.authorization = and(this.authorization, value)
-          break
-        case 'x-mlflow-authorization':
-          this.relayLogin = and(this.relayLogin, value)
-          break
-        case 'origin':
-          // Of two, neither can be trusted.
-          this.origin = this.origin === undefined ? value : 'null'
-          break
-        case 'sec-fetch-site':
-          this.fetchSite = value
-          this.endToEnd.push(name, value)
-          break
-        case 'access-control-request-method':
-          this.preflightMethod = value
-          this.endToEnd.push(name, value)
-          break
-        case 'user-agent':
-          this.userAgent = value
-          this.endToEnd.push(name, value)
-          break
-        case 'connection':
-          connection = join(connection, value)
-          break
-        case 'transfer-encoding':
-          if (this.transferEncoding !== undefined || value.toLowerCase() !== 'chunked') {
-            this.invalid = 'transfer-encoding'
-          }
-          this.transferEncoding = value
-          break
-        case 'upgrade':
-          this.upgrade = value
-          break
-        case 'expect':
-          this.expect = value
-          break
-        case 'te':
-          if (/\btrailers\b/i.test(value)) this.acceptsTrailers = true
-          break
-        case 'x-forwarded-for':
-          this.forwardedFor = join(this.forwardedFor, value)
-          break
-        case 'x-forwarded-proto':
-          this.forwardedProto = value
-          break
-        case 'x-forwarded-host':
-          this.forwardedHost = value
-          break
-        case 'cookie':
-          // HTTP/1.1 allows one only, but to join is what RFC 6265 would have meant.
-          this.cookie = this.cookie === undefined ? value : `${this.cookie}; ${value}`
-          this.endToEnd.push(name, value)
-          break
-        case 'content-length':
-          this.contentLength = value
-          this.endToEnd.push(name, value)
-          break
-        case 'accept':
-          this.accept = value
-          this.endToEnd.push(name, value)
-          break
-        default:
-          if (METHOD_OVERRIDES.has(lower) || PATH_OVERRIDES.has(lower)) this.overrides.push(name, value)
-          else if (!HOP_BY_HOP.has(lower) && !IDENTITY.has(lower) && !isDisguised(lower)) {
-            this.endToEnd.push(name, value)
-          }
+  /**
+   * @param trusted whether a trusted proxy sent them
+   * @param filter tells which of the others pass
+   */
+  constructor(head: RequestHead, trusted: boolean, filter: HeaderFilter) {
+    const { fields } = head
+    this.#fields = fields
+    this.host = head.host
+    this.hasBody = head.length !== 0
+    const listed = hopByHop(head.connection)
+    const { names, text } = fields
+    let run = -1
+    for (let i = 0; i < names.length; i++) {
+      const name = names[i] as string
+      if (this.#read(name, i, trusted, filter) && !listed?.has(name)) {
+        if (run === -1) run = fields.start(i)
+      } else if (run !== -1) {
+        this.#lines += text.slice(run, fields.start(i))
+        run = -1
       }
     }
-    removeListed(this.endToEnd, connection)
+    if (run !== -1) this.#lines += text.slice(run, fields.end(names.length - 1))
+  }
+
+  /** The lines that go on to the upstream as they came, each with its CRLF. Without Host and Origin. */
+  get lines(): string {
+    return this.#lines
+  }
+
+  /** Adds a header to those that go on. */
+  forward(name: string, value: string): void {
+    this.#lines += `${name}: ${value}\r\n`
+  }
+
+  /** Takes note of a header. Whether it goes on to the upstream. */
+  #read(name: string, index: number, trusted: boolean, filter: HeaderFilter): boolean {
+    const fields = this.#fields
+    switch (name) {
+      case 'host':
+      case 'connection':
+      case 'keep-alive':
+      case 'proxy-authenticate':
+      case 'proxy-authorization':
+      case 'proxy-connection':
+      case 'transfer-encoding':
+      case 'content-length':
+      case 'upgrade':
+      case 'expect':
+      case 'x-real-ip':
+        return false
+      case 'authorization':
+        this.authorization = and(this.authorization, fields.value(index))
+        return false
+      case 'x-mlflow-authorization':
+        this.relayLogin = and(this.relayLogin, fields.value(index))
+        return false
+      case 'origin':
+        // Of two, neither can be trusted.
+        this.origin = this.origin === undefined ? fields.value(index) : 'null'
+        return false
+      case 'te':
+        if (/\btrailers\b/i.test(fields.value(index))) this.acceptsTrailers = true
+        return false
+      case 'x-forwarded-for':
+        this.forwardedFor = join(this.forwardedFor, fields.value(index), ', ')
+        return false
+      case 'x-forwarded-proto':
+        this.forwardedProto = fields.value(index)
+        return false
+      case 'x-forwarded-host':
+        this.forwardedHost = fields.value(index)
+        return false
+      case 'sec-fetch-site':
+        this.fetchSite = fields.value(index)
+        return true
+      case 'access-control-request-method':
+        this.preflightMethod = fields.value(index)
+        return true
+      case 'user-agent':
+        this.userAgent = fields.value(index)
+        return true
+      case 'cookie':
+        // HTTP/1.1 allows one only, but to join is what RFC 6265 would have meant.
+        this.cookie = join(this.cookie, fields.value(index), '; ')
+        return true
+      case 'accept':
+        this.accept = fields.value(index)
+        return true
+    }
+    switch (filter.fate(name)) {
+      case 'pass':
+        return true
+      case 'remove':
+        return false
+      case 'pass-from-trusted':
+        return trusted
+      case 'override':
+        this.overrides.push(fields.spelled(index), fields.value(index))
+        return false
+    }
   }
 
   /** All values of the headers with one of these names, in lower case. */
   valuesOf(names: readonly string[]): string[] {
-    return this.raw.filter((_, i) => i % 2 === 1 && names.includes((this.raw[i - 1] as string).toLowerCase()))
+    const fields = this.#fields
+    return fields.names.flatMap((name, i) => (names.includes(name) ? fields.value(i) : []))
   }
-
-  get hasBody(): boolean {
-    return (
-      this.transferEncoding !== undefined || (this.contentLength !== undefined && this.contentLength !== '0')
-    )
-  }
-}
-
-/**
- * A target in absolute form, as for a proxy (RFC 9112, section 3.2.2), as a path; its host replaces `Host`. Any other
- * target as it is.
- */
-export function originForm(target: string, headers: RequestHeaders): string {
-  if (target.startsWith('/')) return target
-  const [whole, host] = /^https?:\/\/([^/?#@]+)/i.exec(target) ?? []
-  if (whole === undefined) return target
-  const path = target.slice(whole.length)
-  if (path !== '' && !path.startsWith('/') && !path.startsWith('?')) return target
-  headers.host = host
-  return path.startsWith('/') ? path : `/${path}`
 }
 
 /**
@@ -183,10 +144,12 @@ export function originForm(target: string, headers: RequestHeaders): string {
  * write may be declared another write.
  */
 export function harmlessOverrides(overrides: readonly string[], isWrite: boolean): string[] {
-  return overrides.filter(
-    (_, i) => isWrite && METHOD_OVERRIDES.has((overrides[i & ~1] as string).toLowerCase()),
-  )
+  const names: readonly string[] = METHOD_OVERRIDES
+  return overrides.filter((_, i) => isWrite && names.includes((overrides[i & ~1] as string).toLowerCase()))
 }
+
+const join = (list: string | undefined, value: string, separator: string): string =>
+  list === undefined || list === '' ? value : `${list}${separator}${value}`
 
 const and = (values: string | string[] | undefined, value: string): string | string[] =>
   values === undefined ? value : [values, value].flat()

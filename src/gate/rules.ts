@@ -56,7 +56,7 @@ export class Rules {
   findLogin({ headers, target }: Exchange): void {
     const { profile } = this.policy
     if (!headers.relayLogin?.length || !profile.relays(target)) return
-    for (const value of [headers.authorization ?? []].flat()) headers.endToEnd.push('Authorization', value)
+    for (const value of [headers.authorization ?? []].flat()) headers.forward('Authorization', value)
     headers.authorization = headers.relayLogin
   }
 

@@ -1,5 +1,5 @@
-import type { Duplex } from 'node:stream'
-import type { Terminable } from './exchange.js'
+import type { ClientConnection } from '../http1/client-connection.js'
+import type { Exchange, Terminable } from './exchange.js'
 import { closeFrame, WebSocketFrames } from './websocket-frames.js'
 
 /** "Policy violation" (RFC 6455, section 7.4.1). */
@@ -9,71 +9,39 @@ const FRAME_TIMEOUT = 250
 /** How long the client has to read the close frame. */
 const CLOSE_TIMEOUT = 500
 
-/** Two connections as one: bytes pass both ways as they come, until one side ends. */
+/** A WebSocket between a client and the upstream. Bytes pass as they are; frames are followed so that it can be closed. */
 export class Tunnel implements Terminable {
-  readonly #client: Duplex
-  readonly #upstream: Duplex
-  readonly #onBytes: (count: number) => void
+  readonly #exchange: Exchange
+  readonly #upstream: ClientConnection
   /** What goes to the client. */
   readonly #frames = new WebSocketFrames()
   #terminating = false
-  #open = 2
 
-  /** @param onBytes called with the number of bytes that go to the client */
-  constructor(client: Duplex, upstream: Duplex, onBytes: (count: number) => void) {
-    this.#client = client
+  constructor(exchange: Exchange, upstream: ClientConnection) {
+    this.#exchange = exchange
     this.#upstream = upstream
-    this.#onBytes = onBytes
-    for (const side of [client, upstream]) side.on('error', () => this.#destroy())
-    client.on('close', () => this.#destroy())
-    upstream.on('close', () => this.#upstreamClosed())
-    client.on('end', () => this.#ended())
-    client.pipe(upstream)
-    upstream.on('data', (chunk: Buffer) => this.#toClient(chunk))
-    upstream.on('end', () => {
-      client.end()
-      this.#ended()
-    })
-    client.on('drain', () => upstream.resume())
+  }
+
+  /** Passes bytes on to the client. */
+  toClient(bytes: Buffer): void {
+    const part = this.#terminating ? bytes.subarray(0, this.#frames.pushCurrent(bytes)) : bytes
+    if (!this.#terminating) this.#frames.push(bytes)
+    if (!this.#exchange.write(part)) this.#upstream.pause()
+    if (this.#terminating && this.#frames.isBetweenFrames) this.#close()
   }
 
   /** Closes the WebSocket with 1008 once the current frame has ended, or without a word if that takes too long. */
   terminate(): void {
     if (this.#terminating) return
     this.#terminating = true
-    this.#client.unpipe(this.#upstream)
-    // What the client still sends is dropped.
-    this.#client.resume()
-    setTimeout(() => this.#destroy(), FRAME_TIMEOUT + CLOSE_TIMEOUT).unref()
+    setTimeout(() => this.#exchange.abort(), FRAME_TIMEOUT + CLOSE_TIMEOUT).unref()
     if (this.#frames.isBetweenFrames) this.#close()
-    else setTimeout(() => this.#upstream.destroy(), FRAME_TIMEOUT).unref()
-  }
-
-  #toClient(chunk: Buffer): void {
-    const part = this.#terminating ? chunk.subarray(0, this.#frames.pushCurrent(chunk)) : chunk
-    if (!this.#terminating) this.#frames.push(chunk)
-    this.#onBytes(part.length)
-    if (!this.#client.write(part)) this.#upstream.pause()
-    if (this.#terminating && this.#frames.isBetweenFrames) this.#close()
+    else setTimeout(() => this.#upstream.abort(), FRAME_TIMEOUT).unref()
   }
 
   #close(): void {
-    this.#upstream.destroy()
-    this.#client.end(closeFrame(POLICY_VIOLATION, 'login revoked'))
-  }
-
-  #upstreamClosed(): void {
-    // A close frame is still on its way to the client.
-    if (this.#terminating && this.#client.writableEnded) return
-    this.#destroy()
-  }
-
-  #ended(): void {
-    if (--this.#open === 0) this.#destroy()
-  }
-
-  #destroy(): void {
-    this.#client.destroy()
-    this.#upstream.destroy()
+    this.#upstream.abort()
+    this.#exchange.write(closeFrame(POLICY_VIOLATION, 'login revoked'))
+    this.#exchange.end()
   }
 }

@@ -6,6 +6,7 @@ import type { Handler } from '../gate/extension-points.js'
 import { createForward } from '../gate/forward.js'
 import { confirm } from '../gate/forward-auth.js'
 import { Gate } from '../gate/gate.js'
+import { HeaderFilter } from '../gate/removed-headers.js'
 import { Rules } from '../gate/rules.js'
 import { GateServers } from '../gate/server.js'
 import { UpstreamNames } from '../gate/upstream-name.js'
@@ -66,7 +67,8 @@ export async function serve(settings: Settings): Promise<void> {
       corsOrigins: settings.corsOrigins,
       gatewayIdentity: settings.gatewayIdentity,
     })
-    const { handler, close } = openHandler(settings, rules, log)
+    const filter = new HeaderFilter(settings.removeHeader)
+    const { handler, close } = openHandler(settings, rules, filter, log)
     const metrics = new RequestMetrics()
     const gate = new Gate({
       realm: settings.realm ?? settings.app.realm,
@@ -77,7 +79,7 @@ export async function serve(settings: Settings): Promise<void> {
       metrics,
       forwardAuth: settings.forwardAuth,
     })
-    const servers = new GateServers(gate, settings.trustProxy, certificate)
+    const servers = new GateServers(gate, settings.trustProxy, certificate, filter)
     await openServers(settings, servers, control.isLogLeader, certificate !== undefined)
 
     let draining = false
@@ -123,6 +125,7 @@ export async function serve(settings: Settings): Promise<void> {
 function openHandler(
   settings: Settings,
   rules: Rules,
+  filter: HeaderFilter,
   log: Log,
 ): { readonly handler: Handler; readonly close: () => Promise<void> } {
   const { upstream: url, upstreamCa, upstreamHost, upstreamTimeout } = settings
@@ -130,7 +133,7 @@ function openHandler(
   const ca = upstreamCa === undefined ? undefined : readCa(upstreamCa)
   const upstream = new Upstream({ url, ca, timeout: upstreamTimeout })
   const names = new UpstreamNames(settings.app, url.origin, upstreamHost)
-  return { handler: createForward({ upstream, names, rules, log }), close: () => upstream.close() }
+  return { handler: createForward({ upstream, names, rules, filter, log }), close: () => upstream.close() }
 }
 
 async function openServers(

@@ -289,7 +289,7 @@ export class ClientConnection implements Bounded {
     const sink = this.#sink
     if (sink === undefined || (this.#receiver.ended && !this.#isTunnel)) return
     if (this.#receiver.close() || !this.#responded)
-      this.#fail('closed', 'closed the connection before its response was whole')
+      this.fail('closed', 'closed the connection before its response was whole')
   }
 
   #onDrain(): void {
@@ -304,19 +304,19 @@ export class ClientConnection implements Bounded {
     this.owner.forget(this)
     if (this.#sink === undefined) return
     const { message } = this.#error ?? { message: 'closed the connection' }
-    this.#fail(this.#isConnected ? 'closed' : 'unreachable', message)
+    this.fail(this.#isConnected ? 'closed' : 'unreachable', message)
   }
 
   expire(): void {
     const { limits } = this.owner
     if (this.#sink === undefined) this.socket.destroy()
     else if (!this.#isConnected)
-      this.#fail('connect-timeout', `no connection within ${limits.connect / 1000} s`)
+      this.fail('connect-timeout', `no connection within ${limits.connect / 1000} s`)
     else if (this.#error) this.socket.destroy()
     else {
       this.#expired = true
       const what = this.#responded ? 'does not read the rest of the request' : 'did not answer'
-      this.#fail('timeout', `${what} within ${limits.response / 1000} s`)
+      this.fail('timeout', `${what} within ${limits.response / 1000} s`)
     }
   }
 
@@ -329,10 +329,11 @@ export class ClientConnection implements Bounded {
 
   #refuse(error: unknown): void {
     if (!(error instanceof ProtocolError)) throw error
-    this.#fail('protocol', error.message)
+    this.fail('protocol', error.message)
   }
 
-  #fail(failure: Failure, message: string): void {
+  /** Gives up, and says why. */
+  fail(failure: Failure, message: string): void {
     const sink = this.#sink
     this.#sink = undefined
     this.socket.destroy()

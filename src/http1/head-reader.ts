@@ -4,23 +4,30 @@ import { badRequest, badResponse, ProtocolError } from './protocol-error.js'
 const END = '\r\n\r\n'
 const NOT_LINES = 'a line has a control character in it, or ends with LF instead of CRLF'
 
+/** How long a head may be, and the errors for a longer one. */
+interface Limits {
+  readonly line: number
+  readonly fields: number
+  readonly longLine: () => ProtocolError
+  readonly longFields: () => ProtocolError
+  /** For what is not made of lines. */
+  readonly failure: (message: string) => ProtocolError
+}
+
 /** Collects bytes until the empty line that ends a head or a trailer section. */
 export class HeadReader {
   /** The whole text, its empty line included, once it is there. */
   text = ''
+  readonly #limits: Limits
   #partial = ''
   /** The last three characters of what came so far: the end may begin there. */
   #tail = ''
+  /** Where the first line of what came so far ends; -1 until it has. */
+  #lineEnd = -1
 
-  /**
-   * @param most characters that a head may have
-   * @param tooLong makes the error for a longer one, from what came of it
-   */
-  constructor(
-    readonly most: number,
-    readonly tooLong: (partial: string) => ProtocolError,
-    readonly failure: (message: string) => ProtocolError,
-  ) {}
+  constructor(limits: Limits) {
+    this.#limits = limits
+  }
 
   get isEmpty(): boolean {
     return this.#partial === ''
@@ -41,46 +48,77 @@ export class HeadReader {
    * @throws ProtocolError
    */
   read(bytes: Buffer, at: number): number {
-    const room = this.most - this.#partial.length
+    const limits = this.#limits
+    const room = limits.line + limits.fields - this.#partial.length
     const part = bytes.toString('latin1', at, Math.min(bytes.length, at + room + 1))
     const seen = this.#tail.length === 0 ? part : this.#tail + part
     const end = seen.indexOf(END)
     if (end === -1) {
-      if (!mayBeLines(seen, this.#tail !== '')) throw this.failure(NOT_LINES)
-      if (part.length > room) throw this.tooLong(this.#partial + part)
+      if (!mayBeLines(seen, this.#tail !== '')) throw limits.failure(NOT_LINES)
       this.#partial += part
+      this.#checkLength(this.#partial)
       this.#tail = seen.slice(-3)
       return bytes.length
     }
     const length = end + END.length - this.#tail.length
+    const text = this.#partial === '' && part.length === length ? part : this.#partial + part.slice(0, length)
+    // A short head needs no look at where its first line ends.
+    if (text.length > limits.line || text.length > limits.fields) this.#checkLength(text)
     const lines = seen.slice(0, end + END.length)
-    if (this.#tail === '' ? !areLines(lines) : !mayBeLines(lines, true)) throw this.failure(NOT_LINES)
-    if (length > room) throw this.tooLong(this.#partial + part)
-    this.text = this.#partial === '' && part.length === length ? part : this.#partial + part.slice(0, length)
+    if (this.#tail === '' ? !areLines(lines) : !mayBeLines(lines, true)) throw limits.failure(NOT_LINES)
+    this.text = text
     this.#partial = ''
     this.#tail = ''
+    this.#lineEnd = -1
     return at + length
+  }
+
+  #checkLength(text: string): void {
+    const { line, fields, longLine, longFields } = this.#limits
+    if (this.#lineEnd === -1) this.#lineEnd = text.indexOf('\r\n')
+    if (this.#lineEnd > line || (this.#lineEnd === -1 && text.length > line)) throw longLine()
+    if (this.#lineEnd !== -1 && text.length - this.#lineEnd > fields) throw longFields()
   }
 }
 
-/** Of a head, in bytes: room for a query of 60 kB. */
-export const MOST_HEAD = 64_000
+/** Of a request line, in bytes: room for a query of 60 kB. */
+const MOST_TARGET = 64_000
+/** Of a request's fields. */
+const MOST_FIELDS = 32_768
+/** Of a response's head. */
+const MOST_RESPONSE = 64_000
 const MOST_TRAILERS = 16_384
 
-const longRequestHead = (partial: string): ProtocolError =>
-  partial.includes('\r\n')
-    ? new ProtocolError(431, `the head is longer than ${MOST_HEAD} bytes`)
-    : new ProtocolError(414, `the target is longer than ${MOST_HEAD} bytes`)
+const REQUEST: Limits = {
+  line: MOST_TARGET,
+  fields: MOST_FIELDS,
+  longLine: () => new ProtocolError(414, `the target is longer than ${MOST_TARGET} bytes`),
+  longFields: () => new ProtocolError(431, `the fields of the head are longer than ${MOST_FIELDS} bytes`),
+  failure: badRequest,
+}
 
-export const requestHeadReader = (): HeadReader => new HeadReader(MOST_HEAD, longRequestHead, badRequest)
+const longResponse = () => badResponse(`the head is longer than ${MOST_RESPONSE} bytes`)
+const RESPONSE: Limits = {
+  line: MOST_RESPONSE,
+  fields: MOST_RESPONSE,
+  longLine: longResponse,
+  longFields: longResponse,
+  failure: badResponse,
+}
 
-export const responseHeadReader = (): HeadReader =>
-  new HeadReader(MOST_HEAD, () => badResponse(`the head is longer than ${MOST_HEAD} bytes`), badResponse)
+const trailerLimits = (status: number, failure: Limits['failure']): Limits => {
+  const long = () => new ProtocolError(status, `the trailers are longer than ${MOST_TRAILERS} bytes`)
+  return { line: MOST_TRAILERS, fields: MOST_TRAILERS, longLine: long, longFields: long, failure }
+}
+const REQUEST_TRAILERS = trailerLimits(431, badRequest)
+const RESPONSE_TRAILERS = trailerLimits(502, badResponse)
+
+export const requestHeadReader = (): HeadReader => new HeadReader(REQUEST)
+
+export const responseHeadReader = (): HeadReader => new HeadReader(RESPONSE)
 
 export const trailerReader = (failure: (message: string) => ProtocolError): HeadReader => {
-  const message = `the trailers are longer than ${MOST_TRAILERS} bytes`
-  const status = failure === badRequest ? 431 : 502
-  const reader = new HeadReader(MOST_TRAILERS, () => new ProtocolError(status, message), failure)
+  const reader = new HeadReader(failure === badRequest ? REQUEST_TRAILERS : RESPONSE_TRAILERS)
   reader.afterLine()
   return reader
 }

@@ -6,7 +6,7 @@ import { Outbox } from './outbox.js'
 import { badRequest, ProtocolError } from './protocol-error.js'
 import { RequestReceiver } from './receiver.js'
 import { lengthLine, statusLine } from './serializer.js'
-import { ServerExchange } from './server-exchange.js'
+import { type ExchangeConnection, ServerExchange } from './server-exchange.js'
 
 /** Who serves a connection. */
 export interface ConnectionHandler {
@@ -40,7 +40,7 @@ const MOST_AHEAD = 64 * 1024
 const HALF_CLOSED = 2000
 
 /** A client's connection: reads one request after another, each when the response before is out. */
-export class ServerConnection implements Bounded {
+export class ServerConnection implements Bounded, ExchangeConnection {
   deadline: number
   readonly outbox: Outbox
   readonly #receiver: RequestReceiver
@@ -76,7 +76,6 @@ export class ServerConnection implements Bounded {
     socket.on('close', () => this.#onClose())
   }
 
-  /** Whether no further request is taken. */
   get isLast(): boolean {
     return this.owner.draining || (this.#halfClosed && this.#receiver.kept === 0)
   }
@@ -109,9 +108,12 @@ export class ServerConnection implements Bounded {
     const exchange = this.#exchange as ServerExchange
     exchange.received = true
     if (!exchange.isOver) this.#quiet()
-    exchange.sink.end(trailers)
+    exchange.sink.bodyEnd(trailers)
     // Where the response came from within, it has finished itself.
-    if (exchange.isOver && this.#exchange === exchange) this.#finish()
+    if (exchange.isOver && this.#exchange === exchange) {
+      exchange.tellOver()
+      this.#finish()
+    }
   }
 
   // What the exchange asks for.
@@ -126,7 +128,6 @@ export class ServerConnection implements Bounded {
     }
   }
 
-  /** Whether more may be written. */
   keepsUp(): boolean {
     if (this.#halfClosed) this.deadline = this.owner.deadlines.in(HALF_CLOSED)
     if (!this.outbox.isFull) return true
@@ -161,7 +162,6 @@ export class ServerConnection implements Bounded {
     this.#read()
   }
 
-  /** @param reset where the end of the connection would look like the response's */
   breakOff(reset: boolean): void {
     this.#closing = true
     this.outbox.flush()

@@ -1,16 +1,16 @@
 import type { Fields } from './fields.js'
 import { CHUNKED, hasNoBody, type Length, UNTIL_CLOSE } from './framing.js'
 import type { RequestHead } from './head.js'
+import type { Outbox } from './outbox.js'
 import type { ProtocolError } from './protocol-error.js'
 import { chunkSize, lastChunk, lengthLine, statusLine } from './serializer.js'
-import type { ServerConnection } from './server-connection.js'
 
 /** Takes what a client sends behind a request's head, and hears how the exchange goes on. */
 export interface RequestSink {
   /** Some of the body; the bytes are the sink's for good. */
   body(bytes: Buffer): void
   /** The body is whole. In a tunnel: the client sends no more. */
-  end(trailers: Fields | undefined): void
+  bodyEnd(trailers: Fields | undefined): void
   /** After `write` has returned false: go on. */
   drain(): void
   /**
@@ -22,7 +22,21 @@ export interface RequestSink {
   over(): void
 }
 
-const IGNORE: RequestSink = { body() {}, end() {}, drain() {}, broken() {}, over() {} }
+/** What an exchange asks of its connection. */
+export interface ExchangeConnection {
+  readonly outbox: Outbox
+  /** Whether no further request is taken. */
+  readonly isLast: boolean
+  /** Whether more may be written. */
+  keepsUp(): boolean
+  hold(exchange: ServerExchange, held: boolean): void
+  responseEnded(exchange: ServerExchange): void
+  tunnel(exchange: ServerExchange): void
+  /** @param reset where the end of the connection would look like the response's */
+  breakOff(reset: boolean): void
+}
+
+const IGNORE: RequestSink = { body() {}, bodyEnd() {}, drain() {}, broken() {}, over() {} }
 
 /** A request on a connection, and the response to it. */
 export class ServerExchange {
@@ -41,11 +55,12 @@ export class ServerExchange {
   /** Whether the client waits for 100 before it sends its body (RFC 9110, section 10.1.1). */
   awaitsContinue: boolean
   #length: Length = 0
+  #toldOver = false
   /** From here on the connection is a tunnel. */
   isTunnel = false
 
   constructor(
-    readonly connection: ServerConnection,
+    readonly connection: ExchangeConnection,
     readonly head: RequestHead,
   ) {
     this.keepAlive = head.keepsAlive && !connection.isLast
@@ -131,9 +146,16 @@ export class ServerExchange {
     if (this.isOver) return
     if (this.#length === CHUNKED) this.connection.outbox.text(lastChunk(trailers))
     this.isOver = true
-    const { sink } = this
     this.connection.responseEnded(this)
-    sink.over()
+    // A tunnel is over when both sides have ended.
+    if (!this.isTunnel || this.received) this.tellOver()
+  }
+
+  /** Tells the sink, once. */
+  tellOver(): void {
+    if (this.#toldOver) return
+    this.#toldOver = true
+    this.sink.over()
   }
 
   /** The whole response at once. */
@@ -155,9 +177,8 @@ export class ServerExchange {
 
   /** The connection is lost. */
   gone(): void {
-    if (this.isOver) return
     this.isOver = true
-    this.sink.over()
+    this.tellOver()
   }
 
   /** 101: behind it the connection is a tunnel, until both sides have ended. */

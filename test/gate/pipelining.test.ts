@@ -53,17 +53,13 @@ test('wrong logins that are pipelined without end take little memory, and delay 
 
 const request = `GET / HTTP/1.1\r\nHost: x\r\nAuthorization: ${basic('alice', 'secret')}\r\n\r\n`
 
-test('a few requests at once are all answered, more than that disconnect the client', async () => {
+test('requests that are sent in one go are all answered, one after another', async () => {
   const upstream = await startUpstream()
   const gate = await startGate({ upstream: upstream.url })
-  const few = raw(gate.port, request.repeat(20))
-  await until(() => statuses(few.text()).length === 20)
-  expect(new Set(statuses(few.text()))).toEqual(new Set([200]))
-  few.socket.write(request)
-  await until(() => statuses(few.text()).length === 21)
-
-  const many = raw(gate.port, request.repeat(500))
-  await many.closed
-  expect(statuses(many.text()).length).toBeLessThan(500)
-  expect((await asAlice(gate.url)).status).toBe(200)
+  const { text } = raw(gate.port, request.repeat(1000))
+  await until(
+    () => statuses(text()).length === 1000,
+    () => statuses(text()).length,
+  )
+  expect(new Set(statuses(text()))).toEqual(new Set([200]))
 })

@@ -17,7 +17,7 @@ const echo: Handler = (exchange) => {
     body: (bytes) => {
       text += bytes
     },
-    end: (trailers) => {
+    bodyEnd: (trailers) => {
       if (trailers) text += trailers.text.trim()
       exchange.reply(200, undefined, '', Buffer.from(text))
     },
@@ -334,7 +334,7 @@ test('a tunnel goes both ways, each until its side ends', async () => {
     exchange.sink = {
       ...exchange.sink,
       body: (bytes) => void exchange.write(Buffer.from(bytes.toString().toUpperCase())),
-      end: () => {
+      bodyEnd: () => {
         if (!tunnel) return
         exchange.write(Buffer.from('bye'))
         exchange.end()

@@ -1,11 +1,10 @@
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
-import { readFileSync } from 'node:fs'
 import { get, type IncomingMessage, request as send } from 'node:http'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { ALICE, type Gate, startGate, startUpstream, until } from '../support/gate.js'
+import { ALICE, type Gate, memoryOf, startGate, startUpstream, until } from '../support/gate.js'
 
 // Bodies of any size, both ways: the same bytes, and never much of them in the gate's memory.
 
@@ -31,10 +30,6 @@ async function digest(stream: AsyncIterable<Buffer>): Promise<string> {
 }
 
 const EXPECTED = await digest(bytes(SIZE))
-
-/** Resident memory, in bytes (proc(5)). */
-const memoryOf = (gate: Gate): number =>
-  Number(/^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${gate.process.pid}/status`, 'latin1'))?.[1]) * 1024
 
 /** How much more memory than now the gate takes at most, until `work` is done. */
 async function growth(gate: Gate, work: () => Promise<void>): Promise<number> {

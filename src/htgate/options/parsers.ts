@@ -21,6 +21,15 @@ export function hostName(name: string, text: string): string {
   return text
 }
 
+/** In lower case; `X-SSO-*` as `x-sso-`. */
+export function headerName(name: string, text: string): string {
+  if (!/^[A-Za-z0-9][A-Za-z0-9._-]*(?:-\*)?$/.test(text)) throw errors.badOption(name, text, 'a header name')
+  return text
+    .toLowerCase()
+    .replace(/\*$/, '')
+    .replace(/[^a-z0-9]/g, '-')
+}
+
 export function address(name: string, text: string): Address {
   const parsed = parseAddress(text)
   if (parsed !== undefined) return parsed

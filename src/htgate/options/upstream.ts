@@ -1,7 +1,7 @@
 import type { UpstreamUrl } from '../../upstream/upstream.js'
 import { errors } from '../messages.js'
-import { group, optional, toggle, withDefault } from './declaration.js'
-import { hostName, path, seconds } from './parsers.js'
+import { group, list, optional, toggle, withDefault } from './declaration.js'
+import { headerName, hostName, path, seconds } from './parsers.js'
 
 /** The guarded server. */
 export const upstream = group(
@@ -39,6 +39,14 @@ export const upstream = group(
         unit: 's',
       },
       seconds,
+    ),
+    removeHeader: list(
+      {
+        argument: 'name',
+        help: 'another header of clients that the upstream is not to get, however it is spelled; NAME-* stands for all that begin with NAME-',
+        defaultText: 'none beside those in docs/headers.md',
+      },
+      headerName,
     ),
     forwardAuth: toggle(
       'guard no upstream but answer other proxies: 200 with X-Forwarded-User, or 401 (nginx auth_request, Caddy forward_auth, Traefik ForwardAuth, Envoy ext_authz)',
