@@ -35,5 +35,7 @@ export interface Pages {
   /** Answers, now or later. */
   handle(exchange: Exchange): void
   /** What to answer a request without a valid login in place of 401, such as a redirect; undefined for the 401. */
-  challenge(exchange: Exchange): Reply | undefined
+  challenge(exchange: Exchange, subject: Subject): Reply | undefined
+  /** What to answer a request with a valid session first, such as a redirect that renews it; usually undefined. */
+  renewal(exchange: Exchange, subject: Subject): Reply | undefined
 }

@@ -1,4 +1,5 @@
 import { parseAuthorization } from '../auth/authorization.js'
+import { challenge } from '../auth/challenge.js'
 import type { Credential } from '../auth/credential.js'
 import type { LoginPipeline, LoginVerdict, Refusal } from '../auth/login-pipeline.js'
 import type { Principal } from '../auth/principal.js'
@@ -14,8 +15,16 @@ import { RememberedLogin } from './remembered-login.js'
 import { type LoginWords, type Reply, replies } from './replies.js'
 import type { Rules } from './rules.js'
 
+export interface Challenges {
+  readonly all: readonly string[]
+  /** Those for which no browser shows a dialog. The same as `all` where there is no other way to log in by a browser. */
+  readonly quiet: readonly string[]
+}
+
 export interface GateOptions {
   readonly realm: string
+  /** What `WWW-Authenticate` offers. Default: HTTP Basic. */
+  readonly challenges?: Challenges
   readonly logins: LoginPipeline
   readonly rules: Rules
   readonly handler: Handler
@@ -49,7 +58,8 @@ interface Passage {
  * has a diagram of it.
  */
 export class Gate {
-  readonly #words: LoginWords
+  readonly #challenges: Challenges
+  readonly #profile: LoginWords['profile']
   readonly #logins: LoginPipeline
   readonly #handler: Handler
   readonly #log: Log
@@ -64,7 +74,8 @@ export class Gate {
 
   constructor(options: GateOptions) {
     const { realm, logins, rules, handler, log, metrics } = options
-    this.#words = { realm, profile: rules.policy.profile }
+    this.#challenges = options.challenges ?? { all: [challenge(realm)], quiet: [challenge(realm)] }
+    this.#profile = rules.policy.profile
     this.#logins = logins
     this.#handler = handler
     this.#log = log
@@ -76,7 +87,7 @@ export class Gate {
     this.#open = new OpenRequests({
       recheck: (credential, principal, client) => logins.recheck(credential, principal, client),
       denial: (exchange, subject, principal) => rules.denial(exchange, subject, principal),
-      revoked: replies.loginEnded(this.#words),
+      revoked: replies.loginEnded({ challenges: this.#challenges.all, profile: this.#profile }),
       onEnd: ({ exchange }, reason) => this.#ended(exchange, reason),
     })
     logins.onChange(() => this.recheck())
@@ -84,13 +95,13 @@ export class Gate {
 
   /** Errors as the application's clients understand them. */
   get errorBody(): LoginWords['profile']['errorBody'] {
-    return this.#words.profile.errorBody
+    return this.#profile.errorBody
   }
 
   /** Handles a request. */
   readonly handle = (exchange: Exchange, connection: Connection): void => {
     const passage: Passage = { exchange, connection, subject: this.#subjectOf(exchange) }
-    exchange.errorBody = this.#words.profile.errorBody
+    exchange.errorBody = this.#profile.errorBody
     this.#metrics.begin()
     this.#passages.set(exchange, passage)
     exchange.onClose(() => this.#finish(passage))
@@ -189,10 +200,18 @@ export class Gate {
     passage.user = candidate
     passage.reason = reason
     const isLogin = reason === 'no-credentials' || reason === 'malformed' || reason === 'denied'
-    const challenge = isLogin ? this.#pages?.challenge(exchange) : undefined
+    const challenge = isLogin ? this.#pages?.challenge(exchange, passage.subject) : undefined
     exchange.reply(
-      challenge ?? replyTo(reason, this.#words, faultOf(exchange.headers.authorization), retryAfter),
+      challenge ??
+        replyTo(reason, this.#wordsFor(exchange), faultOf(exchange.headers.authorization), retryAfter),
     )
+  }
+
+  /** A browser that can log in by a page isn't to show its own dialog for a password, unless it has sent one before. */
+  #wordsFor({ headers }: Exchange): LoginWords {
+    const isBrowser = headers.fetchDest !== undefined || /^Mozilla\//.test(headers.userAgent ?? '')
+    const isQuiet = isBrowser && headers.authorization === undefined
+    return { challenges: isQuiet ? this.#challenges.quiet : this.#challenges.all, profile: this.#profile }
   }
 
   /** Lets a request in whose principal may send it. */
@@ -201,6 +220,11 @@ export class Gate {
     passage.user = principal.name
     passage.provider = principal.provider
     if (!this.#isSound(passage)) return
+    const renewal = credential.kind === 'session' ? this.#pages?.renewal(exchange, subject) : undefined
+    if (renewal) {
+      exchange.reply(renewal)
+      return
+    }
     const denial = this.#rules.denial(exchange, subject, principal)
     if (denial) {
       passage.reason = denial.reason

@@ -1,4 +1,3 @@
-import { challenge } from '../auth/challenge.js'
 import { dateLine } from '../http1/serializer.js'
 import type { Profile } from '../policy/profile.js'
 import type { CredentialFault } from './credential-faults.js'
@@ -15,6 +14,8 @@ export interface Reply {
   /** The message for a person with a browser. */
   readonly page: string
   readonly headers: readonly string[]
+  /** The whole body, of a page that isn't made of the above; `headers` have its type. */
+  readonly content?: string
 }
 
 const reply = (
@@ -28,22 +29,26 @@ const reply = (
 
 /** What a server's login is called, and how its clients log in. */
 export interface LoginWords {
-  readonly realm: string
+  /** What `WWW-Authenticate` offers. */
+  readonly challenges: readonly string[]
   readonly profile: Pick<Profile, 'title' | 'loginVariables' | 'errorBody'>
 }
+
+const headersOf = (challenges: readonly string[]): string[] =>
+  challenges.flatMap((challenge) => ['WWW-Authenticate', challenge])
 
 /** `the environment variables A and B` of the application's clients; undefined where they have none. */
 const variablesOf = ({ loginVariables }: LoginWords['profile']): string | undefined =>
   loginVariables && `the environment variables ${loginVariables.join(' and ')}`
 
-function unauthenticated({ realm, profile }: LoginWords, title: string, what: string): Reply {
+function unauthenticated({ challenges, profile }: LoginWords, title: string, what: string): Reply {
   const variables = variablesOf(profile)
   return reply(
     401,
     'UNAUTHENTICATED',
     title,
     variables ? `${what} Set ${variables}, or log in with your browser.` : what,
-    ['WWW-Authenticate', challenge(realm)],
+    headersOf(challenges),
     `${what} Reload this page to enter them.${variables ? ` For ${profile.title}’s client, set ${variables}.` : ''}`,
   )
 }
@@ -58,14 +63,11 @@ const FAULTS: Readonly<Record<CredentialFault, string>> = {
     'The user name or the password that was sent is not UTF-8; it was probably encoded as Latin-1. Encode it as UTF-8',
 }
 
-function spoiled({ realm, profile }: LoginWords, fault: CredentialFault): Reply {
+function spoiled({ challenges, profile }: LoginWords, fault: CredentialFault): Reply {
   const [name, password] = profile.loginVariables ?? []
   const where =
     name === undefined ? '' : fault === 'line-break' ? ` from ${password}` : ` in ${name} or ${password}`
-  return reply(401, 'UNAUTHENTICATED', 'Login failed', `${FAULTS[fault]}${where}.`, [
-    'WWW-Authenticate',
-    challenge(realm),
-  ])
+  return reply(401, 'UNAUTHENTICATED', 'Login failed', `${FAULTS[fault]}${where}.`, headersOf(challenges))
 }
 
 /** Codes and titles of what is answered where no request can be read. */
@@ -161,7 +163,8 @@ export function replyAnswer(
   errorBody: Profile['errorBody'],
 ): { lines: string; body: Buffer } {
   const { type, body } = renderReply(reply, accept, errorBody)
-  let lines = `Content-Type: ${type}\r\nCache-Control: no-store\r\n${dateLine()}`
+  let lines = dateLine()
+  if (type !== undefined) lines += `Content-Type: ${type}\r\nCache-Control: no-store\r\n`
   for (let i = 0; i < reply.headers.length; i += 2)
     lines += `${reply.headers[i]}: ${reply.headers[i + 1]}\r\n`
   return { lines, body: Buffer.from(body) }
@@ -176,7 +179,8 @@ export function renderReply(
   reply: Reply,
   accept: string,
   errorBody: Profile['errorBody'],
-): { type: string; body: string } {
+): { type: string | undefined; body: string } {
+  if (reply.content !== undefined) return { type: undefined, body: reply.content }
   if (!accept.includes('text/html')) {
     return { type: 'application/json', body: errorBody(reply.code, reply.message) }
   }

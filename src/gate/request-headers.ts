@@ -1,6 +1,7 @@
 import type { Fields } from '../http1/fields.js'
 import type { RequestHead } from '../http1/head.js'
 import { hopByHop } from '../upstream/headers.js'
+import { withoutOwnCookies } from './pages/cookies.js'
 import { type HeaderFilter, METHOD_OVERRIDES } from './removed-headers.js'
 
 /** The headers of a request, read once. */
@@ -18,6 +19,10 @@ export class RequestHeaders {
   origin: string | undefined
   /** Sec-Fetch-Site. */
   fetchSite: string | undefined
+  /** Sec-Fetch-Mode. */
+  fetchMode: string | undefined
+  /** Sec-Fetch-Dest. */
+  fetchDest: string | undefined
   /** Access-Control-Request-Method. */
   preflightMethod: string | undefined
   /** X-MLflow-Authorization. */
@@ -105,6 +110,12 @@ export class RequestHeaders {
       case 'sec-fetch-site':
         this.fetchSite = fields.value(index)
         return true
+      case 'sec-fetch-mode':
+        this.fetchMode = fields.value(index)
+        return true
+      case 'sec-fetch-dest':
+        this.fetchDest = fields.value(index)
+        return true
       case 'access-control-request-method':
         this.preflightMethod = fields.value(index)
         return true
@@ -114,7 +125,7 @@ export class RequestHeaders {
       case 'cookie':
         // HTTP/1.1 allows one only, but to join is what RFC 6265 would have meant.
         this.cookie = join(this.cookie, fields.value(index), '; ')
-        return true
+        return this.#passCookies(fields.value(index))
       case 'accept':
         this.accept = fields.value(index)
         return true
@@ -130,6 +141,14 @@ export class RequestHeaders {
         this.overrides.push(fields.spelled(index), fields.value(index))
         return false
     }
+  }
+
+  /** The gate's own cookies are its business alone. Whether the line goes on as it is. */
+  #passCookies(value: string): boolean {
+    const others = withoutOwnCookies(value)
+    if (others === value) return true
+    if (others !== undefined) this.forward('Cookie', others)
+    return false
   }
 
   /** All values of the headers with one of these names, in lower case. */

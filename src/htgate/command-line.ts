@@ -30,8 +30,9 @@ export function parse(args: readonly string[], env: NodeJS.ProcessEnv): Settings
   settings.check = given.check
   settings.order = [...new Set([...given.texts.keys(), ...DECLARATIONS.map(([key]) => key)])]
   const complete = settings as unknown as Settings
-  if (complete.file === undefined && complete.ldapUrl === undefined) {
-    throw errors.missing('--file or --ldap-url', 'who may log in')
+  const ways = [complete.file, complete.ldapUrl, complete.oidcIssuer, complete.oidcTrust[0]]
+  if ([...ways, complete.tokenFile, complete.clientCa].every((way) => way === undefined)) {
+    throw errors.missing('--file, --ldap-url, --oidc-issuer or --token-file', 'who may log in')
   }
   for (const group of GROUPS) (group as Group).check?.(settings, named)
   return complete

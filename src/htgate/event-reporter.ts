@@ -38,6 +38,13 @@ export class EventReporter {
     }
   }
 
+  /** Reports what other parts of htgate have to say. */
+  note(level: 'info' | 'warn' | 'error', message: string): void {
+    if (!this.#isLogLeader) return
+    if (this.#early) say(message)
+    else this.#log.event(level, message)
+  }
+
   /**
    * Reports what the start has brought.
    * @throws Exit if the password file cannot be read: no user could log in

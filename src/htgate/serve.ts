@@ -6,6 +6,7 @@ import type { Handler } from '../gate/extension-points.js'
 import { createForward } from '../gate/forward.js'
 import { confirm } from '../gate/forward-auth.js'
 import { Gate } from '../gate/gate.js'
+import { GatePages } from '../gate/pages/gate-pages.js'
 import { HeaderFilter } from '../gate/removed-headers.js'
 import { Rules } from '../gate/rules.js'
 import { GateServers } from '../gate/server.js'
@@ -23,6 +24,7 @@ import { openGroupFile } from './group-file.js'
 import { listenOn, openAdmin } from './listening.js'
 import { notices, say } from './messages.js'
 import type { Settings } from './options/index.js'
+import { openBrowserLogins } from './pages.js'
 import { openProviders } from './providers.js'
 
 /** Milliseconds that the reader of the log has at least for the last lines. */
@@ -41,6 +43,12 @@ export async function serve(settings: Settings): Promise<void> {
     groups: groupFile,
     onEvent: events.report,
   })
+  const browserLogins = await openBrowserLogins({
+    settings,
+    accounts: providers.map(({ provider }) => provider),
+    sharedKey: control.sharedKey,
+    onEvent: ({ level, message }) => events.note(level, message),
+  })
   const limiter = new LoginLimiter({
     failures: settings.loginFailures,
     key: control.sharedKey,
@@ -48,7 +56,7 @@ export async function serve(settings: Settings): Promise<void> {
     onRecord: (record) => control.send({ type: 'login', record }),
   })
   const logins = new LoginPipeline({
-    providers: providers.map(({ provider }) => provider),
+    providers: [...browserLogins.first, ...providers.map(({ provider }) => provider), ...browserLogins.last],
     limiter,
     queue: settings.hashQueue,
     key: control.sharedKey,
@@ -70,8 +78,19 @@ export async function serve(settings: Settings): Promise<void> {
     const filter = new HeaderFilter(settings.removeHeader)
     const { handler, close } = openHandler(settings, rules, filter, log)
     const metrics = new RequestMetrics()
+    const realm = settings.realm ?? settings.app.realm
+    const pages = browserLogins.pages({ policy, realm, onLogout: () => {} })
+    const gatePages = new GatePages({
+      pages,
+      logins,
+      profile: settings.app,
+      onError: (error) => log.event('error', `unexpected: ${error.stack ?? error.message}`),
+    })
     const gate = new Gate({
-      realm: settings.realm ?? settings.app.realm,
+      realm,
+      challenges: browserLogins.challenges(realm),
+      pages: gatePages,
+      credentialSources: [gatePages.sessionOf],
       logins,
       rules,
       handler,
@@ -98,6 +117,7 @@ export async function serve(settings: Settings): Promise<void> {
     control.obey({
       reload() {
         for (const { reload } of providers) reload?.()
+        browserLogins.reload()
         void groupFile?.reload()
         renewCertificate(settings, servers, log)
       },

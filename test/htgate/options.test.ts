@@ -113,7 +113,7 @@ test('a path in the upstream comes before every request’s', () => {
 const LDAP = ['--ldap-url', 'ldaps://h/dc=x', '--upstream', 'http://h']
 
 test.each([
-  [[], '--file or --ldap-url is required'],
+  [[], '--file, --ldap-url, --oidc-issuer or --token-file is required'],
   [[...LDAP, '--ldap-bind-dn', 'cn=x'], '--ldap-bind-dn requires --ldap-bind-password-file'],
   [[...LDAP, '--ldap-bind-password-file', 'f'], '--ldap-bind-password-file requires --ldap-bind-dn'],
   [[...LDAP, '--ldap-bind-as', 'corp'], "--ldap-bind-as: 'corp' is not a template with {} in it once"],

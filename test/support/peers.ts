@@ -13,6 +13,7 @@ const folders = [
   '/usr/local/sbin',
   '/usr/sbin',
   '/sbin',
+  '/usr/local/go/bin',
   // Debian keeps PostgreSQL's servers apart by version.
   ...foldersIn('/usr/lib/postgresql').map((version) => join(version, 'bin')),
   // Where scripts/install-peers.sh puts what comes from PyPI.

@@ -3,15 +3,30 @@ import { flagOf, type Values, variableOf } from './declaration.js'
 import { ldap } from './ldap.js'
 import { listen } from './listen.js'
 import { hashing, login } from './login.js'
+import { certificates, oidc, tokens } from './oidc.js'
 import { operations } from './operations.js'
 import { upstream } from './upstream.js'
 
 /** All options, in the order of --help. To add some: a file with a group, and two lines here. */
-export const GROUPS = [login, ldap, hashing, authorization, upstream, listen, operations] as const
+export const GROUPS = [
+  login,
+  ldap,
+  oidc,
+  tokens,
+  certificates,
+  hashing,
+  authorization,
+  upstream,
+  listen,
+  operations,
+] as const
 
 /** The values of all options. Times are in milliseconds. */
 export type Settings = Values<typeof login.options> &
   Values<typeof ldap.options> &
+  Values<typeof oidc.options> &
+  Values<typeof tokens.options> &
+  Values<typeof certificates.options> &
   Values<typeof hashing.options> &
   Values<typeof authorization.options> &
   Values<typeof upstream.options> &

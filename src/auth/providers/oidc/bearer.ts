@@ -25,7 +25,7 @@ export interface BearerRules {
   /** One of these has to be in `aud`. */
   readonly audiences: readonly string[]
   readonly key: JWTVerifyGetKey
-  /** The client that browsers log in with: a token for it may be an ID token. */
+  /** The client that browsers log in with: a token for it alone may be an ID token. */
   readonly clientId?: string | undefined
   /** Which clients may have got the token (`azp`, `client_id`); any if empty. */
   readonly clients?: readonly string[] | undefined
@@ -97,10 +97,10 @@ function flawOf(claims: Claims, type: string | undefined, rules: BearerRules, no
   if (ID_TOKEN_CLAIMS.some((name) => name in claims)) return 'it is an ID token'
   if (typeof claims.typ === 'string' && OTHER_TOKENS.includes(claims.typ))
     return `it is a ${claims.typ} token`
-  if (clientId !== undefined && [claims.aud].flat().includes(clientId) && !isForAccess(claims)) {
-    return 'nothing tells it from an ID token'
-  }
-  return undefined
+  const isForUs = [claims.aud]
+    .flat()
+    .some((each) => each !== clientId && rules.audiences.includes(each as string))
+  return isForUs || isForAccess(claims) ? undefined : 'nothing tells it from an ID token'
 }
 
 /** Whether the claims are those of an access token: what it is good for, or Keycloak's `typ`. */

@@ -11,7 +11,7 @@ import {
   isLaterDay,
   type NewToken,
   noteLearnt,
-  revokeOwn,
+  revokeTokens,
 } from './token-file.js'
 
 // Tokens as credentials. A token is worth what its owner is worth now: the provider that has the owner's account is
@@ -38,6 +38,9 @@ export interface TokenProviderOptions {
   readonly onEvent?: ((event: TokenEvent) => void) | undefined
   readonly now?: (() => number) | undefined
 }
+
+/** Whose a token is. */
+type Owner = Pick<Principal, 'name' | 'provider'>
 
 export interface TokenEvent {
   readonly type: 'tokens-loaded' | 'tokens-unreadable' | 'tokens-skipped' | 'tokens-unwritable'
@@ -172,17 +175,20 @@ export class TokenProvider implements Provider {
     return made
   }
 
-  /** The tokens of one user, newest first. */
-  async list(user: string): Promise<TokenRecord[]> {
-    const records = (await this.#table?.list(user)) ?? []
+  /** The tokens of one account, newest first; and those of programs by its user's name. */
+  async list({ name, provider }: Owner): Promise<TokenRecord[]> {
+    const records = (await this.#table?.list(name)) ?? []
     return records
+      .filter(({ account = provider }) => account === provider)
       .map((record) => ({ ...record, used: this.#used.get(record.digest) ?? record.used }))
       .sort((a, b) => b.created - a.created)
   }
 
-  /** Revokes a token of `user` by its ID; false if the user has none by this ID. */
-  async revoke(user: string, id: string): Promise<boolean> {
-    const revoked = await revokeOwn(this.#file, user, id)
+  /** Revokes a token of an account by its ID; false if it has none by this ID. */
+  async revoke(owner: Owner, id: string): Promise<boolean> {
+    const isIt = ({ user, account = owner.provider }: TokenRecord) =>
+      user === owner.name && account === owner.provider
+    const revoked = await revokeTokens(this.#file, (record) => isIt(record) && idOf(record) === id)
     await this.#watcher.read()
     return revoked.length > 0
   }

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { update } from '../../../passwd-file/store/update.js'
 import type { Role } from '../../principal.js'
-import { eachLine, HEADER, idOf, parse, recordOf, serialize, type TokenRecord } from './records.js'
+import { eachLine, HEADER, parse, recordOf, serialize, type TokenRecord } from './records.js'
 import { listTokens } from './table.js'
 import { makeToken } from './token.js'
 
@@ -91,10 +91,6 @@ export async function revokeTokens(
   })
   return revoked
 }
-
-/** By the owner's own hand: nobody revokes another's token by its ID. */
-export const revokeOwn = (path: string, user: string, id: string): Promise<TokenRecord[]> =>
-  revokeTokens(path, (record) => record.user === user && idOf(record) === id)
 
 /** What a gate has learnt of tokens since it last wrote the file. */
 export interface Learnt {

@@ -52,6 +52,7 @@ function accounts(name: string, table: Map<string, Account>, isAsync = false): P
   }
 }
 
+const bob = { name: 'bob', provider: 'file', groups: [] }
 const alice = { name: 'alice', provider: 'file', groups: ['ml'] }
 
 test('a record reads back as it was written, whatever is in it', () => {
@@ -156,14 +157,21 @@ test('revoked by another process, a token is refused within a second', async () 
 })
 
 test('made and revoked by the provider itself, it counts at once', async () => {
-  const provider = await open({ file: inFile() })
-  const { token, record } = await provider.create({ user: 'alice', role: 'read', name: 'laptop' })
+  const table = new Map<string, Account>([['alice', alice]])
+  const provider = await open({ file: inFile(), accounts: [accounts('file', table)] })
+  const { token, record } = await provider.create({
+    user: 'alice',
+    role: 'read',
+    name: 'laptop',
+    account: 'file',
+  })
   expect(provider.remembered(bearer(token))).toBeDefined()
-  expect(await provider.list('alice')).toMatchObject([{ name: 'laptop', role: 'read' }])
-  expect(await provider.list('bob')).toEqual([])
-  expect(await provider.revoke('bob', idOf(record))).toBe(false)
+  expect(await provider.list({ ...alice, provider: 'ldap' })).toEqual([])
+  expect(await provider.list(alice)).toMatchObject([{ name: 'laptop', role: 'read' }])
+  expect(await provider.list(bob)).toEqual([])
+  expect(await provider.revoke(bob, idOf(record))).toBe(false)
   expect(provider.remembered(bearer(token))).toBeDefined()
-  expect(await provider.revoke('alice', idOf(record))).toBe(true)
+  expect(await provider.revoke(alice, idOf(record))).toBe(true)
   expect(provider.remembered(bearer(token))).toBeUndefined()
 })
 
@@ -242,7 +250,7 @@ test('when a token was last used is written down, to the day', async () => {
   const provider = await open({ file })
   const { epoch } = provider
   provider.remembered(bearer(token))
-  expect((await provider.list('ci'))[0]?.used).toBeDefined()
+  expect((await provider.list({ name: 'ci', provider: 'token' }))[0]?.used).toBeDefined()
   await expect.poll(async () => (await readTokens(file))[0]?.used, { timeout: 5000 }).toBeDefined()
   await new Promise((resolve) => setTimeout(resolve, 300))
   expect(provider.epoch).toBe(epoch)

@@ -1,0 +1,220 @@
+import type { Principal, Role } from '../../auth/principal.js'
+import type { TokenProvider } from '../../auth/providers/tokens/provider.js'
+import { dayText, idOf, isRole, type TokenRecord } from '../../auth/providers/tokens/records.js'
+import { escapeHtml, htmlPage, type PageLogin, type PageRequest, type PageResponse } from './page.js'
+import { BASE } from './site.js'
+
+// Who I am, and my tokens.
+
+const DAY = 86_400_000
+const LIFETIMES = [7, 30, 90, 365]
+const DEFAULT_LIFETIME = 90
+const ROLES: readonly Role[] = ['read', 'write', 'admin']
+const ROLE_NAMES: Readonly<Record<Role, string>> = { read: 'read', write: 'write', admin: 'administer' }
+const MAX_TOKENS = 100
+
+const PROVIDERS: Readonly<Record<string, string>> = {
+  file: 'the password file',
+  ldap: 'the directory (LDAP)',
+  oidc: 'OpenID Connect',
+  certificate: 'a client certificate',
+  token: 'a token',
+}
+
+export interface AccountPagesOptions {
+  /** Absent where no token file is configured. */
+  readonly tokens?: TokenProvider | undefined
+  /** The role of a principal; undefined for none. */
+  readonly roleOf: (principal: Principal) => Role | undefined
+  readonly groupsOf: (principal: Principal) => readonly string[]
+  /** The code that a form of this user has to come with. */
+  readonly formCode: (login: PageLogin) => string
+  /** Whether the owner's provider can be asked for the account later. */
+  readonly canLookUp: (provider: string) => boolean
+  readonly logoutOrigins: () => readonly string[]
+  readonly now?: (() => number) | undefined
+}
+
+/** Something to tell above the rest of the page. */
+interface Notice {
+  readonly html: string
+  readonly status?: number
+}
+
+export class AccountPages {
+  readonly #options: AccountPagesOptions
+
+  constructor(options: AccountPagesOptions) {
+    this.#options = options
+  }
+
+  /** GET /.htgate/ */
+  async show(login: PageLogin, notice?: Notice): Promise<PageResponse> {
+    const { tokens, formCode, logoutOrigins } = this.#options
+    const content = [
+      notice === undefined ? '' : `<div class="note" role="status">${notice.html}</div>`,
+      this.#whoIAm(login),
+      tokens === undefined ? '' : await this.#tokens(login, tokens),
+      login.kind === 'session' ? logOutForm(formCode(login)) : '',
+      login.kind === 'basic'
+        ? '<h2>Log out</h2>\n<p>A browser forgets a password when it is closed.</p>'
+        : '',
+    ]
+    return htmlPage('Your account', content.filter((part) => part !== '').join('\n'), {
+      ...(notice?.status === undefined ? {} : { status: notice.status }),
+      formTargets: logoutOrigins(),
+    })
+  }
+
+  /** POST /.htgate/tokens */
+  async create(login: PageLogin, form: URLSearchParams, origin: string): Promise<PageResponse> {
+    const { tokens, roleOf, canLookUp, now = Date.now } = this.#options
+    const refuse = (why: string, status = 400) =>
+      this.show(login, { html: `<p>${escapeHtml(why)}</p>`, status })
+    if (tokens === undefined) return refuse('There is no token file here.', 404)
+    const flaw = this.#flawOfMaker(login)
+    if (flaw) return refuse(flaw, 403)
+    const { principal } = login
+    const role = form.get('role') ?? ''
+    const days = Number(form.get('days'))
+    const name = (form.get('name') ?? '').trim()
+    const mine = roleOf(principal)
+    if (!isRole(role) || !LIFETIMES.includes(days)) return refuse('The form was not complete.')
+    if (mine === undefined || ROLES.indexOf(role) > ROLES.indexOf(mine)) {
+      return refuse('A token can’t do more than you can.', 403)
+    }
+    if (name === '') return refuse('Give the token a name, to know it again in the list.')
+    if ((await tokens.list(principal)).length >= MAX_TOKENS) {
+      return refuse(`You have ${MAX_TOKENS} tokens. Revoke some first.`)
+    }
+    const account = principal.provider
+    const known = canLookUp(account) ? {} : { groups: principal.groups, confirmed: true }
+    try {
+      const expires = now() + days * DAY
+      const made = await tokens.create({ user: principal.name, role, expires, name, account, ...known })
+      return await this.show(login, { html: shownOnce(made.token, made.record, origin), status: 201 })
+    } catch (error) {
+      if (error instanceof RangeError) return refuse(`No token was made: ${error.message}.`)
+      return refuse('The token file can’t be written. Tell the operator.', 503)
+    }
+  }
+
+  /** POST /.htgate/tokens/revoke */
+  async revoke(login: PageLogin, form: URLSearchParams): Promise<PageResponse> {
+    const { tokens } = this.#options
+    try {
+      const isDone = await tokens?.revoke(login.principal, form.get('id') ?? '')
+      if (isDone) return await this.show(login, { html: '<p>The token is revoked.</p>' })
+      return await this.show(login, { html: '<p>There is no such token.</p>', status: 404 })
+    } catch {
+      return this.show(login, {
+        html: '<p>The token file can’t be written. Tell the operator.</p>',
+        status: 503,
+      })
+    }
+  }
+
+  #whoIAm({ principal, kind }: PageLogin): string {
+    const { roleOf, groupsOf } = this.#options
+    const role = roleOf(principal)
+    const groups = groupsOf(principal)
+    const rows: [string, string][] = [
+      ['Name', escapeHtml(principal.name)],
+      ['Logged in by', escapeHtml(PROVIDERS[principal.provider] ?? principal.provider)],
+      ['Groups', groups.length === 0 ? 'none' : groups.map(escapeHtml).join(', ')],
+      ['May', role === undefined ? 'nothing here: ask the operator for a role' : ROLE_NAMES[role]],
+    ]
+    if (kind === 'session' && principal.expiresAt !== undefined) {
+      rows.push(['Session until', timeOf(principal.expiresAt)])
+    }
+    return `<dl>\n${rows.map(([term, value]) => `<dt>${term}</dt><dd>${value}</dd>`).join('\n')}\n</dl>
+<p><a href="/">Back to the server</a></p>`
+  }
+
+  async #tokens(login: PageLogin, tokens: TokenProvider): Promise<string> {
+    const { formCode } = this.#options
+    const code = formCode(login)
+    const records = await tokens.list(login.principal)
+    const flaw = this.#flawOfMaker(login)
+    return `<h2 id="tokens">Your tokens</h2>
+<p>A token lets a program in as you, without your password. It can do what you can do, up to its own role, and ends with your account.</p>
+${records.length === 0 ? '<p>You have none.</p>' : this.#table(records, code)}
+<h2>New token</h2>
+${flaw === undefined ? this.#form(login.principal, code) : `<p>${escapeHtml(flaw)}</p>`}`
+  }
+
+  #table(records: readonly TokenRecord[], code: string): string {
+    const { now = Date.now } = this.#options
+    const rows = records.map((record) => {
+      const { name, role, expires, used } = record
+      const id = idOf(record)
+      const end =
+        expires === undefined ? 'never' : expires <= now() ? `${dayText(expires)} (over)` : dayText(expires)
+      const last = used === undefined ? 'never' : dayText(used)
+      return `<tr>
+<td data-label="Name">${escapeHtml(name || id)}</td><td data-label="May">${ROLE_NAMES[role]}</td><td data-label="Expires">${end}</td><td data-label="Last used">${last}</td>
+<td><form method="post" action="${BASE}/tokens/revoke"><input type="hidden" name="code" value="${code}"><input type="hidden" name="id" value="${id}"><button aria-label="Revoke ${escapeHtml(name || id)}">Revoke</button></form></td>
+</tr>`
+    })
+    return `<table>
+<thead><tr><th scope="col">Name</th><th scope="col">May</th><th scope="col">Expires</th><th scope="col">Last used</th><th scope="col"><span aria-hidden="true"></span></th></tr></thead>
+<tbody>
+${rows.join('\n')}
+</tbody>
+</table>`
+  }
+
+  #form(principal: Principal, code: string): string {
+    const mine = this.#options.roleOf(principal) as Role
+    const roles = ROLES.slice(0, ROLES.indexOf(mine) + 1)
+      .map(
+        (role) => `<option value="${role}"${role === mine ? ' selected' : ''}>${ROLE_NAMES[role]}</option>`,
+      )
+      .join('')
+    const lifetimes = LIFETIMES.map(
+      (days) =>
+        `<option value="${days}"${days === DEFAULT_LIFETIME ? ' selected' : ''}>${days} days</option>`,
+    ).join('')
+    return `<form class="fields" method="post" action="${BASE}/tokens">
+<input type="hidden" name="code" value="${code}">
+<label><span>Name</span><input name="name" required maxlength="60" autocomplete="off" placeholder="laptop"></label>
+<label><span>May</span><select name="role">${roles}</select></label>
+<label><span>Expires in</span><select name="days">${lifetimes}</select></label>
+<button class="main">Make token</button>
+</form>`
+  }
+
+  /** Why a login can't make tokens. */
+  #flawOfMaker({ principal, kind }: PageLogin): string | undefined {
+    // A stolen token could make others, which would outlive it.
+    if (kind === 'bearer' || principal.via !== undefined) return 'A token can’t make tokens: log in yourself.'
+    return this.#options.roleOf(principal) === undefined
+      ? 'Without a role there is nothing a token could do.'
+      : undefined
+  }
+}
+
+function shownOnce(token: string, record: TokenRecord, origin: string): string {
+  return `<p>The token <strong>${escapeHtml(record.name)}</strong> is made. Copy it now: it is not shown again.</p>
+<pre id="token" tabindex="0" aria-label="Lines for the shell">export MLFLOW_TRACKING_URI=${escapeHtml(origin)}
+export MLFLOW_TRACKING_TOKEN=${token}
+mlflow experiments search</pre>
+<p>Where a program asks for user and password, give the token as the password.</p>`
+}
+
+const logOutForm = (code: string): string => `<h2>Log out</h2>
+<form method="post" action="${BASE}/logout"><input type="hidden" name="code" value="${code}"><button>Log out</button></form>`
+
+const timeOf = (ms: number): string => {
+  const text = new Date(ms).toISOString()
+  return `<time datetime="${text}">${text.slice(0, 10)} ${text.slice(11, 16)} UTC</time>`
+}
+
+/** Whether a form's request and code say that the user herself has sent it. */
+export function isOwnForm(
+  request: Pick<PageRequest, 'method'>,
+  form: URLSearchParams,
+  isCode: (code: string) => boolean,
+): boolean {
+  return request.method === 'POST' && isCode(form.get('code') ?? '')
+}

@@ -1,0 +1,56 @@
+// The gate's own cookies: the session, and one for each login that is under way, so that tabs don't get into each other's
+// way. The prefix `__Host-` (RFC 6265bis) means that no other host, no subdomain and no plain HTTP can set them.
+
+const SESSION = 'htgate'
+const LOGIN = 'htgate-login-'
+const SECURE_PREFIX = '__Host-'
+
+/** Names differ for plain HTTP, which there is to this machine alone. */
+export const sessionCookie = (isSecure: boolean): string => (isSecure ? SECURE_PREFIX : '') + SESSION
+export const loginCookie = (isSecure: boolean, state: string): string =>
+  `${isSecure ? SECURE_PREFIX : ''}${LOGIN}${state.slice(0, 8)}`
+
+/** The value of a Set-Cookie header. */
+export function setCookie(name: string, value: string, maxAge: number): string {
+  const secure = name.startsWith(SECURE_PREFIX) ? '; Secure' : ''
+  return `${name}=${value}; Path=/; Max-Age=${Math.floor(maxAge)}; HttpOnly; SameSite=Lax${secure}`
+}
+
+export const removeCookie = (name: string): string => setCookie(name, '', 0)
+
+/** The value of the first cookie by this name. */
+export function cookieIn(header: string | undefined, name: string): string | undefined {
+  if (header === undefined || !header.includes(name)) return undefined
+  return pairs(header).find((pair) => pair.name === name)?.value
+}
+
+/** The cookies of logins that are under way. */
+export function loginCookiesIn(
+  header: string | undefined,
+  isSecure: boolean,
+): { name: string; value: string }[] {
+  const prefix = (isSecure ? SECURE_PREFIX : '') + LOGIN
+  return header?.includes(prefix) ? pairs(header).filter(({ name }) => name.startsWith(prefix)) : []
+}
+
+/** The header without the gate's own cookies, for the upstream; undefined if nothing is left. Others stay as they are. */
+export function withoutOwnCookies(header: string): string | undefined {
+  if (!header.includes(SESSION)) return header
+  const kept = header.split(';').filter((pair) => !isOwn((pair.split('=', 1)[0] as string).trim()))
+  const rest = kept.join(';').replace(/^\s+/, '')
+  return rest === '' ? undefined : rest
+}
+
+function isOwn(name: string): boolean {
+  const bare = name.startsWith(SECURE_PREFIX) ? name.slice(SECURE_PREFIX.length) : name
+  return bare === SESSION || bare.startsWith(LOGIN)
+}
+
+function pairs(header: string): { name: string; value: string }[] {
+  return header.split(';').map((pair) => {
+    const equals = pair.indexOf('=')
+    if (equals === -1) return { name: '', value: pair.trim() }
+    const value = pair.slice(equals + 1).trim()
+    return { name: pair.slice(0, equals).trim(), value: value.replace(/^"(.*)"$/, '$1') }
+  })
+}

@@ -1,0 +1,153 @@
+import { parseAuthorization } from '../../auth/authorization.js'
+import type { Credential } from '../../auth/credential.js'
+import type { LoginPipeline } from '../../auth/login-pipeline.js'
+import type { Exchange } from '../exchange.js'
+import type { CredentialSource, Pages as ExtensionPoint, Subject } from '../extension-points.js'
+import { type LoginWords, type Reply, replies } from '../replies.js'
+import type { PageLogin, PageRequest, PageResponse } from './page.js'
+import type { Pages } from './pages.js'
+
+// The pages over an exchange: what they need to know of a request, and their answers as replies.
+
+const MAX_FORM = 16 * 1024
+
+/** A login that was refused for another reason than its credential: the pipeline's own reply says why. */
+class Refused extends Error {
+  override readonly name = 'Refused'
+  constructor(readonly reply: Reply) {
+    super(reply.code)
+  }
+}
+
+export interface GatePagesOptions {
+  readonly pages: Pages
+  readonly logins: LoginPipeline
+  /** What the server's clients are told. */
+  readonly profile: LoginWords['profile']
+  /** Where credentials are found beside `Authorization` and the session cookie. Default: nowhere. */
+  readonly sources?: readonly CredentialSource[]
+  readonly onError: (error: Error) => void
+}
+
+export class GatePages implements ExtensionPoint {
+  readonly #pages: Pages
+  readonly #logins: LoginPipeline
+  readonly #profile: LoginWords['profile']
+  readonly #sources: readonly CredentialSource[]
+  readonly #onError: (error: Error) => void
+
+  constructor({ pages, logins, profile, sources = [], onError }: GatePagesOptions) {
+    this.#pages = pages
+    this.#logins = logins
+    this.#profile = profile
+    this.#sources = [this.sessionOf, ...sources]
+    this.#onError = onError
+  }
+
+  /** The session cookie of a request. */
+  readonly sessionOf: CredentialSource = (exchange) => {
+    const { cookie } = exchange.headers
+    if (cookie === undefined) return undefined
+    return this.#pages.sessionIn({ cookie, host: hostOf(exchange), proto: protoOf(exchange) })
+  }
+
+  owns(path: string): boolean {
+    return this.#pages.owns(path)
+  }
+
+  handle(exchange: Exchange): void {
+    this.#pages
+      .answer(this.#requestOf(exchange))
+      .then(replyOf)
+      .catch((error: Error) => {
+        if (error instanceof Refused) return error.reply
+        this.#onError(error)
+        return replies.unavailable
+      })
+      .then((reply) => exchange.reply(reply))
+  }
+
+  challenge(exchange: Exchange, subject: Subject): Reply | undefined {
+    // Who has typed a password is told that it was wrong.
+    if (exchange.headers.authorization !== undefined) return undefined
+    const response = this.#pages.challenge(this.#requestOf(exchange, subject), subject.target)
+    return response && replyOf(response)
+  }
+
+  renewal(exchange: Exchange, subject: Subject): Reply | undefined {
+    const response = this.#pages.renewal(this.#requestOf(exchange, subject), subject.target)
+    return response && replyOf(response)
+  }
+
+  #requestOf(exchange: Exchange, subject?: Subject): PageRequest {
+    const { headers, target } = exchange
+    const query = target.indexOf('?')
+    return {
+      method: subject?.method ?? exchange.method,
+      path: exchange.path,
+      query: query === -1 ? '' : target.slice(query + 1),
+      host: hostOf(exchange),
+      proto: protoOf(exchange),
+      cookie: headers.cookie,
+      accept: headers.accept,
+      origin: headers.origin,
+      fetchSite: headers.fetchSite,
+      fetchMode: headers.fetchMode,
+      fetchDest: headers.fetchDest,
+      form: () => formOf(exchange),
+      login: () => this.#login(exchange),
+    }
+  }
+
+  #credentialOf(exchange: Exchange): Credential | undefined {
+    const presented = parseAuthorization(exchange.headers.authorization)
+    if (typeof presented !== 'string') return presented
+    for (const source of presented === 'no-credentials' ? this.#sources : []) {
+      const found = source(exchange)
+      if (found) return found
+    }
+    return undefined
+  }
+
+  async #login(exchange: Exchange): Promise<PageLogin | undefined> {
+    const credential = this.#credentialOf(exchange)
+    if (credential === undefined) return undefined
+    const verdict = await this.#logins.login(credential, exchange.client.address)
+    if (verdict.ok) return { principal: verdict.principal, kind: credential.kind }
+    const { reason, retryAfter } = verdict
+    if (reason === 'limited')
+      throw new Refused(replies.tooManyFailures({ challenges: [], profile: this.#profile }, retryAfter ?? 10))
+    if (reason === 'busy') throw new Refused(replies.busy)
+    if (reason === 'unavailable') throw new Refused(replies.unavailable)
+    return undefined
+  }
+}
+
+/** The host that the browser asked for; a trusted proxy may have changed it. */
+export function hostOf({ headers, peer }: Pick<Exchange, 'headers' | 'peer'>): string | undefined {
+  return (peer.trusted ? headers.forwardedHost?.split(',')[0]?.trim() : undefined) ?? headers.host
+}
+
+const protoOf = ({ client }: Exchange): 'http' | 'https' => (client.proto === 'https' ? 'https' : 'http')
+
+/** @throws Error for a form that is too large, or does not arrive */
+function formOf(exchange: Exchange): Promise<URLSearchParams> {
+  return new Promise((resolve, reject) => {
+    const parts: Buffer[] = []
+    let length = 0
+    exchange.receive({
+      requestBody(bytes) {
+        length += bytes.length
+        if (length <= MAX_FORM) parts.push(Buffer.from(bytes))
+        else reject(new RangeError('the form is too large'))
+      },
+      requestEnd: () => resolve(new URLSearchParams(Buffer.concat(parts).toString())),
+      requestBroken: () => reject(new Error('the form did not arrive')),
+      clientReady() {},
+    })
+  })
+}
+
+function replyOf({ status, headers, body }: PageResponse): Reply {
+  return { status, code: '', title: '', message: '', page: '', headers, content: body }
+}

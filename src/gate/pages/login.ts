@@ -1,0 +1,306 @@
+import type { Principal } from '../../auth/principal.js'
+import {
+  type BrowserLogin,
+  LoginFailed,
+  NEEDS_USER,
+  newLoginSecrets,
+} from '../../auth/providers/oidc/browser-login.js'
+import { BadClaims } from '../../auth/providers/oidc/claims.js'
+import type { SessionProvider } from '../../auth/sessions/provider.js'
+import type { Seals } from '../../auth/sessions/seal.js'
+import { cookieIn, loginCookie, loginCookiesIn, removeCookie, sessionCookie, setCookie } from './cookies.js'
+import {
+  escapeHtml,
+  htmlPage,
+  isNavigation,
+  type PageOptions,
+  type PageRequest,
+  type PageResponse,
+  redirect,
+  script,
+} from './page.js'
+import { fragmentOf, returnPath } from './return-path.js'
+import { BASE, type Site, siteOf } from './site.js'
+
+// Logging in and out with a browser. Each login that is under way has a sealed cookie of its own, found by its state: that
+// ties the issuer's answer to the browser that asked for it, so nobody can be logged in as somebody else by a link.
+
+/** How long a login may be left open at the issuer, in milliseconds. */
+const LOGIN_TTL = 12 * 3_600_000
+/** Logins that may be under way in one browser; the oldest is forgotten first. */
+const MAX_LOGINS = 6
+/** How long no session is renewed after the issuer could not be reached, in milliseconds. */
+const RENEWAL_PAUSE = 60_000
+/** How long a page waits to find out whether the issuer answers, before it goes on with the session as it is. */
+const RENEWAL_PATIENCE = 3000
+
+export interface LoginPagesOptions {
+  readonly login: BrowserLogin
+  readonly sessions: SessionProvider
+  readonly seals: () => Seals
+  /** Where the issuer sends browsers back to, if the operator says so. Default: by the request's host. */
+  readonly redirectUrl?: URL | undefined
+  /** The session's age, in milliseconds, from which on it is renewed when a page is opened. */
+  readonly renewAfter: number
+  /** Whether users can also log in with a password. */
+  readonly hasPasswords: boolean
+  /** Whether a path isn't one to come back to after a login. */
+  readonly isLogin: (path: string) => boolean
+  /** Told of each login by the issuer. */
+  readonly onLogin: (principal: Principal) => void
+  /** Told why a login failed, for the log. */
+  readonly onFailure: (message: string) => void
+  readonly now?: (() => number) | undefined
+}
+
+interface PendingLogin {
+  readonly state: string
+  readonly nonce: string
+  readonly verifier: string
+  readonly returnTo: string
+  readonly started: number
+  /** Whether the issuer may not ask the user for anything. */
+  readonly silent: boolean
+}
+
+export class LoginPages {
+  readonly #options: LoginPagesOptions
+  readonly #now: () => number
+  #renewalsPausedUntil = 0
+
+  constructor(options: LoginPagesOptions) {
+    this.#options = options
+    this.#now = options.now ?? Date.now
+  }
+
+  /** Whether a cookie holds a session that has not ended. */
+  isSession(value: string): boolean {
+    return this.#options.sessions.sessionIn(value) !== undefined
+  }
+
+  /** Where a request without a login is led, if a person has opened a page; `target` is what she wanted to see. */
+  challenge(request: PageRequest, target: string): PageResponse | undefined {
+    if (!isNavigation(request)) return undefined
+    const site = siteOf(request, this.#options.redirectUrl)
+    const expired = site && cookieIn(request.cookie, sessionCookie(site.isSecure)) !== undefined
+    const cookies = expired ? ['Set-Cookie', removeCookie(sessionCookie(site.isSecure))] : []
+    return redirect(loginPath(target), cookies, 302)
+  }
+
+  /** Where a person who opens a page is led first, to renew her session; she comes back with the next breath. */
+  renewal(request: PageRequest, target: string): PageResponse | undefined {
+    const { login, sessions, renewAfter, redirectUrl } = this.#options
+    if (!isNavigation(request)) return undefined
+    const site = siteOf(request, redirectUrl)
+    const value = site && cookieIn(request.cookie, sessionCookie(site.isSecure))
+    const session = value === undefined ? undefined : sessions.sessionIn(value)
+    if (session === undefined || session.provider !== 'oidc') return undefined
+    const now = this.#now()
+    if (session.issued + renewAfter > now || now < this.#renewalsPausedUntil || login.issuer.isDown)
+      return undefined
+    return redirect(`${loginPath(target)}&silent=1`, [], 302)
+  }
+
+  /** GET /.htgate/login */
+  async start(request: PageRequest): Promise<PageResponse> {
+    const { login, sessions, redirectUrl, isLogin } = this.#options
+    const query = new URLSearchParams(request.query)
+    const path = returnPath(query.get('return') ?? undefined, isLogin)
+    const site = siteOf(request, redirectUrl)
+    if (site === undefined) return this.#insecure(request)
+    const returnTo = path.includes('#') ? path : path + fragmentOf(query.get('fragment'))
+    const session = sessions.sessionIn(cookieIn(request.cookie, sessionCookie(site.isSecure)) ?? '')
+    const silent = query.has('silent') && session !== undefined
+    if (silent && !(await this.#answers())) return redirect(returnTo, [], 302)
+    if (!silent && request.fetchDest === 'document' && !query.has('go')) return bounce(returnTo)
+
+    const secrets = newLoginSecrets()
+    let location: string
+    try {
+      location = await login.start(secrets, site.redirectUri, silent)
+    } catch (error) {
+      return this.#unavailable(error as Error, returnTo)
+    }
+    const pending: PendingLogin = { ...secrets, returnTo, started: this.#now(), silent }
+    const { state, nonce, verifier } = secrets
+    const content = JSON.stringify([
+      state,
+      nonce,
+      verifier,
+      returnTo,
+      Math.floor(pending.started / 1000),
+      silent,
+    ])
+    const cookie = setCookie(
+      loginCookie(site.isSecure, state),
+      this.#options.seals().seal('login', content),
+      LOGIN_TTL / 1000,
+    )
+    const crowd = this.#oldLogins(request, site).flatMap((name) => ['Set-Cookie', removeCookie(name)])
+    return redirect(location, ['Set-Cookie', cookie, ...crowd], 302)
+  }
+
+  /** The issuer sends the browser back to here. */
+  async finish(request: PageRequest): Promise<PageResponse> {
+    const { login, sessions, redirectUrl, onLogin, onFailure } = this.#options
+    const site = siteOf(request, redirectUrl)
+    if (site === undefined) return this.#insecure(request)
+    const query = new URLSearchParams(request.query)
+    const state = query.get('state') ?? ''
+    const name = loginCookie(site.isSecure, state)
+    const pending = this.#pendingIn(cookieIn(request.cookie, name))
+    const value = cookieIn(request.cookie, sessionCookie(site.isSecure))
+    if (pending === undefined || pending.state !== state) {
+      // F5 or the back button: this login is done. The code isn't sent to the issuer again, which would end the session.
+      if (value !== undefined && sessions.sessionIn(value)) return redirect('/', [], 302)
+      return this.#failed('This login is over, or was not started in this browser.', '/')
+    }
+    const done = ['Set-Cookie', removeCookie(name)]
+    const again = loginPath(pending.returnTo)
+    try {
+      const callback = new URL(site.redirectUri)
+      callback.search = request.query
+      const principal = await login.finish(callback, pending)
+      onLogin(principal)
+      const session = setCookie(sessionCookie(site.isSecure), sessions.begin(principal), sessions.ttl / 1000)
+      return redirect(pending.returnTo, [...done, 'Set-Cookie', session], 302)
+    } catch (error) {
+      const { message } = error as Error
+      if (error instanceof LoginFailed && pending.silent && NEEDS_USER.includes(error.code ?? '')) {
+        // The issuer doesn't know her any more: neither does the gate.
+        if (value !== undefined) sessions.logOut(value)
+        return redirect(again, [...done, 'Set-Cookie', removeCookie(sessionCookie(site.isSecure))], 302)
+      }
+      onFailure(message)
+      if (error instanceof BadClaims) {
+        return this.#failed(`The account can't be used here: ${message}.`, pending.returnTo, 403, done)
+      }
+      if (error instanceof LoginFailed) {
+        const why =
+          error.code === 'access_denied' ? 'The issuer has denied access.' : 'The login did not succeed.'
+        return this.#failed(why, pending.returnTo, 403, done)
+      }
+      if (pending.silent && value !== undefined && sessions.sessionIn(value)) {
+        this.#renewalsPausedUntil = this.#now() + RENEWAL_PAUSE
+        return redirect(pending.returnTo, done, 302)
+      }
+      return this.#unavailable(error as Error, pending.returnTo, done)
+    }
+  }
+
+  /** What the browser gets to log out, after a form of the gate's has asked for it. */
+  logOut(request: PageRequest, onEnd: (id: string, expires: number) => void): PageResponse {
+    const { login, sessions, redirectUrl } = this.#options
+    const site = siteOf(request, redirectUrl)
+    if (site === undefined) return this.#insecure(request)
+    const name = sessionCookie(site.isSecure)
+    const value = cookieIn(request.cookie, name)
+    const session = value === undefined ? undefined : sessions.sessionIn(value)
+    const ended = value === undefined ? undefined : sessions.logOut(value)
+    if (ended) onEnd(ended.id, ended.expires)
+    const loggedOut = `${site.origin}${BASE}/logged-out`
+    const atIssuer = session?.provider === 'oidc' ? login.logoutUrl(loggedOut) : undefined
+    return redirect(atIssuer ?? `${BASE}/logged-out`, ['Set-Cookie', removeCookie(name)])
+  }
+
+  /** GET /.htgate/logged-out */
+  loggedOut(): PageResponse {
+    return htmlPage('You are logged out', `<p>Of this server, in this browser.</p>\n${this.#ways('/')}`)
+  }
+
+  /** The origin that a logout leads to, for the page's Content-Security-Policy. */
+  get logoutOrigins(): string[] {
+    const url = this.#options.login.logoutUrl('')
+    return url === undefined ? [] : [new URL(url).origin]
+  }
+
+  /** A session for somebody who has logged in by another way; undefined where no cookie would be safe. */
+  sessionFor(request: PageRequest, principal: Principal): string | undefined {
+    const site = siteOf(request, this.#options.redirectUrl)
+    if (site === undefined) return undefined
+    const { sessions } = this.#options
+    return setCookie(sessionCookie(site.isSecure), sessions.begin(principal), sessions.ttl / 1000)
+  }
+
+  #pendingIn(value: string | undefined): PendingLogin | undefined {
+    const content = value === undefined ? undefined : this.#options.seals().open('login', value)
+    if (content === undefined) return undefined
+    const [state, nonce, verifier, returnTo, started, silent] = JSON.parse(content.toString())
+    const pending = { state, nonce, verifier, returnTo, started: started * 1000, silent }
+    return pending.started + LOGIN_TTL > this.#now() ? pending : undefined
+  }
+
+  /** Cookies of logins that are too many, or that can't be read any more. */
+  #oldLogins(request: PageRequest, { isSecure }: Site): string[] {
+    const pending = loginCookiesIn(request.cookie, isSecure)
+      .map(({ name, value }) => ({ name, started: this.#pendingIn(value)?.started ?? 0 }))
+      .sort((a, b) => b.started - a.started)
+    return pending.filter(({ started }, i) => started === 0 || i >= MAX_LOGINS - 1).map(({ name }) => name)
+  }
+
+  /** Whether the issuer answers right now: a browser that is sent to one that doesn't is stuck there. */
+  async #answers(): Promise<boolean> {
+    const { issuer } = this.#options.login
+    const late = new Promise<false>((resolve) => setTimeout(resolve, RENEWAL_PATIENCE, false).unref())
+    const answers = await Promise.race([
+      issuer
+        .discover()
+        .then(() => true)
+        .catch(() => false),
+      late,
+    ])
+    if (!answers) this.#renewalsPausedUntil = this.#now() + RENEWAL_PAUSE
+    return answers
+  }
+
+  #failed(why: string, returnTo: string, status = 400, cookies: readonly string[] = []): PageResponse {
+    const content = `<p>${escapeHtml(why)}</p>\n${this.#ways(returnTo)}
+<p>If this happens again and again: does the browser block cookies of this server?</p>`
+    return htmlPage('Not logged in', content, { status, headers: cookies })
+  }
+
+  #unavailable(error: Error, returnTo: string, cookies: readonly string[] = []): PageResponse {
+    this.#options.onFailure(error.message)
+    const content = `<p>The issuer that logins go through does not answer. Try again in a moment, or tell the operator.</p>
+${this.#ways(returnTo)}`
+    return htmlPage('Login is not possible right now', content, {
+      status: 503,
+      headers: ['Retry-After', '10', ...cookies],
+    })
+  }
+
+  #insecure({ host }: PageRequest): PageResponse {
+    const content = `<p>A login over plain HTTP could be read by anyone on the way, so there is none. Open this server with https://.</p>
+<p>For its operator: serve HTTPS (--tls-cert), or name the proxy that does (--trust-proxy), or give --oidc-redirect-url.
+This request came for ${escapeHtml(host ?? 'no host')} by HTTP.</p>`
+    return htmlPage('Login needs HTTPS', content, { status: 403 })
+  }
+
+  #ways(returnTo: string): string {
+    const login = `<p><a href="${escapeHtml(loginPath(returnTo))}">Log in</a></p>`
+    if (!this.#options.hasPasswords) return login
+    const password = `${BASE}/password?return=${encodeURIComponent(returnTo)}`
+    return `${login}\n<p><a href="${escapeHtml(password)}">Log in with a password</a></p>`
+  }
+}
+
+const loginPath = (returnTo: string): string => `${BASE}/login?return=${encodeURIComponent(returnTo)}`
+
+/**
+ * What follows # in an address never leaves the browser, and MLflow keeps its whole place there. A script takes it along;
+ * without scripts the login goes on without it.
+ */
+function bounce(returnTo: string): PageResponse {
+  const next = escapeHtml(`${loginPath(returnTo)}&go=1`)
+  const head = `
+<script src="${BASE}/login.js" defer></script>
+<noscript><meta http-equiv="refresh" content="0; url=${next}"></noscript>`
+  const options: PageOptions = { head }
+  return htmlPage('Login', `<p><a id="next" href="${next}">Continue to the login</a></p>`, options)
+}
+
+/** GET /.htgate/login.js */
+export const loginScript = (): PageResponse =>
+  script(`const next = document.getElementById('next').href
+location.replace(location.hash ? next + '&fragment=' + encodeURIComponent(location.hash) : next)
+`)

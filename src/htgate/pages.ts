@@ -1,0 +1,239 @@
+import { readFileSync } from 'node:fs'
+import { bearerChallenge, challenge } from '../auth/challenge.js'
+import type { Principal } from '../auth/principal.js'
+import type { Provider } from '../auth/provider.js'
+import { BrowserLogin } from '../auth/providers/oidc/browser-login.js'
+import { type Fetch, issuerFetch } from '../auth/providers/oidc/http.js'
+import { Issuer } from '../auth/providers/oidc/issuer.js'
+import { OidcProvider } from '../auth/providers/oidc/provider.js'
+import { TokenProvider } from '../auth/providers/tokens/provider.js'
+import { SessionProvider } from '../auth/sessions/provider.js'
+import { parseSecrets, Seals } from '../auth/sessions/seal.js'
+import { ConfiguredGroups } from '../auth/sessions/session.js'
+import type { Challenges } from '../gate/gate.js'
+import { AccountPages } from '../gate/pages/account.js'
+import { LoginPages } from '../gate/pages/login.js'
+import { Pages, subjectOf } from '../gate/pages/pages.js'
+import type { Policy } from '../policy/policy.js'
+import { reason } from '../system/errno.js'
+import { Exit, ExitStatus } from './exit-status.js'
+import { errors } from './messages.js'
+import type { Settings } from './options/index.js'
+
+// Issuer, sessions, tokens and the pages, as the settings ask for them.
+
+/** How old a session gets before it is renewed when a page is opened, in milliseconds; or half of its time, if that is less. */
+const RENEW_AFTER = 5 * 60_000
+
+export interface LoginEvent {
+  readonly level: 'info' | 'warn' | 'error'
+  readonly message: string
+}
+
+export interface BrowserLogins {
+  /** In front of the providers of passwords. */
+  readonly first: readonly Provider[]
+  /** Behind them. */
+  readonly last: readonly Provider[]
+  /** What `WWW-Authenticate` offers. */
+  readonly challenges: (realm: string) => Challenges
+  readonly sessions: SessionProvider | undefined
+  readonly tokens: TokenProvider | undefined
+  /** To be called when there is a policy. */
+  readonly pages: (options: PagesContext) => Pages
+  /** Reads the files again. */
+  readonly reload: () => void
+}
+
+export interface PagesContext {
+  readonly policy: Policy
+  readonly realm: string
+  /** Told of each session that was logged out here. */
+  readonly onLogout: (id: string, expires: number) => void
+}
+
+export interface BrowserLoginsContext {
+  readonly settings: Settings
+  /** The providers that have accounts: password file and directory. */
+  readonly accounts: readonly Provider[]
+  /** A secret that all processes share. */
+  readonly sharedKey: Buffer
+  readonly onEvent: (event: LoginEvent) => void
+}
+
+/**
+ * Opens what the settings ask for. An issuer that does not answer is no reason not to start.
+ * @throws Exit for a file that can't be used
+ */
+export async function openBrowserLogins(context: BrowserLoginsContext): Promise<BrowserLogins> {
+  const { settings, accounts, sharedKey, onEvent } = context
+  const issuer = openIssuer(settings, onEvent)
+  const oidc = openOidc(settings, issuer, onEvent)
+  const groups = new ConfiguredGroups(
+    [...settings.readers, ...settings.writers, ...settings.admins].flatMap((grant) =>
+      grant.to === 'group' ? [grant.name] : [],
+    ),
+  )
+  const owners = [...accounts, ...(oidc ? [oidc] : [])]
+  const tokens =
+    settings.tokenFile === undefined
+      ? undefined
+      : new TokenProvider({
+          file: settings.tokenFile,
+          accounts: owners,
+          ownerTtl: settings.tokenOwnerTtl,
+          onEvent,
+        })
+  let seals = sealsOf(settings, sharedKey)
+  const sessions =
+    issuer && new SessionProvider({ seals, groups, ttl: settings.sessionTtl, accounts: owners })
+  await Promise.all([oidc?.start(), tokens?.start()])
+
+  const pages = ({ policy, realm, onLogout }: PagesContext): Pages => {
+    // Known only when there are pages: they tell what is a place to come back to.
+    let made: Pages | undefined
+    const hasPasswords = accounts.length > 0
+    const logins =
+      issuer && sessions
+        ? new LoginPages({
+            login: issuer.login,
+            sessions,
+            seals: () => seals,
+            redirectUrl: settings.oidcRedirectUrl,
+            renewAfter: Math.min(RENEW_AFTER, settings.sessionTtl / 2),
+            hasPasswords,
+            isLogin: (path) => made?.isLogin(path) ?? false,
+            onLogin: (principal: Principal) => tokens?.confirm(withGroups(principal, groups)),
+            onFailure: (message) =>
+              onEvent({ level: 'warn', message: `login by the issuer failed: ${message}` }),
+          })
+        : undefined
+    const account = new AccountPages({
+      tokens,
+      roleOf: (principal) => policy.roleOf(principal),
+      groupsOf: ({ groups }) => groups,
+      formCode: (login) => seals.formCode(subjectOf(login)),
+      canLookUp: (name) =>
+        accounts.some((provider) => provider.name === name && provider.account !== undefined),
+      logoutOrigins: () => logins?.logoutOrigins ?? [],
+    })
+    made = new Pages({
+      logins,
+      account,
+      seals: () => seals,
+      redirectUrl: settings.oidcRedirectUrl,
+      basicChallenge: hasPasswords ? challenge(realm) : undefined,
+      onLogout,
+    })
+    return made
+  }
+
+  const reload = () => {
+    void tokens?.reload().catch(() => {})
+    if (sessions === undefined) return
+    try {
+      seals = sealsOf(settings, sharedKey)
+      sessions.renewSeals(seals)
+      onEvent({ level: 'info', message: `${settings.sessionSecretFile}: session secrets reloaded` })
+    } catch (error) {
+      onEvent({ level: 'error', message: `${(error as Error).message}; the old session secrets stay in use` })
+    }
+  }
+  const first = [sessions, tokens].filter((provider) => provider !== undefined)
+  const challenges = (realm: string): Challenges => {
+    const takesBasic = accounts.length > 0 || tokens !== undefined
+    const takesBearer =
+      tokens !== undefined || settings.oidcAudience.length > 0 || settings.oidcTrust.length > 0
+    const basic = takesBasic ? [challenge(realm)] : []
+    // RFC 9110 requires a challenge with every 401.
+    const bearer = takesBearer || !takesBasic ? [bearerChallenge(realm)] : []
+    const all = [...basic, ...bearer]
+    return { all, quiet: sessions ? [bearerChallenge(realm)] : all }
+  }
+  return { first, last: oidc ? [oidc] : [], challenges, sessions, tokens, pages, reload }
+}
+
+function openIssuer(
+  settings: Settings,
+  onEvent: (event: LoginEvent) => void,
+): { readonly issuer: Issuer; readonly login: BrowserLogin; readonly fetch: Fetch } | undefined {
+  const { oidcIssuer: url, oidcClientId: clientId, oidcClientSecretFile: secretFile } = settings
+  if (url === undefined || clientId === undefined) return undefined
+  const fetch = fetchOf(settings)
+  const issuer = new Issuer({ url, fetch, onEvent })
+  const login = new BrowserLogin({
+    issuer,
+    fetch,
+    clientId,
+    clientSecret: secretFile === undefined ? undefined : firstLineOf('--oidc-client-secret-file', secretFile),
+    scope: settings.oidcScope,
+    claims: claimsOf(settings),
+  })
+  return { issuer, login, fetch }
+}
+
+function openOidc(
+  settings: Settings,
+  main: ReturnType<typeof openIssuer>,
+  onEvent: (event: LoginEvent) => void,
+): OidcProvider | undefined {
+  if (main === undefined && settings.oidcTrust.length === 0) return undefined
+  const fetch = main?.fetch ?? fetchOf(settings)
+  const issuers = new Map<string, Issuer>(main ? [[main.issuer.url, main.issuer]] : [])
+  const issuerAt = (url: string): Issuer => {
+    const issuer = issuers.get(url) ?? new Issuer({ url, fetch, onEvent })
+    issuers.set(url, issuer)
+    return issuer
+  }
+  return new OidcProvider({
+    main: main && {
+      issuer: main.issuer,
+      clientId: settings.oidcClientId as string,
+      audiences: settings.oidcAudience,
+      clients: settings.oidcAllowedClient,
+      claims: claimsOf(settings),
+    },
+    trusts: settings.oidcTrust.map((trust) => ({ issuer: issuerAt(trust.issuer), trust })),
+    fetch,
+  })
+}
+
+const claimsOf = ({ oidcUserClaim, oidcGroupsClaim }: Settings) => ({
+  user: oidcUserClaim,
+  groups: oidcGroupsClaim,
+})
+
+const fetchOf = ({ oidcCa }: Settings): Fetch =>
+  issuerFetch(oidcCa === undefined ? undefined : read('--oidc-ca', oidcCa))
+
+/** Without a secret file, what is sealed is good for as long as the processes run. */
+function sealsOf({ sessionSecretFile: path, oidcIssuer, oidcClientId }: Settings, sharedKey: Buffer): Seals {
+  const context = `${oidcIssuer ?? ''}\n${oidcClientId ?? ''}`
+  if (path === undefined) return new Seals([sharedKey.toString('base64')], context)
+  try {
+    return new Seals(parseSecrets(read('--session-secret-file', path)), context)
+  } catch (error) {
+    if (error instanceof Exit) throw error
+    const hint = 'make one with: openssl rand -base64 48'
+    throw new Exit(ExitStatus.failed, `--session-secret-file: ${path}: ${(error as Error).message}\n${hint}`)
+  }
+}
+
+function firstLineOf(option: string, path: string): string {
+  const line = read(option, path).split('\n', 1)[0]?.trim() ?? ''
+  if (line === '') throw new Exit(ExitStatus.failed, `${option}: the first line of ${path} is empty`)
+  return line
+}
+
+function read(option: string, path: string): string {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch (error) {
+    throw errors.cannotRead(option, path, reason(error as Error))
+  }
+}
+
+const withGroups = (principal: Principal, configured: ConfiguredGroups): Principal => ({
+  ...principal,
+  groups: principal.groups.filter((group) => configured.names.includes(group)),
+})

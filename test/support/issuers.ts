@@ -1,0 +1,182 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import { fileURLToPath } from 'node:url'
+import Provider from 'oidc-provider'
+import { onTestFinished } from 'vitest'
+import { environment } from './environment.js'
+import { peer } from './peers.js'
+import { freePort } from './servers.js'
+import type { Page, WebClient } from './web-client.js'
+
+// Real issuers, each with the same client and users.
+
+export interface IssuerUser {
+  readonly password: string
+  readonly groups: readonly string[]
+}
+
+export interface IssuerSettings {
+  readonly redirectUris: readonly string[]
+  readonly logoutUris?: readonly string[]
+  readonly users: Record<string, IssuerUser>
+}
+
+export interface RealIssuer {
+  readonly name: string
+  readonly url: string
+  /** Fills in its login page, for a browser that was sent there; returns the page that follows. */
+  logIn(client: WebClient, page: Page, user: string, password: string): Promise<Page>
+  /** An access token of a program, by the client credentials grant. */
+  programToken(): Promise<string>
+  stop(): Promise<void>
+}
+
+export const CLIENT_ID = 'mlflow'
+export const CLIENT_SECRET = 'a-secret-of-the-client-0123456789'
+export const AUDIENCE = 'mlflow-api'
+
+const basic = `Basic ${Buffer.from(`${CLIENT_ID}:${CLIENT_SECRET}`).toString('base64')}`
+
+async function clientCredentials(endpoint: string, fields: Record<string, string>): Promise<string> {
+  const response = await fetch(endpoint, {
+    method: 'POST',
+    headers: { authorization: basic },
+    body: new URLSearchParams({ grant_type: 'client_credentials', ...fields }),
+  })
+  const { access_token: token } = (await response.json()) as { access_token?: string }
+  if (token === undefined) throw new Error(`no token: ${response.status}`)
+  return token
+}
+
+/** Node's oidc-provider, in this process. Its users can be changed while it runs. */
+export async function startOidcProvider(settings: IssuerSettings): Promise<RealIssuer> {
+  const port = await freePort()
+  const url = `http://127.0.0.1:${port}`
+  const { warn } = console
+  console.warn = () => {} // That it is not for production.
+  const provider = new Provider(url, {
+    clients: [
+      {
+        client_id: CLIENT_ID,
+        client_secret: CLIENT_SECRET,
+        redirect_uris: [...settings.redirectUris],
+        post_logout_redirect_uris: [...(settings.logoutUris ?? [])],
+        grant_types: ['authorization_code', 'client_credentials'],
+        response_types: ['code'],
+      },
+    ],
+    scopes: ['openid', 'profile', 'use'],
+    claims: { openid: ['sub'], profile: ['preferred_username', 'groups'] },
+    conformIdTokenClaims: false,
+    cookies: { keys: ['a-key-of-the-issuer'] },
+    findAccount: (_, id) => {
+      const user = settings.users[id]
+      if (user === undefined) return undefined
+      return { accountId: id, claims: () => ({ sub: id, preferred_username: id, groups: [...user.groups] }) }
+    },
+    features: {
+      devInteractions: { enabled: true },
+      clientCredentials: { enabled: true },
+      rpInitiatedLogout: { enabled: true },
+      resourceIndicators: {
+        enabled: true,
+        getResourceServerInfo: () => ({
+          scope: 'use',
+          audience: AUDIENCE,
+          accessTokenFormat: 'jwt',
+          jwt: { sign: { alg: 'RS256' } },
+        }),
+      },
+    },
+    ttl: {
+      Session: 3600,
+      Interaction: 3600,
+      Grant: 3600,
+      AccessToken: 300,
+      IdToken: 300,
+      ClientCredentials: 300,
+    },
+    renderError: (context, _, error) => {
+      context.type = 'html'
+      context.body = `error ${error.message}`
+    },
+  })
+  console.warn = warn
+  const server = createServer(provider.callback())
+  await once(server.listen(port, '127.0.0.1'), 'listening')
+  const stop = async () => {
+    server.closeAllConnections()
+    if (server.listening) await new Promise((resolve) => server.close(resolve))
+  }
+  onTestFinished(stop)
+  return {
+    name: 'oidc-provider',
+    url,
+    async logIn(client, page, user, password) {
+      let next = await client.submit(page, { login: user, password })
+      // And once more, for consent.
+      if (next.url.startsWith(`${url}/interaction/`)) next = await client.submit(next)
+      return next
+    },
+    programToken: () => clientCredentials(`${url}/token`, { resource: 'urn:mlflow', scope: 'use' }),
+    stop,
+  }
+}
+
+const ZITADEL = fileURLToPath(new URL('../issuers/zitadel', import.meta.url))
+
+/** What the Go issuer needs and this machine lacks. */
+export const goMissing = (): string[] => ((peer('zitadel-issuer') ?? peer('go')) ? [] : ['go'])
+
+let built: Promise<string> | undefined
+
+/** Builds it once, unless scripts/install-peers.sh has. */
+async function zitadelIssuer(): Promise<string> {
+  const installed = peer('zitadel-issuer')
+  if (installed !== undefined) return installed
+  built ??= (async () => {
+    const path = `/tmp/htgate-zitadel-issuer-${process.pid}`
+    const child = spawn(peer('go') as string, ['build', '-o', path, '.'], { cwd: ZITADEL, stdio: 'inherit' })
+    const [status] = await once(child, 'close')
+    if (status !== 0) throw new Error('go build failed')
+    return path
+  })()
+  return built
+}
+
+/** github.com/zitadel/oidc, a process of its own. */
+export async function startZitadel(settings: IssuerSettings): Promise<RealIssuer> {
+  const command = await zitadelIssuer()
+  const port = await freePort()
+  const url = `http://127.0.0.1:${port}`
+  const child = spawn(command, ['-listen', `127.0.0.1:${port}`], {
+    env: environment,
+    stdio: ['pipe', 'pipe', 'inherit'],
+  })
+  const stop = async () => {
+    if (child.exitCode !== null || child.signalCode !== null) return
+    child.kill('SIGKILL')
+    await once(child, 'exit')
+  }
+  onTestFinished(stop)
+  child.stdin.end(JSON.stringify({ clientId: CLIENT_ID, clientSecret: CLIENT_SECRET, ...settings }))
+  await once(child.stdout, 'data')
+  for (let tries = 0; tries < 100; tries++) {
+    if (
+      await fetch(url).then(
+        () => true,
+        () => false,
+      )
+    )
+      break
+    await new Promise((resolve) => setTimeout(resolve, 20))
+  }
+  return {
+    name: 'zitadel',
+    url,
+    logIn: (client, page, user, password) => client.submit(page, { username: user, password }),
+    programToken: () => clientCredentials(`${url}/oauth/token`, { scope: 'openid' }),
+    stop,
+  }
+}
