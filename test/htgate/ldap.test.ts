@@ -94,7 +94,7 @@ describeWith(['slapd', 'ldapmodify'], 'htgate with OpenLDAP', () => {
     expect(await status(directoryFirst, 'dora', 'explorer')).toBe(200)
   })
 
-  test('a directory that is down: 503, nobody’s failure, /readyz, and back again', async () => {
+  test('a directory that is down: 503, no failed login, /readyz, and back again', async () => {
     const gate = await start(['--admin', '127.0.0.1:0', '--ldap-timeout', '1', '--login-failures', '2'])
     await until(() => /metrics on/.test(gate.said()), gate.said)
     const admin = `http://127.0.0.1:${/metrics on \S+:(\d+)/.exec(gate.said())?.[1]}`

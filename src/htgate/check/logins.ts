@@ -98,7 +98,7 @@ async function findingsOf(provider: Provider, events: readonly AuthEvent[]): Pro
     }))
 }
 
-/** What there is to say of a password file: how many users it has, and which lines are wrong. */
+/** Events about a password file: how many users it has, and which lines are wrong. */
 const OF_FILE: ReadonlySet<AuthEvent['type']> = new Set([
   'loaded',
   'lines-skipped',

@@ -86,7 +86,7 @@ async function checkUsers(connection: Connection, { url, filter }: LdapSettings)
   if (entries.length > 0) return { state: 'works', text: `${where} are found by ${attribute}` }
   return {
     state: 'fails',
-    text: `${where}: nobody is found by ${attribute} with the filter ${url.filter}`,
+    text: `${where}: no user is found by ${attribute} with the filter ${url.filter}`,
     hint: 'check the attribute and the filter of --ldap-url, and what the account that searches may read',
   }
 }

@@ -15,7 +15,7 @@ import { connectionError, DirectoryError } from './errors.js'
 import { type Endpoint, nameOf, type Scope } from './url.js'
 
 // One connection to a directory server, for one login. ldapts encodes what is sent. Its client is left alone: it connects
-// again by itself, bound to nobody, and in plain text after StartTLS; waits for ever in a TLS handshake; takes what
+// again by itself, unbound, and in plain text after StartTLS; waits for ever in a TLS handshake; takes what
 // came before the handshake for an answer; logs in by SASL for a user called PLAIN; and takes a missing result for 0,
 // success. Here a connection that fails is over, and one deadline bounds all that is done on it.
 
@@ -134,7 +134,7 @@ export class Connection {
 
   /** Answers the server's result, whatever it is. */
   async bind(dn: string, password: string): Promise<Result> {
-    // RFC 4513, 5.1.2: the server would answer success, having bound nobody.
+    // RFC 4513, 5.1.2: the server would answer success, without having verified anything.
     if (dn === '' || password === '') throw new DirectoryError(`${this.server}: no anonymous bind`)
     return (
       await this.#ask(
@@ -268,11 +268,10 @@ export class Connection {
       const says = response.diagnostic ? `: ${JSON.stringify(response.diagnostic)}` : ''
       throw this.#fail(new DirectoryError(`${this.server}: it ends the connection${says}`))
     }
-    if (pending === undefined || response.id !== pending.id)
-      throw new MalformedError('an answer that nobody asked for')
+    if (pending === undefined || response.id !== pending.id) throw new MalformedError('an unsolicited answer')
     if (response.kind === 'other') return
     if (response.kind === 'entry') {
-      if (pending.operation !== 'search') throw new MalformedError('an entry that nobody searched for')
+      if (pending.operation !== 'search') throw new MalformedError('an unsolicited entry')
       pending.entries.push(response)
       return
     }

@@ -29,7 +29,7 @@ export class Directory {
   }
 
   /**
-   * A fresh connection that is bound to nobody yet.
+   * A fresh connection that is not bound yet.
    * @param to a server that is known to answer
    * @throws DirectoryError
    */

@@ -1,4 +1,4 @@
-/** Why the directory could not be asked: nobody's password is at fault. `message` is fit for a log. */
+/** Why the directory could not be asked: no password is at fault. `message` is fit for a log. */
 export class DirectoryError extends Error {
   override readonly name = 'DirectoryError'
   /** What would help. */

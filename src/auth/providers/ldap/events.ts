@@ -1,6 +1,6 @@
 /** What an operator may want to know of the directory. `message` is fit for a log: one line, and no secret in it. */
 export interface LdapEvent {
-  readonly type: /** Nobody new gets in. */
+  readonly type: /** New logins are not possible. */
     | 'directory-unreachable'
     | 'directory-reachable'
     /** A login failed for another reason than a wrong password. */

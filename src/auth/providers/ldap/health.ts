@@ -44,7 +44,7 @@ export class Health {
     const isNews = this.#problem !== problem
     this.#problem = problem
     if (!isNews) return false
-    const message = `ldap: ${problem}; nobody new can log in`
+    const message = `ldap: ${problem}; new logins are answered 503`
     this.#tell({ type: 'directory-unreachable', level: 'error', message })
     return true
   }

@@ -18,7 +18,7 @@ export class Lane {
     try {
       return await work()
     } finally {
-      // A place is handed on, so that nobody takes it in between.
+      // The place is handed on, so that no newcomer takes it.
       const next = this.#waiting.shift()
       if (next === undefined) this.#running--
       else next()

@@ -134,7 +134,7 @@ export function ldapSettings(options: LdapOptions): LdapSettings {
 
 function readCa(path: string): string {
   const pem = read('ca', path)
-  // Node would trust nobody then, without saying why.
+  // Node would trust no certificate then, without saying why.
   if (!pem.includes('-----BEGIN CERTIFICATE-----'))
     throw wrong('ldap.ca', `names a file without certificates: ${path}`)
   return pem

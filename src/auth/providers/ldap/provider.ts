@@ -4,49 +4,36 @@ import { performance } from 'node:perf_hooks'
 import type { BasicCredential, Credential } from '../../credential.js'
 import { KeyedHash } from '../../keyed-hash.js'
 import type { Principal } from '../../principal.js'
-import type {
-  Account,
-  Finding,
-  Measures,
-  Provider,
-  ProviderStatus,
-  Refused,
-  Verdict,
-} from '../../provider.js'
+import type { Account, Finding, Measures, Provider, ProviderStatus, Verdict } from '../../provider.js'
 import { checkDirectory } from './check.js'
-import type { Connection } from './connection.js'
-import { type BindOutcome, failureOf, isDisabled, judgeBind } from './diagnosis.js'
+import { failureOf } from './diagnosis.js'
 import { Directory } from './directory.js'
-import { escapeDnValue } from './dn.js'
 import { DirectoryError, explain } from './errors.js'
 import type { LdapEvent } from './events.js'
 import { present } from './filter.js'
-import { groupsOf } from './groups.js'
 import { Health } from './health.js'
-import { isBoundAs } from './identity.js'
 import { Lane } from './lane.js'
+import { DirectoryLogins, unknown } from './logins.js'
 import type { LdapSettings } from './options.js'
 import { RememberedValues } from './remembered.js'
-import { findUsers, isPrintable, readUser, type UserEntry, valuesOf } from './search.js'
-import { UniformTiming } from './timing.js'
-import type { Endpoint } from './url.js'
+import { isPrintable } from './search.js'
 
-/** Longer names nobody has; in bytes. */
+/** No user has a longer name; in bytes. */
 const LONGEST_NAME = 255
 const RETRY_AFTER_S = 5
-/** How often, in milliseconds, a directory is looked at that nobody had to do with, and one that does not answer. */
+/** How often, in milliseconds, an idle directory is probed, and one that does not answer. */
 const PROBE_EVERY = 15_000
 const PROBE_WHILE_DOWN = 2_000
-/** Logins that are asked for again in the background: how many at a time, and how many may wait. */
+/** Remembered logins that are verified again at a time, and that may wait for it. */
 const REFRESHES = 2
 /** Accounts that are looked up without a login, at a time. */
 const SEARCHES = 2
 const REFRESHES_WAITING = 10_000
 /** After how long, in milliseconds, a refresh that failed is tried again. */
 const REFRESH_AGAIN = 1_000
-/** How often, in milliseconds, the same trouble is logged. */
+/** How often, in milliseconds, the same refusal or remark is logged. */
 const REPEAT = 60_000
-const ACTIVE_DIRECTORY = '1.2.840.113556.1.4.800'
+const REPEAT_REMARK = 12 * 3_600_000
 
 /** Logins by a directory server. */
 export class LdapProvider implements Provider {
@@ -57,13 +44,13 @@ export class LdapProvider implements Provider {
   readonly #settings: LdapSettings
   readonly #tell: (event: LdapEvent) => void
   readonly #directory: Directory
+  readonly #directoryLogins: DirectoryLogins
   readonly #health: Health
   /** By HMACs of names and passwords, with a key of this process: no password is kept. */
   readonly #logins: RememberedValues<Principal>
   readonly #hmac = new KeyedHash(randomBytes(32))
   /** By name. */
   readonly #accounts: RememberedValues<Principal | 'unknown'>
-  readonly #timing = new UniformTiming()
   readonly #underWay = new Map<string, Promise<Verdict>>()
   readonly #lookups = new Map<string, Promise<Account>>()
   readonly #refreshes = new Lane(REFRESHES)
@@ -72,13 +59,10 @@ export class LdapProvider implements Provider {
   readonly #counts = { asked: 0, refreshed: 0, ended: 0 }
   #epoch = 0
   #isTrying = false
-  #isActiveDirectory: boolean | undefined
   #timer: NodeJS.Timeout | undefined
   #closed = false
   /** When trouble was logged last, by its message. */
   readonly #logged = new Map<string, number>()
-  /** A DN that does not exist, for users that do not. */
-  readonly #standInDn: string
 
   /** @param onEvent called in a turn of the event loop's own */
   constructor(settings: LdapSettings, onEvent: (event: LdapEvent) => void) {
@@ -86,12 +70,13 @@ export class LdapProvider implements Provider {
     this.concurrency = settings.concurrency
     this.#tell = (event) => queueMicrotask(() => onEvent(event))
     this.#directory = new Directory(settings)
+    this.#directoryLogins = new DirectoryLogins(settings, this.#directory, (type, user, what) =>
+      this.#say(type, type === 'login-remark' ? 'info' : 'warn', user, what),
+    )
     this.#health = new Health(this.#tell)
     this.#logins = new RememberedValues(settings.cacheSize, settings.ttl, () => this.#changed())
     this.#accounts = new RememberedValues(settings.cacheSize, settings.ttl, () => this.#changed())
     if (settings.bindAs === undefined) this.account = (name) => this.#account(name)
-    const { base } = settings.url
-    this.#standInDn = `cn=htgate-stand-in-${randomBytes(8).toString('hex')}${base && `,${base}`}`
   }
 
   get epoch(): number {
@@ -172,7 +157,7 @@ export class LdapProvider implements Provider {
   async #ask(key: string, name: string, bytes: Buffer): Promise<Verdict> {
     if (!isName(name)) return unknown(name)
     const since = performance.now()
-    const verdict = await this.#attempt(name, () => this.#judge(name, passwordOf(bytes)))
+    const verdict = await this.#attempt(name, () => this.#directoryLogins.login(name, passwordOf(bytes)))
     if (verdict === 'unavailable') {
       return { ok: false, reason: 'unavailable', candidate: name, retryAfter: RETRY_AFTER_S }
     }
@@ -180,7 +165,7 @@ export class LdapProvider implements Provider {
     return verdict
   }
 
-  /** Does what takes the directory, unless that is known to be of no use; notes how it went. */
+  /** Asks the directory, and notes whether it answered. While it is known not to, only one attempt at a time is made. */
   async #attempt<T>(name: string, work: () => Promise<T>): Promise<T | 'unavailable'> {
     const isTrial = !this.#health.isGood
     if (this.#closed || (isTrial && this.#isTrying)) return 'unavailable'
@@ -214,7 +199,7 @@ export class LdapProvider implements Provider {
   async #lookUp(name: string): Promise<Account> {
     const before = this.#accounts.get(name)
     const since = performance.now()
-    const account = await this.#attempt(name, () => this.#find(name))
+    const account = await this.#attempt(name, () => this.#directoryLogins.account(name))
     if (account === 'unavailable') {
       if (before !== undefined) before.refreshAt = performance.now() + REFRESH_AGAIN
       return account
@@ -224,137 +209,7 @@ export class LdapProvider implements Provider {
     return account
   }
 
-  async #find(name: string): Promise<Principal | 'unknown'> {
-    const { connection } = await this.#directory.service(this.#directory.deadline())
-    try {
-      const user = this.#onlyOne(await findUsers(connection, this.#settings, name), name)
-      if (user === undefined || isDisabled(user.attributes)) return 'unknown'
-      return await this.#principal(connection, user)
-    } finally {
-      connection.close()
-    }
-  }
-
-  #judge(name: string, password: string | undefined): Promise<Verdict> {
-    const { bindAs } = this.#settings
-    return bindAs === undefined ? this.#bySearch(name, password) : this.#asUser(name, password, bindAs)
-  }
-
-  /** The service account finds the entry; a connection of its own shows whether the password is right. */
-  async #bySearch(name: string, password: string | undefined): Promise<Verdict> {
-    const deadline = this.#directory.deadline()
-    const { connection, endpoint } = await this.#directory.service(deadline)
-    try {
-      const users = await findUsers(connection, this.#settings, name)
-      const user = this.#onlyOne(users, name)
-      if (user === undefined || password === undefined) {
-        await this.#standIn(endpoint, deadline)
-        return users.length === 0 ? unknown(name) : denied(name)
-      }
-      const outcome = await this.#bind(user, password, endpoint, deadline)
-      return await this.#verdictOf(outcome, name, () => this.#principal(connection, user))
-    } finally {
-      connection.close()
-    }
-  }
-
-  /** The user's own bind comes first, and the user's own entry is read on the same connection. */
-  async #asUser(name: string, password: string | undefined, bindAs: string): Promise<Verdict> {
-    if (password === undefined) return denied(name)
-    const { connection } = await this.#directory.connect(this.#directory.deadline())
-    try {
-      const isDn = /=\s*\{\}/.test(bindAs)
-      const bindName = bindAs.replace('{}', () => (isDn ? escapeDnValue(name) : name))
-      const outcome = judgeBind(connection.server, await connection.bind(bindName, password))
-      return await this.#verdictOf(outcome, name, async () => {
-        if (isDn) {
-          const user = await readUser(connection, this.#settings, bindName, name)
-          return user && this.#onlyOne([user], name) && this.#principal(connection, user)
-        }
-        const user = this.#onlyOne(await findUsers(connection, this.#settings, name), name)
-        if (user === undefined) return undefined
-        if (await isBoundAs(connection, this.#settings, user, bindName))
-          return this.#principal(connection, user)
-        this.#refused(
-          name,
-          `bound as ${JSON.stringify(bindName)}, the directory has somebody else than ${user.dn}`,
-        )
-        return undefined
-      })
-    } finally {
-      connection.close()
-    }
-  }
-
-  #onlyOne(users: readonly UserEntry[], name: string): UserEntry | undefined {
-    const [user] = users
-    if (user === undefined) return undefined
-    if (users.length > 1) this.#refused(name, 'more than one entry matches; narrow the filter of --ldap-url')
-    // With an empty DN the bind would be anonymous.
-    else if (user.dn === '') this.#refused(name, 'the entry has no DN')
-    else if (!isPrintable(user.name))
-      this.#refused(name, `${user.dn} has no ${this.#settings.userAttribute} that is a name`)
-    else return user
-    return undefined
-  }
-
-  async #bind(user: UserEntry, password: string, endpoint: Endpoint, deadline: number): Promise<BindOutcome> {
-    const { connection } = await this.#directory.connect(deadline, endpoint)
-    try {
-      const start = performance.now()
-      const result = await connection.bind(user.dn, password)
-      if (result.code !== 0) this.#timing.failed(performance.now() - start)
-      return judgeBind(connection.server, result, user.attributes)
-    } finally {
-      connection.close()
-    }
-  }
-
-  /** As for a wrong password; but a password that may belong to another provider is not sent. */
-  async #standIn(endpoint: Endpoint, deadline: number): Promise<void> {
-    const { connection } = await this.#directory.connect(deadline, endpoint)
-    try {
-      const start = performance.now()
-      await connection.bind(this.#standInDn, randomBytes(12).toString('base64'))
-      await this.#timing.standIn(performance.now() - start)
-    } finally {
-      connection.close()
-    }
-  }
-
-  async #verdictOf(
-    outcome: BindOutcome,
-    name: string,
-    principal: () => Promise<Principal | undefined>,
-  ): Promise<Verdict> {
-    if (outcome.kind === 'failed') throw outcome.error
-    if (outcome.kind === 'refused') {
-      if (outcome.because !== undefined) this.#refused(name, outcome.because)
-      return outcome.unknown ? unknown(name) : denied(name)
-    }
-    if (outcome.remark !== undefined) this.#say('login-remark', 'info', name, outcome.remark)
-    const granted = await principal()
-    return granted === undefined ? denied(name) : { ok: true, principal: granted }
-  }
-
-  async #principal(connection: Connection, user: UserEntry): Promise<Principal> {
-    const isActiveDirectory = await this.#learn(connection)
-    const groups = await groupsOf(connection, this.#settings, user, isActiveDirectory)
-    return { name: user.name, provider: this.name, groups, ignoresCase: true }
-  }
-
-  /** Whether this is Active Directory, by the root of its entries (RFC 4512, 5.1). Asked once. */
-  async #learn(connection: Connection): Promise<boolean> {
-    if (this.#isActiveDirectory !== undefined) return this.#isActiveDirectory
-    const attributes = ['supportedCapabilities']
-    const query = { base: '', scope: 'base', filter: present('objectClass'), attributes, limit: 1 } as const
-    const { entries } = await connection.search(query)
-    const capabilities = entries[0] ? valuesOf(entries[0].attributes, 'supportedCapabilities') : []
-    this.#isActiveDirectory = capabilities.includes(ACTIVE_DIRECTORY)
-    return this.#isActiveDirectory
-  }
-
-  /** Asks for a remembered login again, while it still counts. The password is at hand, and kept only until then. */
+  /** Verifies a remembered login again while it is still valid, with the password of the request at hand. */
   async #refresh(key: string, { name, user, password }: BasicCredential): Promise<void> {
     if (this.#refreshes.waiting >= REFRESHES_WAITING) {
       this.#refreshLater(key)
@@ -387,7 +242,7 @@ export class LdapProvider implements Provider {
     if (login !== undefined) login.refreshAt = performance.now() + REFRESH_AGAIN
   }
 
-  /** Looks whether the directory answers, and finds out again later. */
+  /** Finds out whether the directory answers, now and later. */
   async #probe(): Promise<void> {
     const since = performance.now()
     if (!this.#health.isGood || this.#health.sinceSuccess > PROBE_EVERY / 2) {
@@ -414,7 +269,7 @@ export class LdapProvider implements Provider {
     const { connection } =
       bindAs === undefined ? await this.#directory.service(deadline) : await this.#directory.connect(deadline)
     try {
-      await this.#learn(connection)
+      await this.#directoryLogins.learn(connection)
       if (bindAs !== undefined || url.base === '') return
       const query = {
         base: url.base,
@@ -440,24 +295,21 @@ export class LdapProvider implements Provider {
     this.#say('login-refused', 'error', name, explain(error))
   }
 
-  #refused(name: string, because: string): void {
-    this.#say('login-refused', 'warn', name, because)
-  }
-
   #say(type: LdapEvent['type'], level: LdapEvent['level'], user: string, what: string): void {
     const message = `ldap: ${JSON.stringify(user)}: ${what}`
     const now = performance.now()
-    if (now - (this.#logged.get(message) ?? Number.NEGATIVE_INFINITY) < REPEAT) return
+    if (
+      now - (this.#logged.get(message) ?? Number.NEGATIVE_INFINITY) <
+      (type === 'login-remark' ? REPEAT_REMARK : REPEAT)
+    )
+      return
     if (this.#logged.size >= 1000) this.#logged.clear()
     this.#logged.set(message, now)
     this.#tell({ type, level, message, user })
   }
 }
 
-const unknown = (candidate: string): Refused => ({ ok: false, reason: 'denied', candidate, unknown: true })
-const denied = (candidate: string): Refused => ({ ok: false, reason: 'denied', candidate })
-
-/** Undefined for what can be nobody's: servers may cut a password at NUL, and compare text in UTF-8 only. */
+/** Undefined for what no account can have: servers may cut a password at NUL, and compare UTF-8 only. */
 function passwordOf(bytes: Buffer): string | undefined {
   if (bytes.length === 0 || bytes.includes(0) || !isUtf8(bytes)) return undefined
   return bytes.toString()

@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 
 /** How many of each kind count. */
 const SAMPLES = 63
-/** Longer than this, in milliseconds, nobody waits for the sake of it. */
+/** The longest wait, in milliseconds. */
 const LONGEST = 2000
 
 /**

@@ -55,7 +55,7 @@ describe('a directory that answers', () => {
     expect(server.connections).toBe(3)
   })
 
-  test('references in an answer are passed over, and nobody is asked for them', async () => {
+  test('references in an answer are ignored, and not followed', async () => {
     const elsewhere = await fakeLdap(wonderland())
     const { answer } = await answered((request) =>
       isUserSearch(request)
@@ -87,7 +87,7 @@ describe('a directory that answers', () => {
     ['busy', 51],
     ['unavailable', 52],
     ['operations error', 1],
-  ])('%s: nobody’s password is wrong', async (_, code) => {
+  ])('%s: unavailable, not denied', async (_, code) => {
     const { answer, messages } = await answered((request) =>
       isUserBind(request) ? result(request, 'bind', { code, diagnostic: 'not now' }) : undefined,
     )
@@ -107,7 +107,7 @@ describe('a directory that answers', () => {
     expect(server.requests.filter(({ operation, dn }) => operation === 'bind' && dn === '')).toEqual([])
   })
 
-  test('more entries than were asked for: nobody gets in', async () => {
+  test('more entries than were asked for: refused', async () => {
     const { answer } = await answered((request) =>
       isUserSearch(request)
         ? [entry(request, ALICE, { uid: ['alice'] }), result(request, 'search', { code: 4 })]
@@ -151,11 +151,12 @@ describe('a directory that fails', () => {
   }
 
   test.each(Object.keys(broken))('%s, instead of an answer to a bind', async (name) => {
-    const { answer, took, status } = await answered((request) =>
-      isUserBind(request) ? broken[name]?.(request) : undefined,
+    const { answer, took, status } = await answered(
+      (request) => (isUserBind(request) ? broken[name]?.(request) : undefined),
+      { timeout: 5000 },
     )
     expect(answer).toBe('unavailable')
-    expect(took).toBeLessThan(300)
+    expect(took).toBeLessThan(2500)
     expect(status.ready).toBe(false)
   })
 
@@ -168,7 +169,7 @@ describe('a directory that fails', () => {
     for (const step of steps) {
       const { answer, took, status } = await answered(step)
       expect(answer).toBe('unavailable')
-      expect(took).toBeLessThan(900)
+      expect(took).toBeLessThan(1500)
       expect(status.detail).toContain('no answer in time')
     }
   })
@@ -183,18 +184,21 @@ describe('a directory that fails', () => {
       return NOTHING
     })
     expect(answer).toBe('unavailable')
-    expect(took).toBeLessThan(900)
+    expect(took).toBeLessThan(1500)
   })
 
   test('ends in mid answer', async () => {
     for (const end of ['end', 'destroy', 'resetAndDestroy'] as const) {
-      const { answer, took } = await answered((request, { socket }) => {
-        if (!isUserSearch(request)) return undefined
-        socket.write(entry(request, ALICE, { uid: ['alice'] }).subarray(0, 30), () => socket[end]())
-        return NOTHING
-      })
+      const { answer, took } = await answered(
+        (request, { socket }) => {
+          if (!isUserSearch(request)) return undefined
+          socket.write(entry(request, ALICE, { uid: ['alice'] }).subarray(0, 30), () => socket[end]())
+          return NOTHING
+        },
+        { timeout: 5000 },
+      )
       expect(answer).toBe('unavailable')
-      expect(took).toBeLessThan(300)
+      expect(took).toBeLessThan(2500)
     }
   })
 
@@ -297,7 +301,7 @@ describeWith(['openssl'], 'TLS with a directory', () => {
     for (const way of ways) {
       const { answer, took, server } = await answered(way, { startTls: true })
       expect(answer).toBe('unavailable')
-      expect(took).toBeLessThan(900)
+      expect(took).toBeLessThan(1500)
       expect(server.requests.map(({ operation }) => operation)).not.toContain('bind')
     }
   })
@@ -316,7 +320,7 @@ describeWith(['openssl'], 'TLS with a directory', () => {
       { startTls: true, ca: cert },
     )
     expect(answer).toBe('unavailable')
-    expect(messages()).toMatch(/data before the TLS handshake|nobody asked for/)
+    expect(messages()).toMatch(/data before the TLS handshake|unsolicited answer/)
     expect(server.requests.map(({ operation }) => operation)).not.toContain('bind')
   })
 
@@ -334,7 +338,7 @@ describeWith(['openssl'], 'TLS with a directory', () => {
     const start = performance.now()
     const hanging = await directory(at(`ldaps://127.0.0.1:${port}`))
     expect(hanging.provider.status().detail).toContain('no answer in time')
-    expect(performance.now() - start).toBeLessThan(900)
+    expect(performance.now() - start).toBeLessThan(1500)
     silent.close()
   })
 })
@@ -437,7 +441,7 @@ describe('Active Directory', () => {
     ).toBe(true)
   })
 
-  test('a principal name that begins with the account name of somebody else lets nobody in', async () => {
+  test('a principal name that begins with another user’s account name is refused', async () => {
     const server = await fakeLdap(corp('u:CORP\\mallory'))
     const { who, messages } = await directory({ ...asUser, url: `${server.url}/DC=corp?sAMAccountName` })
     expect(await who('alice', 'wonderland')).toBe('denied')

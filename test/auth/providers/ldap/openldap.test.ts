@@ -126,7 +126,7 @@ describeWith(['slapd', 'ldapmodify'], 'OpenLDAP', () => {
     expect(await who('nopassword', 'x')).toBe('denied')
   })
 
-  test('two entries for one name let nobody in', async () => {
+  test('a name with two entries is refused', async () => {
     const { who, messages } = await directory(options({ url: `${slapd.url}/${PEOPLE}?mail` }))
     expect(await who('shared@example.org', 'builder')).toBe('denied')
     expect(await who('shared@example.org', 'evil')).toBe('denied')
@@ -180,7 +180,7 @@ describeWith(['slapd', 'ldapmodify'], 'OpenLDAP', () => {
     expect(messages()).toContain('"reset": the password has to be changed first')
   })
 
-  test('a wrong service password is nobody’s failure', async () => {
+  test('a wrong service password answers unavailable, not denied', async () => {
     const { login, provider } = await directory(
       options({ bindPasswordFile: undefined, bindPassword: 'wrong' }),
     )
@@ -231,13 +231,13 @@ describeWith(['slapd', 'ldapmodify'], 'OpenLDAP', () => {
   })
 
   test('a login is remembered, and asked again in the background: a changed password ends it', async () => {
-    const { provider, login, messages } = await directory(options({ ttl: 1000 }))
+    const { provider, login, messages } = await directory(options({ ttl: 2000 }))
     expect((await login('user1', 'secret1')).ok).toBe(true)
     expect(provider.remembered(basic('user1', 'secret1'))).toMatchObject({ name: 'user1', provider: 'ldap' })
     expect(provider.remembered(basic('user1', 'secret2'))).toBeUndefined()
     const { epoch } = provider
     // In use, it outlasts its time without a gap.
-    const end = performance.now() + 2500
+    const end = performance.now() + 4500
     while (performance.now() < end) {
       expect(provider.remembered(basic('user1', 'secret1'))).toBeDefined()
       await new Promise((resolve) => setTimeout(resolve, 20))
@@ -252,7 +252,7 @@ describeWith(['slapd', 'ldapmodify'], 'OpenLDAP', () => {
       (it) => it === undefined,
     )
     expect(ended).toBeUndefined()
-    expect(performance.now() - start).toBeLessThan(1000)
+    expect(performance.now() - start).toBeLessThan(2000)
     expect(provider.epoch).toBeGreaterThan(epoch)
     await until(messages, (text) => text.includes('no longer grants'))
     expect(messages()).toContain('"user1": the directory no longer grants the login')
@@ -331,11 +331,11 @@ describeWith(['slapd', 'ldapmodify'], 'OpenLDAP', () => {
     // One of them finds out; the others know soon after.
     const waiting = Array.from({ length: 20 }, (_, i) => who(`user${10 + i}`, 'x'))
     expect(new Set(await Promise.all(waiting))).toEqual(new Set(['unavailable']))
-    expect(performance.now() - start).toBeLessThan(1500)
+    expect(performance.now() - start).toBeLessThan(2500)
     expect(provider.status().detail).toContain('no answer in time')
     const next = performance.now()
     await Promise.all([who('user40', 'x'), who('user41', 'x')])
-    expect(performance.now() - next).toBeLessThan(1000)
+    expect(performance.now() - next).toBeLessThan(1500)
     slapd.signal('SIGCONT')
     expect(
       await until(
@@ -391,7 +391,7 @@ describeWith(['slapd', 'ldapmodify'], 'OpenLDAP', () => {
     }
     const median = (values: number[]) => values.toSorted((a, b) => a - b)[values.length >> 1] as number
     const [a, b] = [median(known), median(unknown)]
-    expect(Math.abs(a - b) / Math.max(a, b)).toBeLessThan(0.25)
+    expect(Math.abs(a - b) / Math.max(a, b)).toBeLessThan(0.3)
   })
 
   test('a closed provider answers unavailable', async () => {
