@@ -1,7 +1,9 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Command, CommanderError, Option } from 'commander'
+import { PORT_PLACEHOLDER } from '../processes/guarded-command.js'
 import { VERSION } from '../version.js'
+import { upstreamAt } from './guard-command.js'
 import { errors } from './messages.js'
 import { type Declaration, flagOf, type Group, variableOf } from './options/declaration.js'
 import { GROUPS, OPTIONS, type OptionText, type Settings, SHELLS } from './options/index.js'
@@ -16,7 +18,8 @@ export interface Text {
  * @throws Exit for one that makes no sense
  */
 export function parse(args: readonly string[], env: NodeJS.ProcessEnv): Settings | Text {
-  const given = readArguments(args)
+  const end = args.indexOf('--')
+  const given = readArguments(end === -1 ? args : args.slice(0, end))
   if ('text' in given) return given
   const settings: Record<string, unknown> = {}
   const named = (key: string) =>
@@ -29,6 +32,7 @@ export function parse(args: readonly string[], env: NodeJS.ProcessEnv): Settings
   }
   settings.check = given.check
   settings.order = [...new Set([...given.texts.keys(), ...DECLARATIONS.map(([key]) => key)])]
+  if (end !== -1) guardCommand(settings, args.slice(end + 1), named)
   const complete = settings as unknown as Settings
   const ways = [complete.file, complete.ldapUrl, complete.oidcIssuer, complete.oidcTrust[0]]
   if ([...ways, complete.tokenFile, complete.clientCa].every((way) => way === undefined)) {
@@ -36,6 +40,21 @@ export function parse(args: readonly string[], env: NodeJS.ProcessEnv): Settings
   }
   for (const group of GROUPS) (group as Group).check?.(settings, named)
   return complete
+}
+
+/** The command after `--` is the upstream. Its port is known once it is started. */
+function guardCommand(
+  settings: Record<string, unknown>,
+  command: readonly string[],
+  named: (key: string) => string,
+): void {
+  if (command.length === 0) throw errors.missing('a command after --', 'the server to start and guard')
+  if (!command.some((part) => part.includes(PORT_PLACEHOLDER))) throw errors.noPort(command.join(' '))
+  for (const other of ['upstream', 'upstreamCa', 'forwardAuth']) {
+    if (settings[other]) throw errors.conflict(named(other), 'a command after --')
+  }
+  settings.command = command
+  settings.upstream = upstreamAt(0, command)
 }
 
 const DECLARATIONS: readonly (readonly [string, Declaration])[] = GROUPS.flatMap(({ options }) =>
@@ -109,11 +128,13 @@ const INTRODUCTION =
 
 const PARAGRAPHS = [
   'Each option is also an environment variable: --tls-cert is HTGATE_TLS_CERT. Separate several values of a repeatable option by spaces. The command line takes precedence.',
+  'A command after -- is started and guarded: {port} in it becomes a port on 127.0.0.1 that htgate chooses. When the command exits, htgate exits with its status; a signal to stop reaches the command after the requests in progress have ended.',
   'SIGTERM and SIGINT stop accepting connections, finish requests in progress and exit; a second one exits at once. SIGHUP reloads the password file and the certificate.',
 ]
 
 const EXAMPLES = [
   ['htpasswd -cB -C 10 .htpasswd alice'],
+  ['htgate --file .htpasswd --listen :8080 -- mlflow server --port {port}'],
   ['htgate --file .htpasswd --upstream http://127.0.0.1:5000 --listen :8080'],
   [
     'htgate --file .htpasswd --upstream http://127.0.0.1:5000 --listen :443',
@@ -132,7 +153,7 @@ export function helpText(columns: number): string {
   const longest = Math.max(...terms.map(([, term]) => term.length))
   // Beside the options where there is room for it, below them elsewhere.
   const column = longest + 4 <= width / 2 ? longest + 4 : 8
-  const lines = ['Usage: htgate [options]', '', ...wrap(INTRODUCTION, width, 0)]
+  const lines = ['Usage: htgate [options] [-- command]', '', ...wrap(INTRODUCTION, width, 0)]
   let heading = ''
   for (const [option, term] of terms) {
     if (option.group !== heading) lines.push('', `${option.group}:`)

@@ -1,9 +1,19 @@
 import cluster from 'node:cluster'
 import { parse, unknownVariables } from './command-line.js'
 import { Exit, ExitStatus } from './exit-status.js'
+import { guardCommand, withCommandPort } from './guard-command.js'
 import { errors, notices, say } from './messages.js'
+import type { Settings } from './options/index.js'
 import { serve } from './serve.js'
 import { supervise } from './supervise.js'
+
+const never = new Promise<string>(() => {})
+
+async function run(settings: Settings, stop = never): Promise<ExitStatus> {
+  if (settings.workers > 1 && cluster.isPrimary) return await supervise(settings, stop)
+  await serve(settings, stop)
+  return ExitStatus.ok
+}
 
 /** Carries out a command line; never throws. Resolves when htgate is to exit. */
 export async function main(args: readonly string[]): Promise<ExitStatus> {
@@ -23,9 +33,8 @@ export async function main(args: readonly string[]): Promise<ExitStatus> {
       const { check } = await import('./check/index.js')
       return await check(settings, settings.check.user)
     }
-    if (settings.workers > 1 && cluster.isPrimary) return await supervise(settings)
-    await serve(settings)
-    return ExitStatus.ok
+    if (settings.command !== undefined && cluster.isPrimary) return await guardCommand(settings, run)
+    return await run(withCommandPort(settings))
   } catch (error) {
     const exit = error instanceof Exit ? error : errors.unexpected(error)
     say(exit.message)

@@ -40,6 +40,11 @@ export const errors = {
   badCa: (path: string, why: string) => failed(`--upstream-ca: ${path} is not a valid certificate: ${why}`),
   cannotListen: ({ message, hint }: ListenError) =>
     failed(hint === undefined ? message : `${message}\nhint: ${hint}`),
+  noPort: (command: string) =>
+    usage(
+      `'${command}' has no {port}\nhint: htgate chooses the port; write {port} where the command expects it, such as: mlflow server --port {port}`,
+    ),
+  command: (status: number, why: string) => new Exit(status, why),
   unexpected(error: unknown) {
     if (!(error instanceof Error)) return failed(`unexpected error: ${error}`)
     const detail = process.env.HTGATE_DEBUG ? error.stack : error.message
@@ -65,6 +70,9 @@ const MAX_WEAK = 3
 
 /** What htgate tells an operator while all is well. */
 export const notices = {
+  waiting: (program: string, seconds: number) => `waiting for ${program} to answer (${seconds} s)`,
+  started: (program: string, port: number) => `${program} answers on 127.0.0.1:${port}`,
+  commandExited: (program: string, status: number) => `${program} exited with status ${status}`,
   /** What is guarded, for how many users, and how well. */
   guards({ file, upstream, trustProxy }: Guarded, { users, weak }: Loaded): string {
     const what = upstream ? `guarding ${upstream.text}` : 'answering other proxies (forward-auth)'

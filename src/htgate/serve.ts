@@ -30,8 +30,11 @@ import { openProviders } from './providers.js'
 /** Milliseconds that the reader of the log has at least for the last lines. */
 const LAST_LINES = 100
 
-/** Serves requests in this process until it is told to stop. Everything that a process consists of is put together here. */
-export async function serve(settings: Settings): Promise<void> {
+/**
+ * Serves requests in this process until it is told to stop, by a signal, the supervisor or `stop`, which resolves to the
+ * cause. Everything that a process consists of is put together here.
+ */
+export async function serve(settings: Settings, stop: Promise<string>): Promise<void> {
   const control = processControl()
   const certificate = readCertificate(settings)
   const log = new Log(settings.log)
@@ -127,7 +130,7 @@ export async function serve(settings: Settings): Promise<void> {
     })
     logins.onChange(() => control.reportReadiness())
 
-    const cause = await control.stopped
+    const cause = await Promise.race([control.stopped, stop])
     stopped = performance.now()
     draining = true
     if (control.isLogLeader) log.event('info', notices.stopping(cause))

@@ -5,8 +5,8 @@ import { openAdmin } from './listening.js'
 import { notices, say } from './messages.js'
 import type { Settings } from './options/index.js'
 
-/** Runs workers that serve, until a signal stops them all. */
-export async function supervise({ workers, admin }: Settings): Promise<ExitStatus> {
+/** Runs workers that serve, until a signal or `stop` stops them all. */
+export async function supervise({ workers, admin }: Settings, stop: Promise<string>): Promise<ExitStatus> {
   const supervisor = new Supervisor({ count: workers, onExit: (how) => say(notices.workerExited(how)) })
   const closeAdmin = await openAdmin(admin, {
     readiness: () => supervisor.readiness(),
@@ -15,6 +15,7 @@ export async function supervise({ workers, admin }: Settings): Promise<ExitStatu
   const failed = await supervisor.start()
   if (failed !== undefined) return failed as ExitStatus // The process exits, and the admin endpoint with it.
   say(notices.workers(workers))
+  void stop.then((cause) => supervisor.stop(cause))
   await supervisor.stopped()
   closeAdmin()
   return ExitStatus.ok

@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { get } from 'node:http'
 import { createServer } from 'node:net'
 import { constants } from 'node:os'
+import { basename } from 'node:path'
 
 // `htgate … -- COMMAND`: the server to guard, started by the gate on a loopback port that only this machine reaches.
 
@@ -52,7 +53,7 @@ export class GuardedCommand {
     readonly port: number,
   ) {
     const [program = '', ...args] = command.map((part) => part.replaceAll(PORT_PLACEHOLDER, String(port)))
-    this.#program = program
+    this.#program = basename(program)
     // A process group of its own: Ctrl-C reaches the gate alone, which drains before it stops the command, and what
     // the command leaves behind can be ended with it.
     this.#child = spawn(program, args, { stdio: ['ignore', 'inherit', 'inherit'], detached: true })

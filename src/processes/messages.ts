@@ -29,3 +29,5 @@ export interface Readiness {
 export const LOG_LEADER = 'HTGATE_LOG_LEADER'
 /** A random secret of all processes, in base64: it makes the digests of one recognizable to the others. */
 export const SHARED_KEY = 'HTGATE_SHARED_KEY'
+/** The port of the guarded command, for the workers. */
+export const COMMAND_PORT = 'HTGATE_COMMAND_PORT'

@@ -23,6 +23,9 @@ interface State {
   readiness: Readiness
   snapshot: Snapshot | undefined
   readonly isLogLeader: boolean
+  /** Whether the worker has sent a message, and so reads those to it. */
+  hasReported: boolean
+  onReport: (() => void) | undefined
 }
 
 /** Starts the workers, replaces those that exit, and stops them all at a signal. */
@@ -55,15 +58,25 @@ export class Supervisor {
     for (let i = 1; i < this.#options.count; i++) this.#fork(false)
     process.on('SIGHUP', () => this.#sendAll({ type: 'reload' }))
     for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-      process.on(signal, () => {
-        this.#stopping = true
-        this.#sendAll({ type: 'stop', cause: signal })
-      })
+      process.on(signal, () => this.stop(signal))
     }
     return undefined
   }
 
-  /** Resolves when a signal has stopped all workers. */
+  /** Lets the workers finish requests in progress and exit; a second time, they exit at once. */
+  stop(cause: string): void {
+    const isFirst = !this.#stopping
+    this.#stopping = true
+    for (const [worker, state] of this.#workers) {
+      const order = { type: 'stop', cause } as const
+      if (state.hasReported) send(worker, order)
+      // A worker that is still starting would miss the order.
+      else if (isFirst) state.onReport = () => send(worker, order)
+      else worker.process.kill('SIGKILL')
+    }
+  }
+
+  /** Resolves when all workers have been stopped. */
   stopped(): Promise<void> {
     return new Promise((resolve) => {
       cluster.on('exit', (worker, status, signal) => {
@@ -94,7 +107,13 @@ export class Supervisor {
   #fork(isLogLeader: boolean): Worker {
     const worker = cluster.fork({ [SHARED_KEY]: this.#key, ...(isLogLeader ? { [LOG_LEADER]: '1' } : {}) })
     const readiness = { ready: false, detail: 'a worker is starting' }
-    this.#workers.set(worker, { readiness, snapshot: undefined, isLogLeader })
+    this.#workers.set(worker, {
+      readiness,
+      snapshot: undefined,
+      isLogLeader,
+      hasReported: false,
+      onReport: undefined,
+    })
     return worker
   }
 
@@ -114,6 +133,10 @@ export class Supervisor {
 
   #receive(worker: Worker, message: ToSupervisor): void {
     const state = this.#workers.get(worker)
+    if (state !== undefined && !state.hasReported) {
+      state.hasReported = true
+      state.onReport?.()
+    }
     if (message.type === 'login') this.#sendAll(message, worker)
     else if (state === undefined) return
     else if (message.type === 'readiness') {

@@ -36,6 +36,8 @@ export type Settings = Values<typeof login.options> &
     readonly order: readonly string[]
     /** Set where everything is to be tried out, and nothing served; `user`: whose login as well. */
     readonly check: { readonly user: string | undefined } | undefined
+    /** The server to start and guard, with its arguments; `upstream` leads to it then. */
+    readonly command?: readonly string[]
   }
 
 /** An option as --help, the manual page, docs/options.md and the completions describe it. */

@@ -48,13 +48,22 @@ export const upstream = group(
       },
       headerName,
     ),
+    startTimeout: withDefault(
+      {
+        argument: 'seconds',
+        help: 'how long a command after -- may take until it answers requests',
+        default: '120',
+        unit: 's',
+      },
+      seconds,
+    ),
     forwardAuth: toggle(
       'guard no upstream but answer other proxies: 200 with X-Forwarded-User, or 401 (nginx auth_request, Caddy forward_auth, Traefik ForwardAuth, Envoy ext_authz)',
     ),
   },
   ({ upstream, upstreamCa, forwardAuth }, named) => {
     if (upstream === undefined && !forwardAuth) {
-      throw errors.missing('--upstream', 'the server to guard (or --forward-auth)')
+      throw errors.missing('--upstream', 'the server to guard (or a command after --, or --forward-auth)')
     }
     if (upstream !== undefined && forwardAuth) throw errors.conflict(named('upstream'), named('forwardAuth'))
     if (upstreamCa !== undefined && !upstream?.origin.startsWith('https:')) {

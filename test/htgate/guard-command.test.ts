@@ -1,0 +1,173 @@
+import { once } from 'node:events'
+import { join } from 'node:path'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import { temporaryFolder } from '../support/folder.js'
+import { OUR_HTGATE } from '../support/htgate.js'
+import { describeWith, peer } from '../support/peers.js'
+import { basic } from '../support/requests.js'
+import { htpasswd, run } from '../support/run.js'
+import { freePort, type Server, startServer } from '../support/servers.js'
+
+// htgate … -- COMMAND: htgate starts the server, guards it, and ends with it.
+
+async function passwordFile(): Promise<string> {
+  const file = join(temporaryFolder(), 'htpasswd')
+  await htpasswd(['-cbB', file, 'alice', 'secret'])
+  return file
+}
+
+/** Starts htgate before a Node program in whose source `{port}` becomes its port. */
+async function guard(source: string, options: readonly string[] = []): Promise<Server> {
+  return guardCommand([process.execPath, '-e', source], options)
+}
+
+async function guardCommand(command: readonly string[], options: readonly string[] = []): Promise<Server> {
+  const port = await freePort()
+  const args = ['--file', await passwordFile(), '--listen', `127.0.0.1:${port}`, ...options, '--', ...command]
+  const server = await startServer(process.execPath, [OUR_HTGATE, ...args], { port, patience: 150_000 })
+  onTestFinished(server.stop)
+  return server
+}
+
+const SERVER = `
+  const server = require('node:http').createServer((request, response) => {
+    if (request.url === '/exit') process.exit(7)
+    if (request.url === '/slow') return setTimeout(() => response.end('done'), 1000)
+    response.end(process.pid + ' ' + request.headers['x-forwarded-user'])
+  }).listen({port}, '127.0.0.1')`
+
+const authorization = { authorization: basic('alice', 'secret') }
+
+/** How htgate ended: its status and the signal. */
+async function exitOf({ process }: Server): Promise<[number | null, NodeJS.Signals | null]> {
+  if (process.exitCode !== null || process.signalCode !== null) return [process.exitCode, process.signalCode]
+  return (await once(process, 'exit')) as [number | null, NodeJS.Signals | null]
+}
+
+describe.each([
+  ['one process', []],
+  ['two workers', ['--workers', '2']],
+])('a command behind htgate, %s', (_, options) => {
+  test('answers those who log in, and nobody else', async () => {
+    const server = await guard(SERVER, options)
+    expect((await fetch(server.url)).status).toBe(401)
+    const response = await fetch(server.url, { headers: authorization })
+    expect(await response.text()).toMatch(/^\d+ alice$/)
+  })
+
+  test('ends htgate with its own status when it exits', async () => {
+    const server = await guard(SERVER, options)
+    await fetch(`${server.url}/exit`, { headers: authorization }).catch(() => {})
+    expect(await exitOf(server)).toEqual([7, null])
+    expect(server.output()).toContain('node exited with status 7')
+  })
+
+  test('is stopped after the requests in progress have ended', async () => {
+    const server = await guard(`${SERVER}; process.on('SIGTERM', () => process.exit(5))`, options)
+    const slow = fetch(`${server.url}/slow`, { headers: authorization })
+    await expect.poll(() => fetch(server.url, { headers: authorization }).then(({ ok }) => ok)).toBe(true)
+    server.process.kill('SIGTERM')
+    expect(await (await slow).text()).toBe('done')
+    expect(await exitOf(server)).toEqual([5, null])
+  })
+})
+
+describe('a command that does not behave', () => {
+  test('and ignores SIGTERM is killed after the drain timeout', async () => {
+    const source = `process.on('SIGTERM', () => {}); ${SERVER}`
+    const server = await guard(source, ['--drain-timeout', '0.2'])
+    server.process.kill('SIGTERM')
+    expect(await exitOf(server)).toEqual([137, null])
+  })
+
+  test('and ignores SIGTERM is killed by a second signal', async () => {
+    const source = `process.on('SIGTERM', () => {}); ${SERVER}`
+    const server = await guard(source, ['--drain-timeout', '3600'])
+    const pid = Number((await (await fetch(server.url, { headers: authorization })).text()).split(' ')[0])
+    server.process.kill('SIGTERM')
+    await expect.poll(() => server.output()).toContain('SIGTERM: no new connections')
+    server.process.kill('SIGTERM')
+    await exitOf(server)
+    await expect
+      .poll(async () => (await run('ps', ['-o', 'stat=', '-p', String(pid)])).stdout.toString())
+      .toMatch(/^$|^Z/)
+  })
+
+  test.each([
+    [
+      'exits at the start',
+      [process.execPath, '-e', 'process.exit(3)', '{port}'],
+      3,
+      /^htgate: node exited with status 3 before it answered on 127\.0\.0\.1:\d+$/m,
+    ],
+    [
+      'is not installed',
+      ['no-such-program-here', '{port}'],
+      127,
+      /^htgate: no-such-program-here: command not found$/m,
+    ],
+    [
+      'never listens',
+      [process.execPath, '-e', 'setInterval(() => {}, 1000)', '{port}'],
+      1,
+      /^htgate: node did not answer on 127\.0\.0\.1:\d+ within 1 s$/m,
+    ],
+  ] as const)('and %s: htgate says so and exits', async (_, command, status, message) => {
+    const args = [
+      '--file',
+      await passwordFile(),
+      '--listen',
+      '127.0.0.1:0',
+      '--start-timeout',
+      '1',
+      '--',
+      ...command,
+    ]
+    const result = await run(process.execPath, [OUR_HTGATE, ...args])
+    expect(result.stderr.toString()).toMatch(message)
+    expect(result.status).toBe(status)
+  })
+
+  test('is stopped when htgate itself cannot start', async () => {
+    const pidFile = join(temporaryFolder(), 'pid')
+    const source = `require('node:fs').writeFileSync(${JSON.stringify(pidFile)}, String(process.pid)); ${SERVER}`
+    const args = ['--file', '/no/such/file', '--', process.execPath, '-e', source]
+    const result = await run(process.execPath, [OUR_HTGATE, ...args])
+    expect(result.status).toBe(1)
+    expect(result.stderr.toString()).toContain('/no/such/file')
+    const pid = (await run('cat', [pidFile])).stdout.toString()
+    expect((await run('ps', ['-o', 'stat=', '-p', pid])).stdout.toString()).toMatch(/^$|^Z/)
+  })
+})
+
+test.each([
+  [['--'], 'a command after -- is required'],
+  [['--', 'mlflow', 'server'], "'mlflow server' has no {port}"],
+  [
+    ['--upstream', 'http://127.0.0.1:5000', '--', 'x', '{port}'],
+    '--upstream and a command after -- cannot be used together',
+  ],
+  [['--forward-auth', '--', 'x', '{port}'], '--forward-auth and a command after -- cannot be used together'],
+])('%j is an error that says why', async (args, message) => {
+  const result = await run(process.execPath, [OUR_HTGATE, '--file', 'htpasswd', ...args])
+  expect(result.stderr.toString()).toContain(message)
+  expect(result.status).toBe(2)
+})
+
+describeWith(['mlflow'], 'MLflow behind htgate, in one line', () => {
+  test('starts, and answers those who log in', async () => {
+    const folder = temporaryFolder()
+    const store = ['--backend-store-uri', `sqlite:///${folder}/mlflow.db`, '--artifacts-destination', folder]
+    const server = await guardCommand(
+      [peer('mlflow') as string, 'server', '--port', '{port}', ...store],
+      ['--drain-timeout', '5'],
+    )
+    const url = `${server.url}/api/2.0/mlflow/experiments/search?max_results=1`
+    expect((await fetch(url)).status).toBe(401)
+    const response = await fetch(url, { headers: authorization })
+    expect(await response.json()).toMatchObject({ experiments: [{ name: 'Default' }] })
+    server.process.kill('SIGTERM')
+    const [status] = await exitOf(server)
+    expect(status).not.toBeNull()
+  }, 180_000)
+})
