@@ -1,11 +1,10 @@
 import { randomBytes } from 'node:crypto'
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { weaknessOf } from '../../../passwd-file/audit.js'
 import { eachLine, encodedOf, type Malformed, type RecordLine } from '../../../passwd-file/records.js'
 import { schemeOf } from '../../../schemes/index.js'
 import { unsupportedScheme } from '../../../schemes/unsupported.js'
 import { DEFAULT_MAX_HASH_COST, isCostly } from './hash-cost.js'
-import { StandIns } from './stand-ins.js'
+import { RecordKinds } from './record-kinds.js'
 
 // The users of a password file, for look-ups that do not slow down as users are added. A Map of a million strings takes
 // several times the file's size; this keeps the file's bytes as they are and, in a hash table with open addressing, where
@@ -49,7 +48,7 @@ export class UsersTable {
   /** Records whose hash costs more than may be spent on a login. */
   readonly costly: Lines
   readonly weak: WeakRecords
-  readonly #standIns: StandIns
+  readonly #kinds: RecordKinds
   readonly #maxHashCost: number
 
   private constructor(
@@ -67,7 +66,7 @@ export class UsersTable {
     this.unusable = records.unusable
     this.costly = records.costly
     this.weak = records.weak
-    this.#standIns = records.standIns
+    this.#kinds = records.kinds
     this.#maxHashCost = maxHashCost
   }
 
@@ -111,7 +110,7 @@ export class UsersTable {
 
   /** The stored hash to spend on `user`, who has none, the time that a wrong password costs. */
   standInFor(user: Uint8Array, key: Buffer): string | undefined {
-    return this.#standIns.encodedFor(user, key)
+    return this.#kinds.standInFor(user, key)
   }
 
   #encodedAt(userStart: number): string {
@@ -132,9 +131,11 @@ class Records {
   readonly unusable = new LineList()
   readonly costly = new LineList()
   readonly weak = { count: 0, first: [] as { line: number; user: string; reason: string }[] }
-  readonly standIns = new StandIns()
+  readonly kinds: RecordKinds
 
-  constructor(readonly maxHashCost: number) {}
+  constructor(maxHashCost: number) {
+    this.kinds = new RecordKinds(maxHashCost)
+  }
 
   add(bytes: Buffer, line: RecordLine): void {
     this.starts.push(line.userStart)
@@ -143,22 +144,15 @@ class Records {
     const scheme = schemeOf(encoded)
     const name = scheme?.name ?? unsupportedScheme(encoded) ?? 'unknown'
     this.schemes[name] = (this.schemes[name] ?? 0) + 1
-    const { rule, message: reason } = weaknessOf(encoded) ?? {}
-    const isUsable = rule === undefined || rule === 'weak-scheme' || rule === 'low-cost'
-    const work = scheme?.workOf?.(encoded)
-    if (!isUsable || scheme === undefined) {
+    if (!scheme?.wellFormed(encoded)) {
       this.unusable.add(line.number)
       return
     }
-    if (isCostly(scheme, work, this.maxHashCost)) {
-      this.costly.add(line.number)
-      return
-    }
-    this.standIns.add(scheme.name, work, encoded)
-    if (reason === undefined) return
-    if (this.weak.count++ < LINES_NAMED) {
+    const { isCostly, weakness } = this.kinds.add(scheme, encoded)
+    if (isCostly) this.costly.add(line.number)
+    else if (weakness !== undefined && this.weak.count++ < LINES_NAMED) {
       const user = bytes.toString('utf8', line.userStart, line.colon)
-      this.weak.first.push({ line: line.number, user, reason })
+      this.weak.first.push({ line: line.number, user, reason: weakness })
     }
   }
 }
