@@ -105,7 +105,7 @@ describeWith(['docker-compose'], 'Docker Compose', () => {
   test('reads compose.yaml; MLflow is not published', async () => {
     const args = ['--file', 'deploy/docker/compose.yaml', '--project-directory', '.', 'config']
     const { stdout } = await expectNoComplaint('docker-compose', args)
-    expect(stdout.toString()).toContain('--allowed-hosts=localhost:8080')
+    expect(stdout.toString()).not.toContain('--allowed-hosts')
     expect(stdout.toString().match(/published: .*/g)).toEqual(['published: 8080'])
   })
 })
