@@ -21,6 +21,7 @@ const PORTS = {
   'htgate, login off': 18105,
   htgate: 18106,
   'htgate --workers 2': 18107,
+  'htgate with roles': 18108,
 }
 const UPSTREAM = `http://127.0.0.1:${PORTS.upstream}`
 const children = []
@@ -62,6 +63,7 @@ await inTemporaryFolder(async (folder) => {
       ['nginx without a login', ratio('htgate', 'nginx').toFixed(2), '0.5'],
       ['nginx with auth_basic', Math.round(rate.htgate / rate['nginx auth_basic']), '1000'],
       ['Caddy with basicauth and its cache', ratio('htgate', 'caddy basicauth').toFixed(2), '2'],
+      ['htgate without roles, with them', ratio('htgate with roles', 'htgate').toFixed(3), '0.98'],
       ['htgate with the login off', ratio('htgate', 'htgate, login off').toFixed(3), '0.97'],
     ])
   } finally {
@@ -116,6 +118,7 @@ async function startServers(folder) {
   for (const [name, more] of [
     ['htgate', []],
     ['htgate --workers 2', ['--workers', '2']],
+    ['htgate with roles', ['--readers', 'group:none', '--readers', 'user:alice', '--admins', 'user:bob']],
   ]) {
     const listen = ['--listen', `127.0.0.1:${PORTS[name]}`]
     servers[name] = start(process.execPath, [
