@@ -1,4 +1,5 @@
 // npm run docs: writes the tables in docs/ that are derived from the code.
+import { execFileSync } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { schemes } from '../dist/schemes/index.js'
 import { count, flagOf, rangeOf } from './manual/htpasswd-file.js'
@@ -33,3 +34,5 @@ writeFileSync(
   FILE,
   text.replace(/^\| scheme \|.*?(?=\n\n)/ms, () => table),
 )
+
+writeFileSync('docs/options.md', execFileSync(process.execPath, ['scripts/options-page.js']))

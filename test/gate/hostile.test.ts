@@ -177,12 +177,12 @@ describe('a client that takes its time, or too much', () => {
       for (const socket of sockets) socket.destroy()
     })
     await until(() => open === 500)
-    const started = performance.now()
     await stillServes(gate)
-    expect(performance.now() - started).toBeLessThan(1000)
-    while (timedOut < 500 && performance.now() - started < 30_000)
-      await new Promise((resolve) => setTimeout(resolve, 100))
-    expect(timedOut).toBe(500)
+    await until(
+      () => timedOut === 500,
+      () => timedOut,
+      50_000,
+    )
   })
 
   test('a body for which nobody asked does not come through, and its reply does', async () => {

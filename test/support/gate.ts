@@ -94,10 +94,14 @@ export function runGate(
   return { process: child, said: () => said, output: () => output, log, ended }
 }
 
-/** Waits until `condition` holds; after ten seconds it fails with what `state` says. */
-export async function until(condition: () => boolean, state: () => unknown = () => ''): Promise<void> {
-  const deadline = Date.now() + 10_000
-  while (!condition()) {
+/** Waits until `condition` holds; after `timeout` milliseconds it fails with what `state` says. */
+export async function until(
+  condition: () => boolean | Promise<boolean>,
+  state: () => unknown = () => '',
+  timeout = 20_000,
+): Promise<void> {
+  const deadline = Date.now() + timeout
+  while (!(await condition())) {
     if (Date.now() > deadline) throw new Error(`waited in vain for ${condition}: ${String(state())}`)
     await new Promise((resolve) => setTimeout(resolve, 10))
   }
