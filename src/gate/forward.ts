@@ -99,13 +99,13 @@ class Relay implements ResponseSink, BodyConsumer {
 
   requestBody(bytes: Buffer): void {
     const connection = this.#connection
-    if (connection === undefined) return
+    if (connection === undefined || this.#tunnel?.isTerminating) return
     if (!connection.write(bytes)) this.#exchange.pauseBody()
   }
 
   requestEnd(trailers: Fields | undefined): void {
     const connection = this.#connection
-    if (this.#requestEnded || connection === undefined) return
+    if (this.#requestEnded || connection === undefined || this.#tunnel?.isTerminating) return
     this.#requestEnded = true
     if (this.#ended) this.#connection = undefined
     connection.finish(trailerLines(trailers, (name) => this.#tools.filter.fate(name) === 'pass'))

@@ -22,6 +22,11 @@ export class Tunnel implements Terminable {
     this.#upstream = upstream
   }
 
+  /** Whether it is being closed: then nothing of the client's passes any more. */
+  get isTerminating(): boolean {
+    return this.#terminating
+  }
+
   /** Passes bytes on to the client. */
   toClient(bytes: Buffer): void {
     const part = this.#terminating ? bytes.subarray(0, this.#frames.pushCurrent(bytes)) : bytes
