@@ -13,8 +13,9 @@ import {
   startUpstream,
   until,
 } from '../support/gate.js'
-import { describeWith } from '../support/peers.js'
+import { describeWith, peer } from '../support/peers.js'
 import { basic } from '../support/requests.js'
+import { run } from '../support/run.js'
 import { GROUPS, group, PEOPLE, person, SERVICE, type Slapd, startSlapd } from '../support/slapd.js'
 
 // The whole gate with a directory: what users get, what operators see, and what the directory has to bear.
@@ -242,6 +243,22 @@ describe('htgate with a directory', () => {
     expect(await gate.ended).toBe(2)
     expect(gate.said()).toContain('--ldap-url would send passwords to ldap.example.org:389 in plain text')
     expect(gate.said()).toContain('--ldap-starttls')
+  })
+})
+
+describeWith(['expect'], 'htgate --check at a terminal', () => {
+  test('asks for the password without echo', async () => {
+    const file = passwordFile(record('alice', 's3cret-typed'))
+    const script = `set timeout 30
+spawn ${process.execPath} bin/htgate.js --check --user alice --file ${file} --forward-auth --listen 127.0.0.1:0
+expect "Password for alice: "
+send "s3cret-typed\\r"
+expect eof
+exit [lindex [wait] 3]`
+    const { status, stdout } = await run(peer('expect') as string, ['-c', script])
+    expect(stdout.toString()).toMatch(/works .*--user alice: alice, by file, in no group, role admin/)
+    expect(stdout.toString()).not.toContain('s3cret')
+    expect(status).toBe(0)
   })
 })
 

@@ -1,3 +1,4 @@
+import { Writable } from 'node:stream'
 import { text } from 'node:stream/consumers'
 import { errors } from '../messages.js'
 
@@ -14,11 +15,19 @@ export async function askPassword(user: string): Promise<Buffer> {
 
 async function prompt(user: string): Promise<string | undefined> {
   const { password } = await import('@inquirer/prompts')
+  const message = `Password for ${user}: `
+  // The prompt is written once, and not drawn anew at each key. Standard output has the report.
+  const output = new Writable({ write: (_chunk, _encoding, done) => done() })
+  // Before the prompt is shown: what is typed at once must not be seen either.
+  process.stdin.setRawMode(true)
+  process.stderr.write(message)
   try {
-    // Standard output has the report.
-    return await password({ message: `Password for ${user}:`, mask: false }, { output: process.stderr })
+    return await password({ message, toggleMask: false }, { output })
   } catch (error) {
     if ((error as Error).name === 'ExitPromptError') return undefined
     throw error
+  } finally {
+    process.stdin.setRawMode(false)
+    process.stderr.write('\n')
   }
 }
