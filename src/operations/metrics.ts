@@ -204,6 +204,9 @@ const HELP: Readonly<Record<string, string>> = {
   hashes: 'Passwords hashed.',
   rehashes: 'Records replaced by stronger ones.',
   reloads: 'Times that the password file was read.',
+  queries: 'Logins and accounts that the directory was asked about.',
+  refreshes: 'Remembered logins that were verified again.',
+  revocations: 'Remembered logins that the directory no longer granted.',
   cached: 'Verified credentials in the cache.',
   users: 'Users that the provider knows.',
 }

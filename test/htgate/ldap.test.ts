@@ -109,6 +109,9 @@ describeWith(['slapd', 'ldapmodify'], 'htgate with OpenLDAP', () => {
       expect(Number(headers['retry-after'])).toBeGreaterThan(0)
     }
     expect(await ready()).toBe(503)
+    const { body: metrics } = await request(`${admin}/metrics`)
+    expect(metrics).toMatch(/^htgate_provider_logins_total\{provider="ldap",result="unavailable"\} 5$/m)
+    expect(metrics).toMatch(/^htgate_queries_total\{provider="ldap"\} [1-9]/m)
     expect((await request(gate.url, as('bob', 'builder'))).status).toBe(200)
     await slapd.start()
     expect((await request(gate.url, as('alice', 'wonderland'))).status).toBe(200)
@@ -143,6 +146,12 @@ describeWith(['slapd', 'ldapmodify'], 'htgate with OpenLDAP', () => {
     await until(() => deleted.ended, gate.output)
     await new Promise((resolve) => setTimeout(resolve, 3000))
     expect(kept.ended).toBe(false)
+  })
+
+  test('several workers, each of which remembers for itself', async () => {
+    const gate = await start(['--workers', '2'])
+    for (let i = 0; i < 6; i++) expect((await request(gate.url, as('bob', 'builder'))).status).toBe(200)
+    expect((await request(gate.url, as('bob', 'wrong'))).status).toBe(401)
   })
 
   test('200 first logins at once are all let in', async () => {

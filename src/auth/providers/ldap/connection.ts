@@ -206,6 +206,7 @@ export class Connection {
     if (this.#size > 0) throw this.#fail(new DirectoryError(`${this.server}: data before the TLS handshake`))
     const plain = this.#socket as Socket
     plain.removeAllListeners('data').removeAllListeners('error').removeAllListeners('close')
+    plain.on('error', () => {}) // It is TLS that reports it from now on.
     await this.#use(connectTls({ ...secure, socket: plain }), 'secureConnect')
   }
 

@@ -56,7 +56,7 @@ export class LdapProvider implements Provider {
   readonly #refreshes = new Lane(REFRESHES)
   readonly #searches = new Lane(SEARCHES)
   readonly #listeners: (() => void)[] = []
-  readonly #counts = { asked: 0, refreshed: 0, ended: 0 }
+  readonly #counts = { queries: 0, refreshes: 0, revocations: 0 }
   #epoch = 0
   #isTrying = false
   #timer: NodeJS.Timeout | undefined
@@ -170,7 +170,7 @@ export class LdapProvider implements Provider {
     const isTrial = !this.#health.isGood
     if (this.#closed || (isTrial && this.#isTrying)) return 'unavailable'
     if (isTrial) this.#isTrying = true
-    this.#counts.asked++
+    this.#counts.queries++
     const since = performance.now()
     try {
       const answer = await work()
@@ -225,11 +225,11 @@ export class LdapProvider implements Provider {
     if (before === undefined) return
     const verdict = await this.verify(credential)
     if (verdict.ok) {
-      this.#counts.refreshed++
+      this.#counts.refreshes++
       if (!isSame(before, verdict.principal)) this.#changed()
     } else if (verdict.reason === 'denied') {
       this.#logins.delete(key)
-      this.#counts.ended++
+      this.#counts.revocations++
       this.#say('login-ended', 'info', credential.name, 'the directory no longer grants the login')
       this.#changed()
     } else {
