@@ -3,9 +3,7 @@ import { isUnsupported } from '../schemes/unsupported.js'
 import type { LdapEvent } from './providers/ldap/events.js'
 import type { Lines, UsersTable, WeakRecords } from './providers/password-file/users-table.js'
 
-/**
- * What an operator may want to know. `message` is fit for a log: one line, and no secret in it.
- */
+/** Something operators may want to know. `message` is fit for a log: one line, without secrets. */
 export type AuthEvent =
   | FileLoaded
   | FileUnreadable
@@ -20,80 +18,80 @@ export type AuthEvent =
   | FailedLogins
   | LdapEvent
 
-interface Told<Type extends string, Level extends 'info' | 'warn' | 'error'> {
+interface Event<Type extends string, Level extends 'info' | 'warn' | 'error'> {
   readonly type: Type
   readonly level: Level
   readonly message: string
 }
 
-/** The file was read, at the start or after a change, and counts from now on. */
-export interface FileLoaded extends Told<'loaded', 'info'> {
+/** The file was read, at the start or after a change, and is in effect from now on. */
+export interface FileLoaded extends Event<'loaded', 'info'> {
   readonly users: number
   /** The number of records of each scheme, unsupported ones such as yescrypt included. `unknown`: not a hash. */
   readonly schemes: Readonly<Record<string, number>>
-  /** Records by which somebody gets in, whose scheme or cost is not good enough: sha1, or bcrypt at less than 10. */
+  /** Records that work, but whose scheme or cost is too weak: sha1, or bcrypt below cost 10. */
   readonly weak: WeakRecords
 }
 
-/** The file is missing or cannot be read: nobody gets in until it can. */
-export interface FileUnreadable extends Told<'unreadable', 'error'> {
+/** The file is missing or cannot be read. Until it can, logins are answered `unavailable`. */
+export interface FileUnreadable extends Event<'unreadable', 'error'> {
   readonly error: Error
 }
 
-/** Lines that are no records are passed over. */
-export interface LinesSkipped extends Told<'lines-skipped', 'warn'> {
+/** Lines that are not records were skipped. */
+export interface LinesSkipped extends Event<'lines-skipped', 'warn'> {
   readonly count: number
   /** The numbers of the first ten, from 1. */
   readonly lines: readonly number[]
 }
 
-/** Records that nobody can log in by: hashes of unsupported schemes, and what isn't a valid hash. */
-export interface RecordsUnusable extends Told<'records-unusable', 'warn'> {
+/** Records that no password can match: hashes of unsupported schemes, and what isn't a valid hash. */
+export interface RecordsUnusable extends Event<'records-unusable', 'warn'> {
   readonly count: number
   /** The numbers of the first ten, from 1. */
   readonly lines: readonly number[]
 }
 
 /** Records whose hash costs more than `maxHashCost` allows: their users cannot log in. */
-export interface RecordsCostly extends Told<'records-costly', 'warn'> {
+export interface RecordsCostly extends Event<'records-costly', 'warn'> {
   readonly count: number
   /** The numbers of the first ten, from 1. */
   readonly lines: readonly number[]
 }
 
-/** A record was replaced by a stronger one, at a login. */
-export interface Rehashed extends Told<'rehashed', 'info'> {
+/** A record was replaced by a stronger one at login. */
+export interface Rehashed extends Event<'rehashed', 'info'> {
   readonly user: string
 }
 
-/** The stronger record could not be written; the user is let in all the same. */
-export interface RehashFailed extends Told<'rehash-failed', 'warn'> {
+/** The stronger record could not be written. The login succeeded all the same. */
+export interface RehashFailed extends Event<'rehash-failed', 'warn'> {
   readonly user: string
   readonly error: Error
 }
 
-/** A hash took so long that it was ended, and the login denied. */
-export interface HashTimedOut extends Told<'hash-timed-out', 'warn'> {
+/** A hash was aborted because it took too long; the login was denied. */
+export interface HashTimedOut extends Event<'hash-timed-out', 'warn'> {
   readonly user: string
 }
 
-/** Logins of one client for one user have failed so often that more are answered `limited` for a while. */
-export interface ClientLimited extends Told<'client-limited', 'warn'> {
+/** One client's logins as one user have failed too often; further ones are answered `limited` for a while. */
+export interface ClientLimited extends Event<'client-limited', 'warn'> {
   readonly client: string
   readonly user: string
 }
 
-/** Logins have failed within the last minute. Only where logins are limited. */
-export interface FailedLogins extends Told<'failed-logins', 'warn'> {
+/** The number of failed logins in the last minute. Only with a limiter. */
+export interface FailedLogins extends Event<'failed-logins', 'warn'> {
   readonly count: number
 }
 
-/** A thread that hashes ended by itself. The next password starts another. */
-export interface WorkerDied extends Told<'worker-died', 'error'> {
+/** A hashing thread crashed. The next password starts another. */
+export interface WorkerDied extends Event<'worker-died', 'error'> {
   readonly error: Error
 }
 
-/** What there is to say of a file that was read. */
+/** The events for a file that was read. */
 export function eventsOf(
   file: string,
   { size, schemes, skipped, unusable, costly, weak }: UsersTable,
@@ -103,7 +101,7 @@ export function eventsOf(
     { type: 'loaded', level: 'info', message: `${file}: ${count(size, 'user')}`, users: size, schemes, weak },
   ]
   if (skipped.count > 0) {
-    const message = `${file}: ${named(skipped)} passed over: no user and no colon there`
+    const message = `${file}: ${named(skipped)} skipped: not a record (user:hash)`
     events.push({ type: 'lines-skipped', level: 'warn', message, count: skipped.count, lines: skipped.first })
   }
   if (unusable.count > 0) {
@@ -133,14 +131,14 @@ export const unreadable = (error: Error): AuthEvent => ({
 export const rehashed = (file: string, user: string, scheme: SchemeName): AuthEvent => ({
   type: 'rehashed',
   level: 'info',
-  message: `${file}: the record of ${JSON.stringify(user)} is ${scheme} now`,
+  message: `${file}: replaced the record of ${JSON.stringify(user)} by a ${scheme} one`,
   user,
 })
 
 export const rehashFailed = (user: string, error: Error): AuthEvent => ({
   type: 'rehash-failed',
   level: 'warn',
-  message: `no stronger record for ${JSON.stringify(user)}: ${error.message}`,
+  message: `cannot strengthen the record of ${JSON.stringify(user)}: ${error.message}`,
   user,
   error,
 })
@@ -148,14 +146,14 @@ export const rehashFailed = (user: string, error: Error): AuthEvent => ({
 export const workerDied = (error: Error): AuthEvent => ({
   type: 'worker-died',
   level: 'error',
-  message: `a thread that hashes passwords ended: ${error.message}; another takes its place`,
+  message: `hashing thread crashed, and is replaced: ${error.message}`,
   error,
 })
 
 export const hashTimedOut = (user: string): AuthEvent => ({
   type: 'hash-timed-out',
   level: 'warn',
-  message: `hashing a password for ${JSON.stringify(user)} took too long; the login was denied`,
+  message: `verifying a password of ${JSON.stringify(user)} took too long; the login was denied`,
   user,
 })
 
@@ -167,7 +165,7 @@ export const clientLimited = (
 ): AuthEvent => ({
   type: 'client-limited',
   level: 'warn',
-  message: `${failures} failed logins of this client with this user within ${seconds} s: more are rejected for a while`,
+  message: `${failures} failed logins of this client with this user within ${seconds} s; further ones are rejected for now`,
   client,
   user,
 })
@@ -175,7 +173,7 @@ export const clientLimited = (
 export const failedLogins = (failures: number): AuthEvent => ({
   type: 'failed-logins',
   level: 'warn',
-  message: `${count(failures, 'failed login')} within the last minute`,
+  message: `${count(failures, 'failed login')} in the last minute`,
   count: failures,
 })
 

@@ -1,4 +1,5 @@
-// Who may go next: clients take turns, and the users of each client. Whoever asks for much waits behind itself.
+// Decides which login is next. Clients take turns, and so do the users of each client, so a busy client only delays
+// itself.
 //
 // Of a client's users the newest goes first. In a flood of guesses that come as fast as they are answered, someone new at
 // the same address is the last to come and waits for one or two guesses, and not for all.
@@ -39,7 +40,7 @@ export class FairQueue<T> {
     return this.#suspect.shift()
   }
 
-  /** Takes out an item that nobody waits for any more. Returns whether it was there. */
+  /** Removes an abandoned item. Returns whether it was in the queue. */
   remove(item: T, client: string, user: string): boolean {
     return this.#calm.remove(item, client, user) || this.#suspect.remove(item, client, user)
   }

@@ -1,13 +1,13 @@
 import { hash } from 'node:crypto'
 
-// HMAC-SHA-256 (RFC 2104; B, ipad and opad are its names) with one key for ever. By two one-shot hashes it takes half of
-// the time of createHmac, which makes an object for each message; and this is most of what a remembered password costs.
+// HMAC-SHA-256 (RFC 2104; B, ipad and opad are its names) under a fixed key. Two one-shot hashes take half the time of
+// createHmac, which allocates an object per message, and this is most of the cost of a cached login.
 
 const B = 64
 const LENGTH = 32
 const SCRATCH = 2048
 
-/** Writes a message into `buffer` from `offset`; answers where it ends. */
+/** Writes a message into `buffer` at `offset` and returns its end. */
 export type Write = (buffer: Buffer, offset: number) => number
 
 export class KeyedHash {
@@ -23,13 +23,13 @@ export class KeyedHash {
     }
   }
 
-  /** The code of the message of at most `length` bytes that `write` writes: text of one character a byte. */
+  /** The code of a message, at most `length` bytes long, that `write` writes. One character per byte. */
   of(length: number, write: Write): string {
     const inner = length <= SCRATCH ? this.#inner : Buffer.alloc(B + length)
     if (inner !== this.#inner) this.#inner.copy(inner, 0, 0, B)
     const end = write(inner, B)
     this.#outer.write(hash('sha256', inner.subarray(0, end), 'binary'), B, 'binary')
-    // There may have been a password in it.
+    // The message may contain a password.
     inner.fill(0, B, end)
     return hash('sha256', this.#outer, 'binary')
   }

@@ -4,8 +4,8 @@ import { type AuthEvent, clientLimited, failedLogins } from './events.js'
 import { type Clock, FailureCounter, monotonic } from './failure-counter.js'
 import { Oldest } from './oldest.js'
 
-// Slows and limits guessing. Failures count by client and by client and user, so nobody can lock a user out from
-// elsewhere; and a login that a provider remembers never comes here. A wrong password that comes again counts once: a
+// Slows and limits guessing. Failures are counted per client, and per client and user, so users cannot be locked out from
+// other addresses; and a login that a provider remembers never comes here. A wrong password that comes again counts once: a
 // forgotten script with last year's password is no attack, and must not lock out its owner.
 //
 // A team may share one address, and one of them, or an attacker among them, may use up a user's failures there. Then a

@@ -8,12 +8,12 @@ import type { Principal } from './principal.js'
 import type { Granted, Provider, ProviderStatus, Refused, Verdict } from './provider.js'
 import { isOver, ProviderChain } from './provider-chain.js'
 
-// How every login is judged, whatever its kind:
+// Every login, of any kind, takes this path:
 //
 //   remembered -> limiter -> single flight -> fair queue -> provider
 //
-// What a provider remembers is let in at once, without a promise. Others pass the limiter; equal ones that come at the
-// same time share one verdict; and each provider has a queue of its own, in which clients and users take turns.
+// Logins that a provider remembers succeed synchronously. All others pass the limiter; equal concurrent ones share one
+// verdict; and each provider has its own queue, in which clients and users take turns.
 
 /** How long failures of a client make it a suspect, where there is no limiter that knows; in milliseconds. */
 const SUSPICION = 60_000
@@ -23,7 +23,7 @@ export const DEFAULT_QUEUE = 256
 export interface LoginPipelineOptions {
   /** In the order in which they are asked. */
   readonly providers: readonly Provider[]
-  /** Default: none; nobody is slowed or turned away. */
+  /** Default: none; logins are neither delayed nor limited. */
   readonly limiter?: LoginLimiter | undefined
   /** Logins that may wait for each provider; beyond that the verdict is `busy`. Default 256. */
   readonly queue?: number | undefined
@@ -45,7 +45,7 @@ export type Recheck =
   /** Still good, but with other groups, or another role or expiry. */
   | { readonly is: 'changed'; readonly principal: Principal }
   | { readonly is: 'revoked' }
-  /** Nobody can tell for now: busy or unavailable. */
+  /** The provider is busy or unavailable: ask again later. */
   | { readonly is: 'unknown' }
 
 /** Equal logins that wait for one verdict. */
@@ -103,7 +103,7 @@ export class LoginPipeline {
     this.#results[reason]++
   }
 
-  /** Counts a request that is let in as what its connection was let in as a moment ago. */
+  /** Counts a request that was let in by what the caller remembers of its connection. */
   countRemembered({ provider }: Principal): void {
     this.#results.remembered++
     const lane = this.#chain.lanes.find((lane) => lane.provider.name === provider)
@@ -175,7 +175,7 @@ export class LoginPipeline {
   async #attempt(credential: Credential, address: string, signal?: AbortSignal): Promise<LoginVerdict> {
     const candidate = candidateOf(credential)
     const client = networkOf(address)
-    // Nobody guesses tokens and sessions: several that have expired at one address are no attack.
+    // Tokens and sessions cannot be guessed, and several expired ones from one address are no attack.
     const limiter = credential.kind === 'basic' ? this.#limiter : undefined
     const attempt = limiter?.attempt(client, userOf(credential), secretOf(credential))
     const key = this.#keyOf(credential)
@@ -195,7 +195,7 @@ export class LoginPipeline {
     return this.#count(verdict)
   }
 
-  /** The flight of logins that equal this one; a new one takes off if there is none. */
+  /** Joins the flight of equal logins, or starts one. */
   #join(key: string, credential: Credential, client: string, attempt: Attempt | undefined): Flight {
     const flight = this.#flights.get(key)
     if (flight && !flight.abort.signal.aborted) {
@@ -288,7 +288,7 @@ function compare(old: Principal, now: Principal): Recheck {
   return isSame ? { is: 'same' } : { is: 'changed', principal: now }
 }
 
-/** No provider is asked about an empty password: a directory server may take it for an anonymous login. */
+/** Providers never see an empty password: to a directory server it may mean an anonymous login. */
 const isEmpty = (credential: Credential): boolean =>
   credential.kind === 'basic' && credential.password.length === 0
 

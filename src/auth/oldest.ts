@@ -1,8 +1,8 @@
 /**
- * The entry of a Map that was added first, again and again. A new iterator for each would step over every entry deleted
- * before: with 100,000 entries that takes a millisecond.
+ * Finds the oldest entry of a Map, repeatedly, in constant time. A new iterator each time would have to skip every entry
+ * deleted before, which takes a millisecond in a map of 100,000.
  *
- * An entry that is deleted and added again counts as new.
+ * Entries that are deleted and added again count as new.
  */
 export class Oldest<K, V> {
   readonly #map: Map<K, V>
@@ -14,7 +14,7 @@ export class Oldest<K, V> {
     this.#entries = map.entries()
   }
 
-  /** The oldest entry; values have to be objects, by which one that was added again is told from the old one. */
+  /** The oldest entry. Values must be objects: an entry that was added again is recognized by its value. */
   peek(): [K, V] | undefined {
     while (this.#map.size > 0) {
       if (this.#front && this.#map.get(this.#front[0]) === this.#front[1]) return this.#front

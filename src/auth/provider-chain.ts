@@ -5,10 +5,10 @@ import type { Principal } from './principal.js'
 import type { Provider, Refused, Verdict } from './provider.js'
 import { type Login, ProviderLane } from './provider-lane.js'
 
-// Providers in order. The first that knows a name judges it; the others are never asked for a verdict on it.
+// Asks providers in order. The first one that knows a name decides; its verdict is final.
 //
-// Names by time: a failed login takes what all the providers take together, whoever of them knows the name, in any order
-// of theirs. Those after the one that judged are asked about a name that nobody has, and what they say is ignored.
+// Timing must not reveal which provider knows a name. So a failed login always takes the time of all providers together,
+// in any order: those after the one that decided are asked about a name that doesn't exist, and their answer is ignored.
 
 /** How long a provider's "unknown name" holds for what later ones remember; in milliseconds. */
 const UNKNOWN_TTL = 5 * 60_000
@@ -18,7 +18,7 @@ export class ProviderChain {
   readonly lanes: readonly ProviderLane[]
   readonly #key: Uint8Array
   readonly #now: Clock
-  /** For each provider that cannot tell by itself, the names that it said it does not know, and until when that holds. */
+  /** For providers without `knows`: the names they said they don't know, and until when that holds. */
   readonly #unknown = new Map<Provider, Map<string, number>>()
 
   /** @param queue how many logins may wait for each provider */
@@ -70,7 +70,7 @@ export class ProviderChain {
         return { ok: true, principal: known }
       }
       const answer = await lane.verify(asked, login)
-      if (asked !== credential) continue // It has taken its time.
+      if (asked !== credential) continue // Only the time counts.
       if (answer.ok) {
         if (isOver(answer.principal) || this.#isTaken(answer.principal, credential, provider)) return verdict
         this.#noteUnknown(strangers, credential)
@@ -79,7 +79,7 @@ export class ProviderChain {
       if (answer.reason !== 'denied') return { ...candidateOf(login), ...answer }
       verdict = { ok: false, reason: 'denied', ...candidateOf(login), ...nameOf(answer) }
       if (answer.unknown) strangers.push(provider)
-      else if (credential.kind === 'basic') asked = this.#nobody(credential)
+      else if (credential.kind === 'basic') asked = this.#nonexistent(credential)
       else return verdict
     }
     return verdict
@@ -106,7 +106,7 @@ export class ProviderChain {
     return until !== undefined && until > this.#now()
   }
 
-  /** Only names that a later provider has let in are kept: a flood of others pushes nobody out. */
+  /** Only for names that a later provider accepted: a flood of unknown names must not displace them. */
   #noteUnknown(providers: readonly Provider[], credential: Credential): void {
     if (credential.kind !== 'basic') return
     for (const provider of providers) {
@@ -118,10 +118,10 @@ export class ProviderChain {
     }
   }
 
-  /** The same password for a name that nobody has; always the same one for one name. */
-  #nobody({ name, password }: BasicCredential): BasicCredential {
-    const nobody = createHmac('sha256', this.#key).update(name).digest('hex')
-    return { kind: 'basic', name: nobody, user: Buffer.from(nobody), password }
+  /** The same password for a name that doesn't exist, always the same for one name. */
+  #nonexistent({ name, password }: BasicCredential): BasicCredential {
+    const nonexistent = createHmac('sha256', this.#key).update(name).digest('hex')
+    return { kind: 'basic', name: nonexistent, user: Buffer.from(nonexistent), password }
   }
 }
 

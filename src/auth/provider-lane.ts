@@ -10,7 +10,7 @@ export interface Login {
   readonly user: string
   /** Whether logins of the client have failed lately. */
   readonly isSuspect: boolean
-  /** Aborts when nobody waits for the verdict any more. */
+  /** Aborts when all clients that waited for the verdict have gone. */
   readonly signal: AbortSignal
 }
 
@@ -20,7 +20,7 @@ interface Job {
   readonly settle: (verdict: Verdict) => void
 }
 
-/** The way to one provider: as many logins at a time as it takes, the others in a queue. */
+/** Hands logins to one provider, as many at a time as it takes; the others wait in a fair queue. */
 export class ProviderLane {
   readonly results = noProviderResults()
   readonly #queue: FairQueue<Job>
@@ -81,7 +81,7 @@ export class ProviderLane {
     settle(verdict)
   }
 
-  /** A provider that breaks its promise and rejects lets nobody in, and takes nobody's turn for ever. */
+  /** A provider that rejects, against its contract, must neither let the login in nor keep its slot. */
   async #ask(credential: Credential, login: Login): Promise<Verdict> {
     try {
       return await this.provider.verify(credential, login.client, login.signal)

@@ -20,13 +20,13 @@ export interface Provider {
    * Judges a credential. An unknown name must take as long as a wrong password.
    *
    * @param client the client's address
-   * @param signal aborts when nobody waits for the verdict any more
+   * @param signal aborts when all clients that waited for the verdict have gone
    * @returns a verdict; never rejects
    */
   verify(credential: Credential, client: string, signal?: AbortSignal): Promise<Verdict>
   /**
    * What is known right now of the account called `name`, without any credential: a token ends with its owner's account,
-   * and has its owner's groups. Synchronous where nobody has to be asked. Absent from providers that cannot tell.
+   * and has its owner's groups. Synchronous where that needs no I/O. Absent from providers that cannot tell.
    */
   account?(name: string): Account | Promise<Account>
   /** Increments on every change that may revoke a login: then whatever was decided before is decided again. */

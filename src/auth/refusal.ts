@@ -1,7 +1,7 @@
 import type { AuthVerdict } from './authenticator.js'
 import { challenge } from './challenge.js'
 
-/** A response to a request that is not let in. */
+/** A response to a rejected request. */
 export interface Refusal {
   readonly status: 401 | 429 | 503
   readonly headers: Readonly<Record<string, string>>
@@ -11,8 +11,8 @@ export interface Refusal {
 const RETRY_AFTER_S = 1
 
 /**
- * The response to a request that is not let in, for any framework. Whoever has to wait gets 503 or 429 and not 401,
- * since clients try again after those, and give up or forget the password after 401.
+ * The response to a rejected request, for any framework. Where the client should try again it is 503 or 429, not 401,
+ * after which clients give up or forget the password.
  *
  * @example
  * const authenticator = await createAuthenticator({ file: '.htpasswd' })

@@ -2,24 +2,24 @@ import { type BigIntStats, constants } from 'node:fs'
 import { type FileHandle, open, stat } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 
-// Notices that a file has changed, by looking at it several times a second. The system's notifications (inotify and its
-// kin) are no substitute: they miss network file systems, and where a symbolic link on the way leads to now.
+// Notices changes of a file by polling it. The system's notifications, such as inotify, miss changes on network file
+// systems and of symbolic links along the path.
 
 const LOOK_MS = 100
-/** A change is taken up when it has rested so long: whoever writes in place, as Apache's htpasswd, is done then. */
+/** A changed file is read once it has been quiet for this long: programs that write in place are done by then. */
 const REST_MS = 50
-/** But not later than this after it was seen: it has to count within a second. */
+/** But at the latest this long after the change was seen, so that it takes effect within a second. */
 const PATIENCE_MS = 500
-/** Clocks of file systems tick slowly: a file that changed a moment ago may change again and look the same. */
+/** File timestamps are coarse: a file that changed a moment ago may change again without a new one. */
 const TICK_MS = 50
 
-/** What a watcher calls. */
+/** Called by a watcher. */
 export interface Listener {
   content(bytes: Buffer): Promise<void>
   unreadable(error: Error): void
 }
 
-/** What a look at the file shows: its identity and times, or the code of an error. */
+/** A file's identity, size and times, or the code of the error that a look at it ended in. */
 type Fingerprint = string
 
 interface Change {
@@ -30,7 +30,7 @@ interface Change {
 export class Watcher {
   readonly #path: string
   readonly #listener: Listener
-  /** What the listener was told last. */
+  /** What the listener was last called with. */
   #lastSeen: { readonly fingerprint: Fingerprint | undefined; readonly bytes?: Buffer } | undefined
   #turn: Promise<void> = Promise.resolve()
   #timer: NodeJS.Timeout | undefined
@@ -48,8 +48,8 @@ export class Watcher {
   }
 
   /**
-   * Reads the file and tells the listener, whether or not anything has changed.
-   * @throws what `unreadable` is told
+   * Reads the file and calls the listener, even if nothing has changed.
+   * @throws the error that `unreadable` was called with
    */
   read(): Promise<void> {
     const read = this.#turn.then(() => this.#tell(true))
@@ -92,7 +92,7 @@ export class Watcher {
       this.#lastSeen = { fingerprint, bytes }
       if (news) await this.#listener.content(bytes)
     } catch (error) {
-      // A file that is there but cannot be read is tried again at each look; once is enough to be told of it.
+      // A file that exists but cannot be read is tried again at each look, but reported once.
       const fingerprint = codeOf(error as Error)
       const news = always || this.#lastSeen?.fingerprint !== fingerprint
       this.#lastSeen = { fingerprint }
@@ -102,10 +102,10 @@ export class Watcher {
   }
 }
 
-/** The whole content. Where somebody is writing the file meanwhile, the reading begins anew, for a while. */
+/** The whole content. Starts over, for a while, if the file is being written meanwhile. */
 async function readAtRest(path: string): Promise<{ bytes: Buffer; fingerprint: Fingerprint | undefined }> {
   const deadline = performance.now() + PATIENCE_MS
-  // Not to wait where a pipe has no writer.
+  // Opening a pipe that has no writer must not block.
   const file = await open(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0))
   try {
     for (;;) {
@@ -125,7 +125,7 @@ async function readAtRest(path: string): Promise<{ bytes: Buffer; fingerprint: F
   }
 }
 
-/** One buffer of the file's size: a file of a million users is in memory once. */
+/** Reads into one buffer of the file's size: a file of a million users is in memory only once. */
 async function contentOf(file: FileHandle, size: number): Promise<Buffer> {
   const bytes = Buffer.allocUnsafeSlow(size)
   let length = 0
@@ -137,7 +137,7 @@ async function contentOf(file: FileHandle, size: number): Promise<Buffer> {
   return bytes.subarray(0, length)
 }
 
-/** Follows from which file it is, where its content lies, and when it changed; so a link that leads elsewhere changes it. */
+/** Changes with the file's content, and when the path leads to another file. */
 function fingerprintOf({ dev, ino, size, mtimeNs, ctimeNs }: BigIntStats): Fingerprint {
   return `${dev} ${ino} ${size} ${mtimeNs} ${ctimeNs}`
 }

@@ -216,7 +216,7 @@ describe('the file', () => {
     expect(await subject.authenticate(basic('ann', 'secret'))).toMatchObject({ ok: true })
     expect(subject.events.map(({ level, message }) => `${level}: ${message}`)).toEqual([
       `info: ${subject.file}: 2 users`,
-      `warn: ${subject.file}: lines 1, 4 passed over: no user and no colon there`,
+      `warn: ${subject.file}: lines 1, 4 skipped: not a record (user:hash)`,
       `warn: ${subject.file}: no password can be verified for line 3: not a valid hash`,
     ])
   })

@@ -53,7 +53,7 @@ describe('docs/library.md', () => {
       ...Object.keys(library),
       ...inSource('src/auth/options.ts', /^ {2}(\w+)\??: .*$/gm),
       ...inSource('src/auth/authenticator.ts', /^ {2}\| '(\S+)'$/gm),
-      ...inSource('src/auth/events.ts', /Told<'(\S+)',/g),
+      ...inSource('src/auth/events.ts', /Event<'(\S+)',/g),
       ...inSource('src/errors.ts', /\| '(ERR_\w+)'/g),
     ]
     expect(names.length).toBeGreaterThan(35)

@@ -67,7 +67,7 @@ test('what one of them has to say is said, whichever it is', async () => {
   const { gate } = await startWorkers(upstream.url, ['--rehash', 'bcrypt:5'], file)
   for (const name of names) {
     await request(gate.url, { headers: { authorization: basic(name, 'secret') } })
-    await until(() => gate.output().includes(`${name}\\" is bcrypt now`), gate.output)
+    await until(() => gate.output().includes(`${name}\\" by a bcrypt one`), gate.output)
   }
 })
 

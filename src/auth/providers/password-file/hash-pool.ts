@@ -5,15 +5,23 @@ import type { Answer, Question } from './hash-worker.js'
 // A thread needs a built file, wherever this module runs from: the package knows where that is.
 const WORKER = createRequire(import.meta.url).resolve('#hash-worker')
 
-/** How long a hash that nobody waits for any more may go on: to start another thread costs about as much. */
+/** How long an abandoned hash may continue: replacing its thread costs about as much. In milliseconds. */
 const GRACE = 250
-/** How long a hash may take at all. */
+/** How long a hash may take, in milliseconds. */
 const MAX_TIME = 15_000
-/** Records that wait to be rehashed. */
+/** Number of records that may wait to be rehashed. */
 const MAX_REHASHES = 16
 
-/** Why there is no answer: the thread died, or all were closed; nobody waited for it; it took too long; too much to do. */
-export type Failure = 'unavailable' | 'abandoned' | 'timeout' | 'busy'
+/** Why there is no answer. */
+export type Failure =
+  /** The thread crashed, or the pool was closed. */
+  | 'unavailable'
+  /** `signal` aborted. */
+  | 'abandoned'
+  /** The hash took too long. */
+  | 'timeout'
+  /** Too many records wait to be rehashed. */
+  | 'busy'
 
 interface Job {
   readonly question: Question
@@ -22,15 +30,15 @@ interface Job {
 }
 
 export interface HashPoolOptions {
-  /** How many threads at most. They are started as they are needed. */
+  /** Maximum number of threads, which are started as needed. */
   readonly workers: number
   /** How long a hash may take, in milliseconds. Default 15,000. */
   readonly maxTime?: number
-  /** A thread ended by itself. The next question starts another. */
+  /** A thread crashed. The next question starts another. */
   readonly onDied: (error: Error) => void
 }
 
-/** Threads that hash. Rehashing waits until no password waits to be verified. */
+/** Threads that hash. Verification comes before rehashing. */
 export class HashPool {
   readonly #options: HashPoolOptions
   readonly #verifications: Job[] = []
@@ -46,7 +54,7 @@ export class HashPool {
   /**
    * A thread's answer. Never rejects.
    *
-   * @param signal aborts when nobody waits for the answer any more
+   * @param signal aborts when the answer is no longer needed
    */
   ask(question: Question, signal?: AbortSignal): Promise<Answer | Failure> {
     return new Promise((settle) => {
@@ -97,7 +105,7 @@ export class HashPool {
     return thread
   }
 
-  /** @param error why it ended by itself; undefined if it was ended */
+  /** @param error why the thread crashed; undefined if it was terminated */
   #remove(thread: Thread, error: Error | undefined): void {
     this.#threads.delete(thread)
     const place = this.#idle.indexOf(thread)
@@ -144,13 +152,13 @@ class Thread {
     this.#job = job
     this.#worker.ref()
     this.#worker.postMessage(job.question)
-    // Whoever edits the file is never ended: the lock would stay for as long as this process lives.
+    // A thread that edits the file is never terminated: its lock would stay as long as this process lives.
     if (job.question?.task === 'rehash') return
     this.#timer = setTimeout(() => this.#end('timeout'), this.#maxTime).unref()
     job.signal?.addEventListener('abort', this.#onAbort)
   }
 
-  /** Ends it, once it does not edit the file. */
+  /** Terminates the thread, after an edit of the file that is in progress. */
   async close(): Promise<void> {
     if (this.#job?.question?.task === 'rehash') {
       await new Promise((resolve) => this.#worker.once('message', resolve).once('exit', resolve))

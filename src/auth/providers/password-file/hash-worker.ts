@@ -5,23 +5,22 @@ import { schemeOf } from '../../../schemes/index.js'
 import { attempt } from '../../../system/errno.js'
 import { type Rehash, rehash } from './rehash.js'
 
-// The thread that hashes. It knows nothing but its questions: whether a password fits a stored hash, and what a
-// stronger hash of it is, which it puts in the place of the old one.
+// A hashing thread. It verifies passwords against stored hashes, and replaces weak hashes in the file by stronger ones.
 
 export type Question =
   | { readonly task: 'verify'; readonly password: Uint8Array; readonly encoded: string }
   | ({ readonly task: 'rehash' } & Rehash)
 
-/** To `verify`, whether it fits; to `rehash`, the new hash if there is one, or what went wrong. */
+/** To `verify`, whether it matches; to `rehash`, the new hash if there is one, or what went wrong. */
 export type Answer = boolean | { readonly fresh: string | undefined } | { readonly failure: FileFailure }
 
-/** An error that is sent between threads loses its code. */
+/** Errors lose their code when they are sent between threads. */
 type FileFailure = Readonly<Pick<HtgateError, 'code' | 'message'>>
 
-/** The thread that answers requests comes first; beside a busy process this leaves a quarter of a processor. */
+/** Requests come first. Next to a busy process, this leaves about a quarter of a processor for hashing. */
 const NICENESS = 5
 
-// Linux has a priority for each thread, other systems only for the process. Nobody but root may raise it.
+// Linux has priorities per thread, other systems only per process. Lowering one cannot be undone without privileges.
 if (process.platform === 'linux' && getPriority() < NICENESS) attempt(() => setPriority(NICENESS))
 
 parentPort?.on('message', async (question: Question) => {

@@ -30,17 +30,17 @@ export interface GroupSource {
 export interface PasswordFileOptions {
   /** Path of the password file. It need not exist yet; until it does, nobody can log in. */
   readonly file: string
-  /** Threads that hash, started as they are needed. */
+  /** Maximum number of hashing threads, which are started as needed. */
   readonly workers: number
   /** Passwords remembered; the least recently used is dropped first. */
   readonly cacheSize: number
   /** How long a password is remembered, in milliseconds. */
   readonly cacheTtl: number
-  /** At a login with a weaker record, the record is replaced by one like this. Default: none is. */
+  /** Weaker records are replaced by ones like this at login. Default: none is. */
   readonly rehash?: Algorithm | undefined
   /** bcrypt's cost, or SHA-crypt's rounds divided by 64 as a power of two, beyond which records are not verified. */
   readonly maxHashCost?: number | undefined
-  /** Decides, together with the file, what an unknown name costs. The same in all processes. Default: random. */
+  /** Selects the stand-ins for unknown names. Must be the same in all processes. Default: random. */
   readonly key?: Buffer | undefined
   /** Default: users are in no groups. */
   readonly groups?: GroupSource | undefined
@@ -59,8 +59,8 @@ const NAME = 'file'
 const NO_GROUPS: readonly string[] = []
 
 /**
- * Users of a password file, which is watched: a change takes effect within a second. Resolves when the file has been
- * read, or found unreadable, of which `onEvent` is told.
+ * Users of a password file. The file is watched: a change takes effect within a second. Resolves when the file was read or
+ * found unreadable; `onEvent` is called with the outcome.
  */
 export async function createPasswordFileProvider(
   options: PasswordFileOptions,
@@ -70,7 +70,7 @@ export async function createPasswordFileProvider(
   return provider
 }
 
-/** A login that nothing is known of without a hash. */
+/** A login that takes a hash to decide. */
 interface Claim {
   readonly credential: BasicCredential
   /** The claimed user's stored hash, if there is one. */
@@ -92,7 +92,7 @@ class FileProvider implements PasswordFileProvider {
   readonly #watcher: Watcher
   readonly #cache: VerifiedCache
   readonly #pool: HashPool
-  /** Undefined while the file cannot be read: nobody gets in then. */
+  /** Undefined while the file cannot be read; then there are no logins. */
   #users: UsersTable | undefined
   #detail = 'the password file has not been read yet'
   #closed = false
@@ -158,7 +158,7 @@ class FileProvider implements PasswordFileProvider {
       if (answer === 'abandoned' || answer === 'busy') return { ok: false, reason: 'busy', candidate }
       if (answer === 'timeout') this.#tell(hashTimedOut(candidate))
       if (answer !== true) return denied(candidate, encoded === undefined)
-      // Where the record was changed meanwhile, the new one decides.
+      // If the record changed meanwhile, the new one decides.
       if (this.#users?.encodedOf(credential.user) !== encoded) continue
       this.#cache.add(claim.key)
       void this.#strengthen(claim)
@@ -218,7 +218,7 @@ class FileProvider implements PasswordFileProvider {
     for (const listener of this.#listeners) listener()
   }
 
-  /** In a turn of its own: a mistake in the callback must not keep the file from being read. */
+  /** In a microtask: an exception in the callback must not keep the file from being read. */
   #tell(event: AuthEvent): void {
     queueMicrotask(() => this.#onEvent(event))
   }
@@ -232,7 +232,7 @@ class FileProvider implements PasswordFileProvider {
     const users = this.#users as UsersTable
     const isOwn = encoded !== undefined && users.canVerify(encoded)
     const stored = isOwn ? encoded : users.standInFor(credential.user, this.#key)
-    if (stored === undefined) return false // No user can log in: there is nothing to hide.
+    if (stored === undefined) return false // No user can log in, so there is nothing to hide.
     const password = Uint8Array.from(credential.password)
     const answer = await this.#pool.ask({ task: 'verify', password, encoded: stored }, signal)
     if (typeof answer === 'string') return answer
@@ -240,7 +240,7 @@ class FileProvider implements PasswordFileProvider {
     return answer === true && isOwn
   }
 
-  /** Replaces a record that is weaker than asked for, after its user was let in, and remembers the new one. */
+  /** Replaces a record that is weaker than requested, after a successful login, and remembers the new one. */
   async #strengthen({ credential, encoded }: Claim): Promise<void> {
     const wanted = this.#wanted
     const { name } = credential
@@ -252,7 +252,7 @@ class FileProvider implements PasswordFileProvider {
     const question = { task: 'rehash', file: this.#file, user, password, encoded, wanted } as const
     const answer = await this.#pool.ask(question)
     this.#rehashing.delete(name)
-    if (typeof answer !== 'object') return // Busy, or closed: another login will do.
+    if (typeof answer !== 'object') return // Busy or closed; the next login tries again.
     if ('failure' in answer) {
       const { code, message } = answer.failure
       return this.#tell(rehashFailed(name, new HtgateError(code, message)))

@@ -5,13 +5,13 @@ import { isCostly } from './hash-cost.js'
 
 // Records by scheme and cost, and stand-ins for users who have none.
 //
-// An unknown name must cost the time of a wrong password, or the time would tell who exists. In a file of several schemes
-// and costs there is no such time, but many: names that exist spread over them as the file's records do. So each unknown
-// name is given a scheme and cost of the file, with odds in proportion to the records of that kind, by a keyed hash: the
-// same one at each try, in every process that has the key, and, but for one name in as many as there are users, after a
-// user is added or removed (weighted rendezvous hashing: each kind draws, and the best draw wins).
+// An unknown name must take as long as a wrong password, or timing would reveal who exists. With several schemes and costs
+// in the file there are several such times, and existing names are distributed over them like the records. So every
+// unknown name is assigned one kind of record, with odds proportional to the number of such records, by a keyed hash: the
+// same kind at each try and in each process with that key. Adding a user to n others changes one assignment in n (weighted
+// rendezvous hashing: each kind draws a number for the name, and the best draw wins).
 
-/** Kinds that stand in. No file has so many; what is beyond that stands in for nobody. */
+/** Number of kinds that stand-ins are drawn from. Real files have far fewer. */
 const MAX_KINDS = 256
 
 /** Records of one scheme and cost: it takes the same time to verify any of them. */

@@ -4,8 +4,8 @@ import { update } from '../../../passwd-file/store/update.js'
 import { type Algorithm, accepts, hashWith, truncates } from '../../../schemes/algorithm.js'
 import { schemeNamed } from '../../../schemes/index.js'
 
-// Nobody can hash a password anew without knowing it; but at a successful login it is known. A record that is weaker
-// than asked for is replaced then, through the same locked store as every other edit.
+// Rehashing needs the password, which is known only at a successful login. That is when a weak record is replaced, under
+// the same lock as every other edit.
 
 /** Whether the record may and should be replaced by a stronger one. */
 export function wantsRehash(password: Uint8Array, encoded: string, wanted: Algorithm): boolean {

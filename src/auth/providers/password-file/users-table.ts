@@ -19,14 +19,14 @@ const LINES_NAMED = 10
 /** Places in the file are kept in 32 bits. */
 const MAX_BYTES = 0xffff_fffe
 
-/** Lines that something is the matter with. */
+/** Lines with a problem. */
 export interface Lines {
   readonly count: number
   /** The numbers of the first ten. */
   readonly first: readonly number[]
 }
 
-/** Records that let somebody in, but not by a good hash. */
+/** Records that work, but have a weak hash. */
 export interface WeakRecords {
   readonly count: number
   /** The first ten, and why they are weak. */
@@ -192,7 +192,7 @@ function isSameUser(bytes: Buffer, a: number, b: number): boolean {
   return false
 }
 
-/** A secret of this process, so that nobody can look for names that collide. */
+/** A secret of this process, so that colliding names cannot be constructed. */
 const SEED = randomBytes(4).readUInt32LE()
 
 /** FNV-1a, and the last step of MurmurHash3, which spreads it over all bits. */
