@@ -1,5 +1,5 @@
-// 64 connections of wrong passwords against bcrypt of cost 12, for one user and for users that nobody knows: what a user
-// notices who is in, and one who comes new. wrk floods from a process of its own.
+// 64 connections of wrong passwords against bcrypt of cost 12, for one user and for unknown users: what remembered users and
+// new ones notice of it. wrk floods from a process of its own.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync, writeFileSync } from 'node:fs'
@@ -27,11 +27,11 @@ await inTemporaryFolder(async () => {
   const encoded = await hash('secret', { cost: 12 })
   writeFileSync('users', ['ann', 'bob', 'new'].map((user) => `${user}:${encoded}\n`).join(''))
   const upstream = await startDemoUpstream()
-  const rows = [['flood', 'who is in: p50', 'p99', 'longest', 'errors', 'who is new', 'memory']]
+  const rows = [['flood', 'remembered user: p50', 'p99', 'longest', 'errors', 'new user', 'memory']]
   for (const [name, user] of Object.entries(FLOODS))
     rows.push([name, ...(await measure(user, upstream.address().port))])
   printTable(rows)
-  console.log('goals: p99 under 50 ms, no errors, the new one in within 5 s')
+  console.log('goals: p99 under 50 ms, no errors, the new user let in within 5 s')
   upstream.close()
   upstream.closeAllConnections()
 })

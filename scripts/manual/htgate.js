@@ -25,8 +25,8 @@ export const page = {
     {
       title: 'Description',
       paragraphs: [
-        'htgate is a reverse proxy that asks for a user and a password (HTTP Basic, RFC 7617) and lets in whoever has a record in the password file. It stands in front of servers that have no login of their own, first of all an MLflow tracking server.',
-        'A password that was verified once is remembered, so that a hash as slow as it should be costs nothing after the first request. A changed or deleted record stops working within a second.',
+        'htgate is a reverse proxy that asks for a user and a password (HTTP Basic, RFC 7617) and lets in users with a record in the password file. It guards servers that have no login of their own, MLflow tracking servers first of all.',
+        'Verified credentials are cached, so that a strong, slow hash costs nothing after the first request. A changed or deleted record takes effect within a second, for open connections too.',
         'The server behind it learns the user’s name from X-Forwarded-User, and never sees a password. With --forward-auth, htgate guards no server itself but answers nginx, Caddy, Traefik or Envoy, which ask it about each request.',
       ],
     },
@@ -43,7 +43,7 @@ export const page = {
     {
       title: 'Environment',
       paragraphs: [
-        'Each option is also an environment variable: --tls-cert is HTGATE_TLS_CERT. Of an option that may be given several times, the variable holds all values, separated by spaces. The command line wins.',
+        'Each option is also an environment variable: --tls-cert is HTGATE_TLS_CERT. Separate several values of a repeatable option by spaces. The command line takes precedence.',
       ],
     },
     {
@@ -51,20 +51,20 @@ export const page = {
       options: [
         {
           flag: 'SIGTERM, SIGINT',
-          text: 'Accept nothing more, finish what has begun, and end. A second one ends at once.',
+          text: 'Stop accepting connections, finish requests in progress and exit. A second one exits at once.',
         },
-        { flag: 'SIGHUP', text: 'Read the password file and the certificate again.' },
+        { flag: 'SIGHUP', text: 'Reload the password file, the group file and the certificate.' },
       ],
     },
     {
       title: 'Exit status',
       options: [
-        { flag: '0', text: 'Ended by a signal, in order; with --check, everything works.' },
+        { flag: '0', text: 'Stopped by a signal; with --check, everything works.' },
         {
           flag: '1',
           text: 'A file, a certificate or an address cannot be used; with --check, something does not work.',
         },
-        { flag: '2', text: 'The command line makes no sense.' },
+        { flag: '2', text: 'Invalid command line or environment.' },
       ],
     },
     {

@@ -5,8 +5,8 @@ import { reason } from '../system/errno.js'
 import { errors } from './messages.js'
 
 /**
- * The certificate and its key, tried out; undefined if there are to be none.
- * @throws Exit that names what is wrong with which
+ * The certificate and its key, validated; undefined where the paths are.
+ * @throws Exit that says which of them is wrong
  */
 export function readCertificate(paths: {
   readonly tlsCert: string | undefined
@@ -23,7 +23,7 @@ export function readCertificate(paths: {
 }
 
 /**
- * The certificates to trust for an upstream. Node takes whatever it is given, and passes over what is none.
+ * The certificates to trust for an upstream. Node itself silently ignores what is not a certificate.
  * @throws Exit
  */
 export function readCa(path: string): Buffer {

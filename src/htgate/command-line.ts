@@ -15,7 +15,7 @@ export interface Text {
 
 /**
  * Reads a command line and the environment.
- * @throws Exit for one that makes no sense
+ * @throws Exit for an invalid one
  */
 export function parse(args: readonly string[], env: NodeJS.ProcessEnv): Settings | Text {
   const end = args.indexOf('--')

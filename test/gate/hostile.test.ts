@@ -158,7 +158,7 @@ describe('a client that takes its time, or too much', () => {
     expect(statuses(text())).toEqual([431])
   })
 
-  test('500 that send a byte now and then hold up nobody, and are sent away in the end', async () => {
+  test('500 that send a byte now and then delay no one, and are disconnected in the end', async () => {
     const { gate } = await start()
     let open = 0
     let timedOut = 0
@@ -185,7 +185,7 @@ describe('a client that takes its time, or too much', () => {
     )
   })
 
-  test('a body for which nobody asked does not come through, and its reply does', async () => {
+  test('a body without a login is not forwarded, and its reply arrives', async () => {
     const { gate, upstream } = await start()
     const { socket, text } = raw(gate.port, 'PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: 100000000\r\n\r\n')
     for (let i = 0; i < 20; i++) socket.write('a'.repeat(100_000))

@@ -10,6 +10,7 @@ import {
   until,
 } from '../support/gate.js'
 import { basic } from '../support/requests.js'
+import { freePort } from '../support/servers.js'
 
 const as = (gate: Gate, user: string, password: string, headers: Record<string, string> = {}) =>
   request(gate.url, { headers: { authorization: basic(user, password), ...headers } })
@@ -108,13 +109,18 @@ describe('failed logins', () => {
 
 describe.each([
   ['one user', () => 'alice'],
-  ['users that nobody knows', (i: number) => `user ${i}`],
+  ['unknown users', (i: number) => `user ${i}`],
 ])('a flood of wrong passwords for %s, from 64 connections', (_, name) => {
-  test('holds up neither who is in nor who comes new', { timeout: 60_000 }, async () => {
+  test('delays neither remembered users nor new ones', { timeout: 120_000 }, async () => {
     const upstream = await startUpstream()
     const file = passwordFile(record('alice', 'secret', 10) + record('bob', 'secret', 10))
-    const gate = await startGate({ upstream: upstream.url, file })
+    const admin = await freePort()
+    const gate = await startGate({ upstream: upstream.url, file, args: ['--admin', `127.0.0.1:${admin}`] })
     expect((await asAlice(gate.url)).status).toBe(200)
+    const hashes = async () => {
+      const { body } = await request(`http://127.0.0.1:${admin}/metrics`)
+      return Number(/^htgate_hashes_total\{provider="file"\} (\d+)$/m.exec(body)?.[1])
+    }
 
     let over = false
     let guesses = 0
@@ -123,26 +129,14 @@ describe.each([
     })
     await until(() => guesses >= 64)
 
-    const started = performance.now()
-    const newcomer = as(gate, 'bob', 'secret').then(({ status }) => ({
-      status,
-      ms: performance.now() - started,
-    }))
-    const times: number[] = []
-    const failed: number[] = []
-    while (performance.now() - started < 6000) {
-      const before = performance.now()
-      const { status } = await asAlice(gate.url)
-      times.push(performance.now() - before)
-      await new Promise((resolve) => setTimeout(resolve, 10))
-      if (status !== 200) failed.push(status)
-    }
-    expect(await newcomer).toMatchObject({ status: 200 })
-    expect((await newcomer).ms).toBeLessThan(5000)
-    expect(failed).toEqual([])
-    times.sort((a, b) => a - b)
-    // bench/gate/flood.js has the exact figures, which need a machine that does nothing else.
-    expect(times[Math.floor(times.length / 2)]).toBeLessThan(50)
+    // Time is counted in hashes: on a busy machine everything takes longer. bench/gate/flood.js has the milliseconds.
+    const started = await hashes()
+    expect((await as(gate, 'bob', 'secret')).status).toBe(200)
+    expect((await hashes()) - started).toBeLessThan(16)
+
+    const before = await hashes()
+    for (let i = 0; i < 100; i++) expect((await asAlice(gate.url)).status).toBe(200)
+    expect((await hashes()) - before).toBeLessThan(100)
 
     over = true
     gate.process.kill('SIGKILL')

@@ -136,7 +136,7 @@ describe('at the start', () => {
     })
   })
 
-  test('a certificate that cannot be read, or is none: exit 1', async () => {
+  test('a certificate that cannot be read or is not valid: exit 1', async () => {
     const tls = (cert: string) => status([...MUST, '--tls-cert', cert, '--tls-key', cert])
     expect(await tls('/nowhere')).toMatchObject({
       status: 1,
@@ -195,7 +195,7 @@ describe('signals', () => {
     expect(gate.process.signalCode).toBe('SIGTERM')
   })
 
-  test('SIGTERM ends it in time although nobody reads its log', async () => {
+  test('SIGTERM ends it in time although its log is not read', async () => {
     const upstream = await startUpstream()
     const args = ['--file', passwordFile(), '--upstream', upstream.url, '--listen', '127.0.0.1:0']
     const bin = fileURLToPath(new URL('../../bin/htgate.js', import.meta.url))
@@ -411,12 +411,15 @@ describeWith(['openssl'], 'TLS', () => {
     server.closeAllConnections()
   })
 
-  test('a client that speaks plain HTTP to it, or no TLS at all, harms nobody', async () => {
+  test('a client that speaks plain HTTP to it is turned away, and others are served', async () => {
     const { cert, key } = await certificate(temporaryFolder(), 'one')
     const upstream = await startUpstream()
     const gate = await startGate({ upstream: upstream.url, args: ['--tls-cert', cert, '--tls-key', key] })
     const plain = connectPlain(gate.port, '127.0.0.1')
-    plain.on('error', () => {}).write('GET / HTTP/1.1\r\nHost: x\r\n\r\n')
+    plain
+      .on('error', () => {})
+      .resume()
+      .write('GET / HTTP/1.1\r\nHost: x\r\n\r\n')
     await once(plain, 'close')
     expect(await tlsRequest(gate.port, cert)).toBe(200)
   })

@@ -73,7 +73,7 @@ test('what is no request, or none that is answered, is counted and logged too', 
     expect(body).toContain(`htgate_requests_total{status="${status}"} 1\n`)
 })
 
-test('--log text is for people, and --log off for nobody', async () => {
+test('--log text is for people, and --log off writes nothing', async () => {
   const upstream = await startUpstream()
   const text = await startGate({ upstream: upstream.url, args: ['--log', 'text'] })
   await asAlice(`${text.url}/x`)
@@ -90,7 +90,7 @@ test('--log text is for people, and --log off for nobody', async () => {
 })
 
 test.each(['json', 'text'])(
-  'nobody can make up a line of the %s log, or talk to a terminal',
+  'no client can forge a line of the %s log, or send sequences to a terminal',
   async (format) => {
     const upstream = await startUpstream()
     const name = 'x"\u009b31m\u2028y'
@@ -106,7 +106,7 @@ test.each(['json', 'text'])(
   },
 )
 
-test('a log that nobody reads holds up nobody', async () => {
+test('a log that is not read delays no request', async () => {
   const upstream = await startUpstream()
   const gate = await startGate({ upstream: upstream.url })
   gate.process.stdout?.pause()
