@@ -90,12 +90,10 @@ async function findingsOf(provider: Provider, events: readonly AuthEvent[]): Pro
   if (provider.check) return provider.check()
   const { ready, detail } = provider.status()
   if (!ready) return [{ state: 'fails', text: detail ?? 'not ready' }]
+  if (provider.name !== 'file') return [{ state: 'works', text: 'ready' }]
   return events
     .filter(({ type }) => OF_FILE.has(type))
-    .map(({ level, message }) => ({
-      state: level === 'info' ? 'works' : 'warning',
-      text: message,
-    }))
+    .map(({ level, message }) => ({ state: level === 'info' ? 'works' : 'warning', text: message }))
 }
 
 /** Events about a password file: how many users it has, and which lines are wrong. */
