@@ -6,8 +6,9 @@ import { decodedPath, mergeSlashes, unambiguousPath } from './target.js'
 
 // MLflow, from the gate's point of view: what each of its routes does, and the ways of its clients and its server.
 
-/** Targets that are remembered: MLflow's clients send the same few over and over. */
+/** Targets that are remembered: MLflow's clients send the same few over and over. Longer ones would fill the memory. */
 const REMEMBERED = 4096
+const LONGEST_REMEMBERED = 512
 
 /** Reads the table: METHOD PATH ACCESS, and a note after `#`. */
 export function parseRoutes(text: string): Route[] {
@@ -42,7 +43,7 @@ export class MlflowProfile implements Profile {
     const known = this.#remembered.get(key)
     if (known !== undefined && !target.includes('#')) return known
     const classified = this.#lookUp(method, target)
-    if (classified === 'ambiguous') return classified
+    if (classified === 'ambiguous' || key.length > LONGEST_REMEMBERED) return classified
     if (this.#remembered.size >= REMEMBERED) this.#remembered = new Map()
     this.#remembered.set(key, classified)
     return classified
