@@ -1,3 +1,4 @@
+import type { X509Certificate } from 'node:crypto'
 import type { Socket } from 'node:net'
 import { BlockList, isIPv4, isIPv6 } from 'node:net'
 import type { TLSSocket } from 'node:tls'
@@ -10,6 +11,8 @@ export interface Peer {
   /** Whether what it says about its own client is trusted. */
   readonly trusted: boolean
   readonly proto: 'http' | 'https'
+  /** The client's certificate, where one was asked for and an authority has issued it. */
+  readonly certificate?: X509Certificate | undefined
 }
 
 /** The client of one request, as far as trusted headers tell. */
@@ -64,9 +67,13 @@ export class TrustedProxies {
 export function peerOf(socket: Socket, trust: TrustedProxies): Peer {
   const proto = (socket as Partial<TLSSocket>).encrypted ? 'https' : 'http'
   const address = plain(socket.remoteAddress ?? '')
-  if (address === '') return { address: 'unix:', trusted: true, proto }
-  return { address, trusted: trust.has(address), proto }
+  const certificate = certificateOf(socket as Partial<TLSSocket>)
+  if (address === '') return { address: 'unix:', trusted: true, proto, certificate }
+  return { address, trusted: trust.has(address), proto, certificate }
 }
+
+const certificateOf = (socket: Partial<TLSSocket>): X509Certificate | undefined =>
+  socket.authorized ? socket.getPeerX509Certificate?.() : undefined
 
 /** The nearest address in X-Forwarded-For that is not a trusted proxy's: anyone can claim what stands left of it. */
 export function clientOf(peer: Peer, headers: RequestHeaders, trust: TrustedProxies): Client {

@@ -5,6 +5,7 @@ import type { LoginPipeline, LoginVerdict, Refusal } from '../auth/login-pipelin
 import type { Principal } from '../auth/principal.js'
 import type { Log } from '../operations/log.js'
 import type { RequestMetrics } from '../operations/metrics.js'
+import type { Peer } from './client-address.js'
 import type { Connection } from './connections.js'
 import { type CredentialFault, faultOf } from './credential-faults.js'
 import { type Exchange, pathOf } from './exchange.js'
@@ -36,6 +37,8 @@ export interface GateOptions {
   readonly credentialSources?: readonly CredentialSource[] | undefined
   /** Default: none. */
   readonly pages?: Pages | undefined
+  /** Whether a connection may send requests at all. Default: every one. */
+  readonly admits?: ((peer: Peer) => boolean) | undefined
 }
 
 /** What the gate finds out about a request on its way through. */
@@ -68,6 +71,7 @@ export class Gate {
   readonly #rules: Rules
   readonly #sources: readonly CredentialSource[]
   readonly #pages: Pages | undefined
+  readonly #admits: (peer: Peer) => boolean
   readonly #open: OpenRequests
   /** To find the passage of an open request that ends before its time. */
   readonly #passages = new Map<Exchange, Passage>()
@@ -84,6 +88,7 @@ export class Gate {
     this.#rules = rules
     this.#sources = options.credentialSources ?? []
     this.#pages = options.pages
+    this.#admits = options.admits ?? (() => true)
     this.#open = new OpenRequests({
       recheck: (credential, principal, client) => logins.recheck(credential, principal, client),
       denial: (exchange, subject, principal) => rules.denial(exchange, subject, principal),
@@ -105,7 +110,10 @@ export class Gate {
     this.#metrics.begin()
     this.#passages.set(exchange, passage)
     exchange.onClose(() => this.#finish(passage))
-    if (this.#pages?.owns(exchange.path)) this.#showPage(passage, this.#pages)
+    if (!this.#admits(exchange.peer)) {
+      passage.reason = 'certificate-revoked'
+      exchange.reply(replies.certificateRevoked)
+    } else if (this.#pages?.owns(exchange.path)) this.#showPage(passage, this.#pages)
     else if (this.#rules.isOpen(exchange, passage.subject)) this.#letIn(passage)
     else {
       this.#rules.findLogin(exchange)

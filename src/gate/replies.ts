@@ -106,6 +106,12 @@ export const replies = {
       `Too many logins with a wrong password from this address for this user. Check ${profile.loginVariables?.join(' and ') ?? 'both'}, and try again in ${seconds} s.`,
       ['Retry-After', String(seconds)],
     ),
+  certificateRevoked: reply(
+    403,
+    'PERMISSION_DENIED',
+    'Certificate revoked',
+    'The client certificate was revoked, or the list of revoked ones is out of date.',
+  ),
   busy: reply(
     503,
     'TEMPORARILY_UNAVAILABLE',

@@ -1,5 +1,5 @@
 import type { Server } from 'node:net'
-import type { SecureContextOptions, Server as TlsServer } from 'node:tls'
+import type { TlsOptions, Server as TlsServer } from 'node:tls'
 import { answerPlainHttp, divertPlainHttp } from '../http1/plain-http.js'
 import { HttpServer, tlsOptions } from '../http1/server.js'
 import { peerOf, type TrustedProxies } from './client-address.js'
@@ -11,16 +11,11 @@ import { HeaderFilter } from './removed-headers.js'
 export class GateServers {
   readonly #options: ConnectionsOptions
   readonly #gate: Gate
-  readonly #tls: SecureContextOptions | undefined
+  readonly #tls: TlsOptions | undefined
   readonly #servers: HttpServer[] = []
 
   /** @param tls the certificate and its key; undefined for HTTP without TLS */
-  constructor(
-    gate: Gate,
-    trust: TrustedProxies,
-    tls: SecureContextOptions | undefined,
-    filter = new HeaderFilter(),
-  ) {
+  constructor(gate: Gate, trust: TrustedProxies, tls: TlsOptions | undefined, filter = new HeaderFilter()) {
     this.#options = {
       trust,
       filter,
@@ -47,7 +42,7 @@ export class GateServers {
   }
 
   /** Replaces the certificate, for connections from now on. */
-  renew(tls: SecureContextOptions): void {
+  renew(tls: TlsOptions): void {
     for (const { server } of this.#servers) (server as TlsServer).setSecureContext(tlsOptions(tls))
   }
 

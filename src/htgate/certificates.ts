@@ -1,6 +1,6 @@
 import { X509Certificate } from 'node:crypto'
 import { readFileSync } from 'node:fs'
-import { createSecureContext, type SecureContextOptions } from 'node:tls'
+import { createSecureContext, type SecureContextOptions, type TlsOptions } from 'node:tls'
 import { reason } from '../system/errno.js'
 import { errors } from './messages.js'
 
@@ -11,27 +11,41 @@ import { errors } from './messages.js'
 export function readCertificate(paths: {
   readonly tlsCert: string | undefined
   readonly tlsKey: string | undefined
-}): SecureContextOptions | undefined {
-  const { tlsCert, tlsKey } = paths
+  readonly clientCa?: string | undefined
+  readonly clientCertRequired?: boolean
+}): TlsOptions | undefined {
+  const { tlsCert, tlsKey, clientCa, clientCertRequired = false } = paths
   if (tlsCert === undefined || tlsKey === undefined) return undefined
   const cert = readPem('--tls-cert', tlsCert)
   const key = readPem('--tls-key', tlsKey)
   attempt({ cert }, (why) => errors.badCertificate(tlsCert, why))
   attempt({ key }, (why) => errors.badKey(tlsKey, why))
   attempt({ cert, key }, () => errors.keyMismatch(tlsCert, tlsKey))
-  return { cert, key }
+  if (clientCa === undefined) return { cert, key }
+  // Without this, a certificate that no authority has issued would end the handshake; as it is, it is none.
+  return {
+    cert,
+    key,
+    ca: readCa(clientCa, '--client-ca'),
+    requestCert: true,
+    rejectUnauthorized: clientCertRequired,
+  }
 }
 
 /**
+<<<<<<< HEAD
  * The certificates to trust for an upstream. Node itself silently ignores what is not a certificate.
+=======
+ * The certificates to trust for an upstream, or in clients. Node takes whatever it is given, and passes over what is none.
+>>>>>>> 8aad184 (oidc: end sessions in all processes, and take client certificates)
  * @throws Exit
  */
-export function readCa(path: string): Buffer {
-  const pem = readPem('--upstream-ca', path)
+export function readCa(path: string, option = '--upstream-ca'): Buffer {
+  const pem = readPem(option, path)
   try {
     new X509Certificate(pem)
   } catch (error) {
-    throw errors.badCa(path, words(error as Error))
+    throw errors.badCa(option, path, words(error as Error))
   }
   return pem
 }

@@ -38,6 +38,9 @@ export function parse(args: readonly string[], env: NodeJS.ProcessEnv): Settings
   if ([...ways, complete.tokenFile, complete.clientCa].every((way) => way === undefined)) {
     throw errors.missing('--file, --ldap-url, --oidc-issuer or --token-file', 'who may log in')
   }
+  if (complete.clientCa !== undefined && complete.tlsCert === undefined) {
+    throw errors.needs(named('clientCa'), named('tlsCert'))
+  }
   for (const group of GROUPS) (group as Group).check?.(settings, named)
   return complete
 }

@@ -37,7 +37,8 @@ export const errors = {
   badKey: (path: string, why: string) => failed(`--tls-key: ${path} is not a usable private key: ${why}`),
   keyMismatch: (cert: string, key: string) =>
     failed(`--tls-key: ${key} does not belong to the certificate in ${cert}`),
-  badCa: (path: string, why: string) => failed(`--upstream-ca: ${path} is not a valid certificate: ${why}`),
+  badCa: (option: string, path: string, why: string) =>
+    failed(`${option}: ${path} is not a valid certificate: ${why}`),
   cannotListen: ({ message, hint }: ListenError) =>
     failed(hint === undefined ? message : `${message}\nhint: ${hint}`),
   noPort: (command: string) =>

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { bearerChallenge, challenge } from '../auth/challenge.js'
 import type { Principal } from '../auth/principal.js'
 import type { Provider } from '../auth/provider.js'
+import { CertificateProvider } from '../auth/providers/certificate/provider.js'
 import { BrowserLogin } from '../auth/providers/oidc/browser-login.js'
 import { type Fetch, issuerFetch } from '../auth/providers/oidc/http.js'
 import { Issuer } from '../auth/providers/oidc/issuer.js'
@@ -39,6 +40,7 @@ export interface BrowserLogins {
   readonly challenges: (realm: string) => Challenges
   readonly sessions: SessionProvider | undefined
   readonly tokens: TokenProvider | undefined
+  readonly certificates: CertificateProvider | undefined
   /** To be called when there is a policy. */
   readonly pages: (options: PagesContext) => Pages
   /** Reads the files again. */
@@ -84,10 +86,18 @@ export async function openBrowserLogins(context: BrowserLoginsContext): Promise<
           ownerTtl: settings.tokenOwnerTtl,
           onEvent,
         })
+  const certificates =
+    settings.clientCa === undefined
+      ? undefined
+      : new CertificateProvider({
+          user: settings.clientCertUser as 'cn' | 'email',
+          crl: settings.clientCrl,
+          onEvent,
+        })
   let seals = sealsOf(settings, sharedKey)
   const sessions =
     issuer && new SessionProvider({ seals, groups, ttl: settings.sessionTtl, accounts: owners })
-  await Promise.all([oidc?.start(), tokens?.start()])
+  await Promise.all([oidc?.start(), tokens?.start(), certificates?.start()])
 
   const pages = ({ policy, realm, onLogout }: PagesContext): Pages => {
     // Known only when there are pages: they tell what is a place to come back to.
@@ -130,6 +140,7 @@ export async function openBrowserLogins(context: BrowserLoginsContext): Promise<
 
   const reload = () => {
     void tokens?.reload().catch(() => {})
+    void certificates?.reload().catch(() => {})
     if (sessions === undefined) return
     try {
       seals = sealsOf(settings, sharedKey)
@@ -150,7 +161,16 @@ export async function openBrowserLogins(context: BrowserLoginsContext): Promise<
     const all = [...basic, ...bearer]
     return { all, quiet: sessions ? [bearerChallenge(realm)] : all }
   }
-  return { first, last: oidc ? [oidc] : [], challenges, sessions, tokens, pages, reload }
+  return {
+    first,
+    last: [oidc, certificates].filter((provider) => provider !== undefined),
+    certificates,
+    challenges,
+    sessions,
+    tokens,
+    pages,
+    reload,
+  }
 }
 
 function openIssuer(

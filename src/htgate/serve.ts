@@ -1,8 +1,8 @@
 import cluster from 'node:cluster'
-import type { SecureContextOptions } from 'node:tls'
 import { LoginLimiter } from '../auth/login-limiter.js'
 import { LoginPipeline } from '../auth/login-pipeline.js'
-import type { Handler } from '../gate/extension-points.js'
+import type { Peer } from '../gate/client-address.js'
+import type { CredentialSource, Handler } from '../gate/extension-points.js'
 import { createForward } from '../gate/forward.js'
 import { confirm } from '../gate/forward-auth.js'
 import { Gate } from '../gate/gate.js'
@@ -82,18 +82,27 @@ export async function serve(settings: Settings, stop: Promise<string>): Promise<
     const { handler, close } = openHandler(settings, rules, filter, log)
     const metrics = new RequestMetrics()
     const realm = settings.realm ?? settings.app.realm
-    const pages = browserLogins.pages({ policy, realm, onLogout: () => {} })
+    const onLogout = (id: string, expires: number) => control.send({ type: 'logout', id, expires })
+    const pages = browserLogins.pages({ policy, realm, onLogout })
+    const { certificates } = browserLogins
+    const certificateOf: CredentialSource = ({ peer: { certificate } }) =>
+      certificates && certificate && { kind: 'certificate', certificate }
+    const admits = ({ certificate }: Peer) =>
+      !settings.clientCertRequired ||
+      (certificate !== undefined && certificates?.standing(certificate) === 'good')
     const gatePages = new GatePages({
       pages,
       logins,
       profile: settings.app,
+      sources: [certificateOf],
       onError: (error) => log.event('error', `unexpected: ${error.stack ?? error.message}`),
     })
     const gate = new Gate({
       realm,
       challenges: browserLogins.challenges(realm),
       pages: gatePages,
-      credentialSources: [gatePages.sessionOf],
+      credentialSources: [gatePages.sessionOf, certificateOf],
+      admits,
       logins,
       rules,
       handler,
@@ -125,6 +134,7 @@ export async function serve(settings: Settings, stop: Promise<string>): Promise<
         renewCertificate(settings, servers, log)
       },
       receive: (record) => limiter.receive(record),
+      endSession: (id, expires) => browserLogins.sessions?.end(id, expires),
       snapshot,
       readiness,
     })
@@ -200,7 +210,7 @@ async function drain(servers: GateServers, timeout: number, log: Log): Promise<v
 /** An invalid certificate leaves the old one in use. */
 function renewCertificate(settings: Settings, servers: GateServers, log: Log): void {
   try {
-    const certificate: SecureContextOptions | undefined = readCertificate(settings)
+    const certificate = readCertificate(settings)
     if (certificate === undefined) return
     servers.renew(certificate)
     log.event('info', `${settings.tlsCert}: certificate reloaded`)

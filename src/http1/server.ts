@@ -1,5 +1,5 @@
 import { createServer, type Server, type Socket } from 'node:net'
-import { createServer as createTlsServer, type SecureContextOptions, type TlsOptions } from 'node:tls'
+import { createServer as createTlsServer, type TlsOptions } from 'node:tls'
 import { Deadlines } from './deadlines.js'
 import { type ConnectionHandler, ServerConnection, type ServerLimits } from './server-connection.js'
 
@@ -23,7 +23,7 @@ const SOCKET = {
 }
 
 /** What TLS servers of the gate speak. */
-export const tlsOptions = (tls: SecureContextOptions): TlsOptions => ({
+export const tlsOptions = (tls: TlsOptions): TlsOptions => ({
   ...tls,
   minVersion: 'TLSv1.2',
   ALPNProtocols: ['http/1.1'],

@@ -10,14 +10,24 @@ export type ToWorker =
   | { readonly type: 'reload' }
   /** Another worker has seen this login. */
   | { readonly type: 'login'; readonly record: LoginRecord }
+  /** A session was logged out in another worker. */
+  | Logout
   /** Answer with a snapshot of the metrics. */
   | { readonly type: 'measure'; readonly id: number }
 
 export type ToSupervisor =
   | ({ readonly type: 'readiness' } & Readiness)
   | { readonly type: 'login'; readonly record: LoginRecord }
+  | Logout
   /** `id` is that of the question; undefined where the worker reports unasked. */
   | { readonly type: 'snapshot'; readonly id?: number | undefined; readonly snapshot: Snapshot }
+
+/** `expires` is when the session would have ended by itself, in milliseconds since the epoch. */
+export interface Logout {
+  readonly type: 'logout'
+  readonly id: string
+  readonly expires: number
+}
 
 /** Whether requests are served, and if not, why: one line. */
 export interface Readiness {

@@ -9,6 +9,8 @@ export interface Orders {
   reload(): void
   /** Takes note of a login that another process has seen. */
   receive(record: LoginRecord): void
+  /** Ends a session that was logged out in another process. */
+  endSession(id: string, expires: number): void
   snapshot(): Snapshot
   readiness(): Readiness
 }
@@ -125,6 +127,7 @@ class WorkerControl implements ProcessControl {
   #carryOut(message: ToWorker, orders: Orders): void {
     if (message.type === 'reload') orders.reload()
     else if (message.type === 'login') orders.receive(message.record)
+    else if (message.type === 'logout') orders.endSession(message.id, message.expires)
     else if (message.type === 'measure') {
       this.send({ type: 'snapshot', id: message.id, snapshot: orders.snapshot() })
     }

@@ -137,7 +137,7 @@ export class Supervisor {
       state.hasReported = true
       state.onReport?.()
     }
-    if (message.type === 'login') this.#sendAll(message, worker)
+    if (message.type === 'login' || message.type === 'logout') this.#sendAll(message, worker)
     else if (state === undefined) return
     else if (message.type === 'readiness') {
       const { type: _, ...readiness } = message

@@ -132,6 +132,7 @@ const protoOf = ({ client }: Exchange): 'http' | 'https' => (client.proto === 'h
 
 /** @throws Error for a form that is too large, or does not arrive */
 function formOf(exchange: Exchange): Promise<URLSearchParams> {
+  if (!exchange.headers.hasBody) return Promise.resolve(new URLSearchParams())
   return new Promise((resolve, reject) => {
     const parts: Buffer[] = []
     let length = 0

@@ -111,7 +111,10 @@ export class LoginPages {
     const returnTo = path.includes('#') ? path : path + fragmentOf(query.get('fragment'))
     const session = sessions.sessionIn(cookieIn(request.cookie, sessionCookie(site.isSecure)) ?? '')
     const silent = query.has('silent') && session !== undefined
-    if (silent && !(await this.#answers())) return redirect(returnTo, [], 302)
+    if (!(await this.#answers())) {
+      if (silent) return redirect(returnTo, [], 302)
+      return this.#unavailable(new Error(login.issuer.trouble ?? 'no answer'), returnTo)
+    }
     if (!silent && request.fetchDest === 'document' && !query.has('go')) return bounce(returnTo)
 
     const secrets = newLoginSecrets()
@@ -242,13 +245,7 @@ export class LoginPages {
   async #answers(): Promise<boolean> {
     const { issuer } = this.#options.login
     const late = new Promise<false>((resolve) => setTimeout(resolve, RENEWAL_PATIENCE, false).unref())
-    const answers = await Promise.race([
-      issuer
-        .discover()
-        .then(() => true)
-        .catch(() => false),
-      late,
-    ])
+    const answers = await Promise.race([issuer.answers(), late])
     if (!answers) this.#renewalsPausedUntil = this.#now() + RENEWAL_PAUSE
     return answers
   }

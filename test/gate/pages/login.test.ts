@@ -269,7 +269,7 @@ describe('attacks on a login', () => {
     const evil = await request(`${gate.url}/.htgate/login`, {
       headers: { host: 'evil/..', accept: 'text/html' },
     })
-    expect(evil.status).toBe(403)
+    expect(evil.status).toBe(400)
   })
 })
 

@@ -1,7 +1,7 @@
-// What claims say of a user. They come from elsewhere and go on to headers, logs and pages: a name that none of these
-// can carry is no name.
+import { nameFlaw } from '../../names.js'
 
-const MAX_NAME_BYTES = 255
+// What claims say of a user.
+
 const MAX_GROUPS = 10_000
 /** What the name of a token without a user name starts with, before its subject; no user can take it. */
 export const NAMELESS = 'sub:'
@@ -28,16 +28,6 @@ export function valueAt(claims: Claims, path: string): unknown {
   return value
 }
 
-/** Why a claimed name can't be a user's; undefined if it can. */
-export function flawOf(name: string): string | undefined {
-  if (name === '') return 'is empty'
-  if (/[\u0000-\u001f\u007f-\u009f\u2028\u2029\ufffe\uffff]/.test(name)) return 'contains a control character'
-  if (Buffer.from(name).toString() !== name) return 'is not well-formed Unicode'
-  if (name.trim() !== name) return 'starts or ends with a space'
-  if (Buffer.byteLength(name) > MAX_NAME_BYTES) return `is longer than ${MAX_NAME_BYTES} bytes`
-  return undefined
-}
-
 /** Claims that name nobody, or not safely. */
 export class BadClaims extends Error {
   override readonly name = 'BadClaims'
@@ -51,7 +41,7 @@ export function userOf(claims: Claims, path: string): string | undefined {
   const value = valueAt(claims, path)
   if (value === undefined || value === null) return undefined
   if (typeof value !== 'string') throw new BadClaims(`claim ${path} is not text`)
-  const flaw = path !== 'sub' && value.startsWith(NAMELESS) ? `starts with ${NAMELESS}` : flawOf(value)
+  const flaw = path !== 'sub' && value.startsWith(NAMELESS) ? `starts with ${NAMELESS}` : nameFlaw(value)
   if (flaw) throw new BadClaims(`claim ${path} ${flaw}`)
   if (path === 'email' && (claims.email_verified === false || claims.email_verified === 'false')) {
     throw new BadClaims('the e-mail address is not verified')
@@ -63,6 +53,8 @@ export function userOf(claims: Claims, path: string): string | undefined {
 export function groupsOf(claims: Claims, path: string): string[] {
   const value = valueAt(claims, path)
   const list = Array.isArray(value) ? value : [value]
-  const names = list.filter((each): each is string => typeof each === 'string' && flawOf(each) === undefined)
+  const names = list.filter(
+    (each): each is string => typeof each === 'string' && nameFlaw(each) === undefined,
+  )
   return [...new Set(names)].slice(0, MAX_GROUPS)
 }

@@ -9,6 +9,7 @@ const LAST_RETRY = 60_000
 const METADATA_AGE = 60 * 60_000
 const KEYS_AGE = 10 * 60_000
 const COOLDOWN = 30_000
+const ANSWERED_AGE = 10_000
 
 /** What an issuer says of itself (OpenID Connect Discovery 1.0, section 3), as far as it is needed. */
 export interface Metadata {
@@ -59,6 +60,7 @@ export class Issuer {
   #discovering: Promise<Metadata> | undefined
   #fetchingKeys: Promise<void> | undefined
   #failures = 0
+  #answeredAt = Number.NEGATIVE_INFINITY
   #detail: string | undefined
   #retry: NodeJS.Timeout | undefined
   #closed = false
@@ -87,6 +89,15 @@ export class Issuer {
   /** Whether the last request to it failed. */
   get isDown(): boolean {
     return this.#failures > 0 || this.#metadata === undefined
+  }
+
+  /** Whether it answers: by a request, unless the last one succeeded within `maxAge` milliseconds. */
+  async answers(maxAge = ANSWERED_AGE): Promise<boolean> {
+    if (this.#metadata && performance.now() - this.#answeredAt < maxAge) return true
+    return this.discover().then(
+      () => true,
+      () => false,
+    )
   }
 
   /** What is known of it. */
@@ -180,6 +191,7 @@ export class Issuer {
   }
 
   #succeeded(): void {
+    this.#answeredAt = performance.now()
     if (this.#failures > 0) this.#tell('issuer-ready', 'info', `${this.url}: the issuer answers again`)
     this.#failures = 0
     clearTimeout(this.#retry)

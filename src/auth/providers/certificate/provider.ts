@@ -1,0 +1,180 @@
+import type { X509Certificate } from 'node:crypto'
+import type { Credential } from '../../credential.js'
+import { nameFlaw } from '../../names.js'
+import type { Principal } from '../../principal.js'
+import type { Provider, ProviderStatus, Verdict } from '../../provider.js'
+import { Watcher } from '../../watcher.js'
+import { identityOf, parseRevocationLists, type RevocationList } from './revocation-list.js'
+
+// Client certificates as credentials. The handshake has verified that an authority has issued it and that it is valid in
+// time; here it is looked up whether it was revoked since, also for connections that are open, and whose it is.
+
+const MAX_REMEMBERED = 10_000
+
+export interface CertificateProviderOptions {
+  /** What names the user: the subject's common name, or the e-mail address among the alternative names. */
+  readonly user: 'cn' | 'email'
+  /** Path of the revocation list. Default: nothing is revoked. */
+  readonly crl?: string | undefined
+  readonly onEvent?: ((event: CertificateEvent) => void) | undefined
+  readonly now?: (() => number) | undefined
+}
+
+export interface CertificateEvent {
+  readonly level: 'info' | 'warn' | 'error'
+  readonly message: string
+}
+
+type Standing = 'good' | 'revoked' | 'unknown'
+
+export class CertificateProvider implements Provider {
+  readonly name = 'certificate'
+  readonly concurrency = 16
+  readonly #user: 'cn' | 'email'
+  readonly #crl: string | undefined
+  readonly #onEvent: (event: CertificateEvent) => void
+  readonly #now: () => number
+  readonly #watcher: Watcher | undefined
+  /** Undefined while the file can't be read. */
+  #lists: readonly RevocationList[] | undefined
+  #detail = 'the revocation list was not read yet'
+  #epoch = 0
+  readonly #listeners: (() => void)[] = []
+  /** By fingerprint; undefined where the certificate names nobody. */
+  readonly #principals = new Map<string, Principal | undefined>()
+
+  constructor({ user, crl, onEvent, now = Date.now }: CertificateProviderOptions) {
+    this.#user = user
+    this.#crl = crl
+    this.#onEvent = onEvent ?? (() => {})
+    this.#now = now
+    if (crl === undefined) this.#lists = []
+    else {
+      this.#watcher = new Watcher(crl, {
+        content: async (bytes) => this.#load(bytes),
+        unreadable: (error) => this.#fail(error),
+      })
+    }
+  }
+
+  /** Reads the revocation list and watches it from then on. */
+  async start(): Promise<void> {
+    await this.#watcher?.start()
+  }
+
+  get epoch(): number {
+    return this.#epoch
+  }
+
+  onChange(listener: () => void): void {
+    this.#listeners.push(listener)
+  }
+
+  accepts(credential: Credential): boolean {
+    return credential.kind === 'certificate'
+  }
+
+  remembered(credential: Credential): Principal | undefined {
+    if (credential.kind !== 'certificate') return undefined
+    return this.standing(credential.certificate) === 'good'
+      ? this.#principalOf(credential.certificate)
+      : undefined
+  }
+
+  async verify(credential: Credential): Promise<Verdict> {
+    if (credential.kind !== 'certificate') return { ok: false, reason: 'denied', unknown: true }
+    const principal = this.#principalOf(credential.certificate)
+    const candidate = principal && { candidate: principal.name }
+    const standing = this.standing(credential.certificate)
+    if (standing === 'unknown') return { ok: false, reason: 'unavailable', ...candidate }
+    if (standing === 'revoked' || principal === undefined)
+      return { ok: false, reason: 'denied', ...candidate }
+    return { ok: true, principal }
+  }
+
+  /** Whether a certificate was revoked; `unknown` while the list can't be read or its successor is overdue. */
+  standing(certificate: X509Certificate): Standing {
+    if (this.#lists === undefined) return 'unknown'
+    if (this.#lists.length === 0) return 'good'
+    const { issuer, serial } = identityOf(certificate)
+    const lists = this.#lists.filter((list) => list.issuer === issuer)
+    if (lists.some(({ revoked }) => revoked.has(serial))) return 'revoked'
+    const isOverdue = lists.every(({ nextUpdate }) => nextUpdate !== undefined && nextUpdate < this.#now())
+    return isOverdue ? 'unknown' : 'good'
+  }
+
+  status(): ProviderStatus {
+    return this.#lists ? { ready: true } : { ready: false, detail: this.#detail }
+  }
+
+  /** Reads the revocation list again now. @throws a system error */
+  async reload(): Promise<void> {
+    await this.#watcher?.read()
+  }
+
+  async close(): Promise<void> {
+    await this.#watcher?.close()
+  }
+
+  #principalOf(certificate: X509Certificate): Principal | undefined {
+    const { fingerprint256: key } = certificate
+    if (this.#principals.has(key)) return this.#principals.get(key)
+    const name = nameIn(certificate, this.#user)
+    const expiresAt = Date.parse(certificate.validTo)
+    const principal = name === undefined ? undefined : { name, provider: this.name, groups: [], expiresAt }
+    if (this.#principals.size >= MAX_REMEMBERED) this.#principals.clear()
+    this.#principals.set(key, principal)
+    return principal
+  }
+
+  #load(bytes: Buffer): void {
+    try {
+      this.#lists = parseRevocationLists(bytes)
+    } catch (error) {
+      this.#fail(error as Error)
+      return
+    }
+    const count = this.#lists.reduce((sum, { revoked }) => sum + revoked.size, 0)
+    this.#tell('info', `${this.#crl}: ${count} revoked certificate${count === 1 ? '' : 's'}`)
+    if (this.#lists.some(({ nextUpdate }) => nextUpdate !== undefined && nextUpdate < this.#now())) {
+      this.#tell(
+        'error',
+        `${this.#crl}: a newer revocation list is overdue; its certificates are not accepted`,
+      )
+    }
+    this.#changed()
+  }
+
+  #fail(error: Error): void {
+    this.#lists = undefined
+    this.#detail = `cannot read ${this.#crl}: ${error.message}`
+    this.#tell('error', `${this.#detail}; no client certificate is accepted`)
+    this.#changed()
+  }
+
+  #changed(): void {
+    this.#epoch++
+    for (const listener of this.#listeners) listener()
+  }
+
+  #tell(level: CertificateEvent['level'], message: string): void {
+    queueMicrotask(() => this.#onEvent({ level, message }))
+  }
+}
+
+/** The user that a certificate names; undefined if it names none, or more than one. */
+export function nameIn(certificate: X509Certificate, field: 'cn' | 'email'): string | undefined {
+  const { subject, subjectaltname } = certificate.toLegacyObject()
+  const names =
+    field === 'cn'
+      ? [(subject as { CN?: string | string[] } | undefined)?.CN].flat()
+      : emailsIn(subjectaltname ?? '')
+  const [name, ...more] = names.filter((each) => each !== undefined)
+  return name === undefined || more.length > 0 || nameFlaw(name) !== undefined ? undefined : name
+}
+
+/** Node quotes values that could be taken for several. */
+function emailsIn(names: string): string[] {
+  if (names.includes('"')) return []
+  return names.split(', ').flatMap((name) => (name.startsWith('email:') ? [name.slice('email:'.length)] : []))
+}

@@ -1,0 +1,57 @@
+import type { X509Certificate } from 'node:crypto'
+import { type Element, elementsOf, GENERALIZED_TIME, INTEGER, SEQUENCE, timeOf, UTC_TIME } from './der.js'
+
+/** A certificate revocation list (RFC 5280, section 5). */
+export interface RevocationList {
+  /** The issuer's name as DER, in base 64. */
+  readonly issuer: string
+  /** When the next one is due, in milliseconds since the epoch; undefined if it doesn't say. */
+  readonly nextUpdate: number | undefined
+  /** Serial numbers as hexadecimal. */
+  readonly revoked: ReadonlySet<string>
+}
+
+/**
+ * The lists in a file's content, PEM or DER.
+ * @throws RangeError if there is none, or one can't be read
+ */
+export function parseRevocationLists(content: Buffer): RevocationList[] {
+  const text = content.toString('latin1')
+  const blocks = [...text.matchAll(/-----BEGIN X509 CRL-----([A-Za-z0-9+/=\s]+)-----END X509 CRL-----/g)]
+  const ders: Buffer[] = blocks.map(([, base64]) => Buffer.from(base64 as string, 'base64'))
+  if (ders.length === 0 && content[0] === SEQUENCE) ders.push(content)
+  if (ders.length === 0) throw new RangeError('it holds no revocation list')
+  return ders.map(parse)
+}
+
+function parse(der: Buffer): RevocationList {
+  const [list] = elementsOf(der)
+  const [signed] = elementsOf((list as Element).content)
+  const parts = elementsOf((signed as Element).content)
+  if (parts[0]?.tag === INTEGER) parts.shift() // The version, of version 2.
+  const [, issuer, , next, ...rest] = parts
+  if (issuer?.tag !== SEQUENCE) throw new RangeError('it is not a revocation list')
+  const isTime = next?.tag === UTC_TIME || next?.tag === GENERALIZED_TIME
+  const entries = [...(isTime ? [] : [next]), ...rest].find((part) => part?.tag === SEQUENCE)
+  const revoked = new Set<string>()
+  for (const { content } of entries === undefined ? [] : elementsOf(entries.content)) {
+    revoked.add(serialText((elementsOf(content)[0] as Element).content))
+  }
+  const nextUpdate = isTime && next ? timeOf(next) : undefined
+  return { issuer: issuer.whole.toString('base64'), nextUpdate, revoked }
+}
+
+/** The issuer's name and the serial number of a certificate, as lists have them. */
+export function identityOf({ raw }: X509Certificate): { readonly issuer: string; readonly serial: string } {
+  const [certificate] = elementsOf(raw)
+  const [signed] = elementsOf((certificate as Element).content)
+  const parts = elementsOf((signed as Element).content)
+  if (parts[0]?.tag === 0xa0) parts.shift() // The version.
+  const [serial, , issuer] = parts
+  return {
+    serial: serialText((serial as Element).content),
+    issuer: (issuer as Element).whole.toString('base64'),
+  }
+}
+
+const serialText = (content: Buffer): string => content.toString('hex').replace(/^(?:00)+(?=..)/, '')
