@@ -52,11 +52,15 @@ describeWith(['chromium', 'mlflow'], 'Chromium, by a name that is not localhost'
     rmSync(folder, { recursive: true, force: true })
   })
 
-  const open = (user: string): Promise<BrowserContext> =>
-    browser.newContext({
+  async function open(user: string): Promise<BrowserContext> {
+    const context = await browser.newContext({
       httpCredentials: { username: user, password: user },
       viewport: { width: 1280, height: 720 },
     })
+    // MLflow's page is large, and this machine may be busy.
+    context.setDefaultTimeout(90_000)
+    return context
+  }
 
   /** What the gate or MLflow refused on a page, for as long as it is open. */
   function refusals(page: Page): string[] {
@@ -134,7 +138,7 @@ describeWith(['chromium', 'mlflow'], 'Chromium, by a name that is not localhost'
     expect((await runInfo()).lifecycle_stage).toBe('active')
     expect(refused).toEqual(['403 /ajax-api/2.0/mlflow/runs/update', '403 /ajax-api/2.0/mlflow/runs/delete'])
     await context.close()
-  }, 240_000)
+  }, 400_000)
 
   test('a writer renames and deletes a run', async () => {
     const context = await open('will')
@@ -148,7 +152,7 @@ describeWith(['chromium', 'mlflow'], 'Chromium, by a name that is not localhost'
     })
     expect(refused).toEqual([])
     await context.close()
-  }, 120_000)
+  }, 300_000)
 
   test('a page of another origin cannot write in the user’s name', async () => {
     const context = await open('will')
@@ -175,5 +179,5 @@ describeWith(['chromium', 'mlflow'], 'Chromium, by a name that is not localhost'
     ).experiments.length
     expect(after).toBe(before)
     await context.close()
-  }, 60_000)
+  }, 120_000)
 })

@@ -101,6 +101,23 @@ describe('roles', () => {
     await eventually(async () => expect(await statusOf('nora')).toBe(200))
   })
 
+  test('a response that goes on ends when its user loses the role', async () => {
+    const events = await startUpstream((_, response) => response.write('data: first\n\n'))
+    const gate = await startWith([...ROLES, '--group-file', groups, '--app', 'none'], events)
+    const { text, closed } = raw(
+      gate.port,
+      `GET /events HTTP/1.1\r\nHost: x\r\nAuthorization: ${basic('rita', 'rita')}\r\n\r\n`,
+    )
+    await until(() => text().includes('data: first'), text)
+    writeFileSync(groups, 'staff: nora\n')
+    await closed
+    expect(text()).toMatch(/^HTTP\/1\.1 200 /)
+    await until(
+      () => gate.log().some(({ path, reason }) => path === '/events' && reason === 'role'),
+      gate.output,
+    )
+  })
+
   test('the upstream learns the groups, by the gate alone', async () => {
     const gate = await startWith([...ROLES, '--group-file', groups])
     const forged = { 'X-Forwarded-Groups': 'root', X_Forwarded_Groups: 'root', 'X-Forwarded_Groups': 'root' }
