@@ -94,7 +94,14 @@ export class Exchange implements RequestSink {
   /** Lets the body come. */
   receive(consumer: BodyConsumer): void {
     this.#consumer = consumer
+    this.#http.isBodyWanted = true
     this.#http.resume()
+  }
+
+  /** Lets what still comes of the body be dropped. */
+  dropBody(): void {
+    this.#consumer = undefined
+    this.#http.dropBody()
   }
 
   pauseBody(): void {

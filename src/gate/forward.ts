@@ -175,7 +175,7 @@ class Relay implements ResponseSink, BodyConsumer {
     this.#connection = undefined
     const exchange = this.#exchange
     // The rest of a request whose response is complete is read and dropped.
-    if (this.#ended) exchange.resumeBody()
+    if (this.#ended) exchange.dropBody()
     else if (error.isStale && !this.#isRepeated && this.#isRepeatable) {
       this.#isRepeated = true
       this.send()

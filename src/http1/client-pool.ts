@@ -39,9 +39,17 @@ export class ClientPool {
    * @param fresh whether on a connection of its own: the idle ones may all have been closed
    */
   send(request: OutgoingRequest, sink: ResponseSink, fresh = false): ClientConnection {
-    const connection = (fresh ? undefined : this.#idle.pop()) ?? this.#open()
+    const connection = (fresh ? undefined : this.#pop()) ?? this.#open()
     connection.send(request, sink)
     return connection
+  }
+
+  #pop(): ClientConnection | undefined {
+    for (;;) {
+      const connection = this.#idle.pop()
+      // One that has just been closed is still to be told.
+      if (connection === undefined || connection.socket.writable) return connection
+    }
   }
 
   get idle(): number {

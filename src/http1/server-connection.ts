@@ -36,6 +36,8 @@ export interface ServerLimits {
 
 /** Bytes of pipelined requests that are read ahead, so that a client that goes away is noticed. */
 const MOST_AHEAD = 64 * 1024
+/** Milliseconds until what is still to be written is looked after, on a connection that is about to close. */
+const LAST_BYTES = 5000
 /** Milliseconds after which a client that has closed its side, and is told nothing, is asked whether it is still there. */
 const HALF_CLOSED = 2000
 
@@ -145,9 +147,18 @@ export class ServerConnection implements Bounded, ExchangeConnection {
     } else if (exchange.received) {
       // In the middle of its head, or of its last bytes, the receiver is not done with it.
       if (this.#receiver.ended) this.#finish()
-    } else if (!exchange.keepAlive) this.#close(this.owner.limits.linger)
+    } else if (exchange.isBodyWanted) this.#await()
+    else this.bodyDropped(exchange)
+  }
+
+  bodyDropped(exchange: ServerExchange): void {
+    if (exchange !== this.#exchange || !exchange.isOver || exchange.received) {
+      this.hold(exchange, false)
+      return
+    }
+    if (!exchange.keepAlive) this.#close(this.owner.limits.linger)
     else {
-      // The rest of the body is read, so that the next request can come.
+      // The rest is read, so that the next request can come.
       this.deadline = this.owner.deadlines.in(this.owner.limits.linger)
       this.hold(exchange, false)
     }
@@ -172,7 +183,7 @@ export class ServerConnection implements Bounded, ExchangeConnection {
 
   /** Closes a connection on which nothing is under way. */
   closeIdle(): void {
-    if (this.isIdle) this.#close(this.owner.limits.linger)
+    if (this.isIdle) this.#close(0)
   }
 
   // Events of the socket.
@@ -316,7 +327,8 @@ export class ServerConnection implements Bounded, ExchangeConnection {
     if (exchange.isTunnel) {
       this.#closing = true
       this.socket.destroySoon()
-    } else if (!exchange.keepAlive || this.owner.draining) this.#close(this.owner.limits.linger)
+    } else if (!exchange.keepAlive || this.owner.draining)
+      this.#close(this.#receiver.kept === 0 ? 0 : this.owner.limits.linger)
     else {
       this.deadline = this.owner.deadlines.in(this.owner.limits.idle)
       this.#receiver.held = false
@@ -343,15 +355,15 @@ export class ServerConnection implements Bounded, ExchangeConnection {
     }
   }
 
-  /** Says that nothing more comes, and waits so many milliseconds at most for the client to close its side. */
+  /** Says that nothing more comes, and reads on for so many milliseconds at most, until the client closes its side. */
   #close(linger: number): void {
     if (this.#closing) return
     this.#closing = true
     this.outbox.flush()
     this.socket.end()
-    if (this.#halfClosed) this.socket.destroySoon()
+    if (this.#halfClosed || linger === 0) this.socket.destroySoon()
     else if (this.#paused) this.socket.resume()
-    this.deadline = this.owner.deadlines.in(linger)
+    this.deadline = this.owner.deadlines.in(Math.max(linger, LAST_BYTES))
     const exchange = this.#exchange
     if (exchange?.isOver && !exchange.received)
       exchange.sink.broken(badRequest('the rest of the body is not read'))

@@ -31,10 +31,14 @@ export interface ExchangeConnection {
   keepsUp(): boolean
   hold(exchange: ServerExchange, held: boolean): void
   responseEnded(exchange: ServerExchange): void
+  bodyDropped(exchange: ServerExchange): void
   tunnel(exchange: ServerExchange): void
   /** @param reset where the end of the connection would look like the response's */
   breakOff(reset: boolean): void
 }
+
+/** Bytes of a body that is dropped so that its connection can stay open. */
+const SHORT = 65_536
 
 const IGNORE: RequestSink = { body() {}, bodyEnd() {}, drain() {}, broken() {}, over() {} }
 
@@ -46,6 +50,8 @@ export class ServerExchange {
   keepAlive: boolean
   /** Whether all of the request is there. */
   received = false
+  /** Whether the body still matters once the response is out: an upstream may answer early and read on. */
+  isBodyWanted = false
   /** Whether the head of a final response was sent. */
   responded = false
   /** Whether there is nothing more to say: the response is out, or the connection is gone. */
@@ -70,6 +76,12 @@ export class ServerExchange {
   /** Lets the body come, which until now waits. */
   resume(): void {
     this.connection.hold(this, false)
+  }
+
+  /** The body is not taken any more: what comes is dropped, for a while. */
+  dropBody(): void {
+    this.isBodyWanted = false
+    this.connection.bodyDropped(this)
   }
 
   /** Holds the body back. */
@@ -100,7 +112,10 @@ export class ServerExchange {
     this.responded = true
     const { head, connection } = this
     // A client that was not told to send its body may send its next request instead: nobody could tell.
-    if (this.awaitsContinue && !this.received) this.keepAlive = false
+    if (this.awaitsContinue && !this.received) {
+      this.keepAlive = false
+      this.isBodyWanted = false
+    }
     let framing = ''
     if (hasNoBody(status) || head.method === 'HEAD') {
       this.#length = 0
@@ -161,8 +176,10 @@ export class ServerExchange {
   /** The whole response at once. */
   reply(status: number, reason: string | undefined, lines: string, body: Buffer): void {
     if (this.responded || this.isOver) return
-    // A body that was not asked for, and will not be taken.
-    if (!this.received) this.keepAlive = false
+    this.isBodyWanted = false
+    // The body is not taken: it is read and dropped where it is short.
+    const { length } = this.head
+    if (!this.received && (length < 0 || length > SHORT)) this.keepAlive = false
     this.respond(status, reason, lines, body.length)
     this.write(body)
     this.end()

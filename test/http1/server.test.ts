@@ -238,6 +238,15 @@ describe('bodies that nobody reads', () => {
     await until(() => closed() === 1)
   })
 
+  test('a short one is read, and the connection stays', async () => {
+    const { port } = await start((exchange) => exchange.reply(403, undefined, '', Buffer.from('no')))
+    const { socket, text } = client(port, 'POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello')
+    await until(() => text().endsWith('no'))
+    expect(text()).not.toContain('close')
+    socket.write(get('/'))
+    await until(() => statuses(text()).length === 2)
+  })
+
   test('a malformed chunk is 400 before the response, and breaks it off within', async () => {
     const { port } = await start((exchange) => {
       if (exchange.head.path === '/begun') {
