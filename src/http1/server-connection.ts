@@ -294,7 +294,7 @@ export class ServerConnection implements Bounded, ExchangeConnection {
       else this.#close(0)
     } else if (exchange.isOver) this.#close(0)
     else if (this.#halfClosed) this.#probe(exchange)
-    else if (!exchange.received) exchange.sink.broken(new ProtocolError(408, 'the body did not come in time'))
+    else if (!exchange.received) this.#refuse(new ProtocolError(408, 'the body did not come in time'))
   }
 
   /**
