@@ -36,7 +36,7 @@ export function splitAbsoluteForm(target: string): { authority: string; path: st
 }
 
 /** uri-host [ ":" port ] (RFC 9110, section 7.2): a name, an IPv4 address or a bracketed IPv6 address. */
-const AUTHORITY = /^(?:[A-Za-z0-9\-._~!$&'()*+,;=%]+|\[[0-9A-Fa-f:.]+\])(?::\d{0,5})?$/
+const AUTHORITY = /^(?:(?:[A-Za-z0-9\-_~!$&'()*+,;=%]|\.(?!\.))+|\[[0-9A-Fa-f:.]+\])(?::\d{0,5})?$/
 export const isAuthority = (text: string): boolean => AUTHORITY.test(text)
 
 /** chunk-ext (RFC 9112, section 7.1.1), without the "bad" whitespace that senders must not generate. */

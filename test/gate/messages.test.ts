@@ -417,6 +417,78 @@ describe('what cannot be read is answered in words, counted, logged and closed',
   })
 })
 
+// What nginx's own tests (nginx-tests: body_chunked, http_keepalive, http_method, proxy_*) ask of a proxy.
+describe('what any proxy should do', () => {
+  test('an upload that never comes, behind an early answer, swallows no later request', async () => {
+    const { gate, upstream } = await startBefore(OK)
+    const first = raw(gate.port, `GET /1 HTTP/1.0\r\n${HEAD}Content-Length: 10\r\n\r\n`)
+    await until(() => first.text().endsWith('ok'), first.text)
+    expect((await asAlice(`${gate.url}/2`)).body).toBe('ok')
+    first.socket.destroy()
+    expect((await asAlice(`${gate.url}/3`)).body).toBe('ok')
+    expect(upstream.text().match(/GET \/\d/g)).toEqual(['GET /1', 'GET /2', 'GET /3'])
+  })
+
+  test.each([
+    ['a length', 'Content-Length: 32\r\n\r\nTEST-OK-IF-YOU-SEE-THIS\n', 'AND-THIS'],
+    ['chunks', 'Transfer-Encoding: chunked\r\n\r\n9\r\nSEE-THIS\n\r\n0\r\n', '\r\n'],
+  ])(
+    'a response ends where its head says, although the upstream does not close: %s',
+    async (_, part, rest) => {
+      const upstream = await startRawUpstream((socket) => {
+        socket.write(`HTTP/1.1 200 OK\r\nConnection: close\r\n${part}`)
+        setTimeout(() => socket.write(rest), 100)
+      })
+      const gate = await startGate({ upstream: upstream.url })
+      expect((await asAlice(gate.url)).body).toMatch(/SEE-THIS/)
+    },
+  )
+
+  test.each(['TRACE', 'CONNECT'])('behind %s nothing is served', async (method) => {
+    const { gate, upstream } = await startBefore(OK)
+    const text = await exchange(gate.port, `${method} / HTTP/1.1\r\n${HEAD}\r\n${GET}`)
+    expect(statuses(text)).toEqual([405])
+    expect(upstream.text()).toBe('')
+  })
+
+  test('a chunk that is longer than it says', async () => {
+    const upstream = await startUpstream()
+    const gate = await startGate({ upstream: upstream.url })
+    const text = await exchange(
+      gate.port,
+      `POST / HTTP/1.1\r\n${HEAD}Transfer-Encoding: chunked\r\n\r\n4\r\nSEE-THIS\r\n0\r\n\r\n`,
+    )
+    expect(statuses(text)).toEqual([400])
+    expect(upstream.seen).toEqual([])
+  })
+
+  test.each([
+    ['close', true],
+    ['\tclose', true],
+    ['x-foo,\tClose', true],
+    ['x-close', false],
+    ['close-x, keep-alive', false],
+  ])('Connection: %j', async (value, closes) => {
+    const { gate } = await startBefore(OK)
+    const { text, closed } = raw(gate.port, `GET / HTTP/1.1\r\n${HEAD}Connection: ${value}\r\n\r\n${GET}`)
+    if (closes) await closed
+    else await until(() => statuses(text()).length === 2, text)
+    expect(statuses(text())).toHaveLength(closes ? 1 : 2)
+    expect(/Connection: close/.test(text())).toBe(closes)
+  })
+
+  test('a client that ends in the middle of a body that is thrown away is let go', async () => {
+    const gate = await startGate({ upstream: 'http://127.0.0.1:9' })
+    const socket = connect({ port: gate.port, host: '127.0.0.1', allowHalfOpen: true })
+    onTestFinished(() => void socket.destroy())
+    socket.write('POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n')
+    const [answer] = await once(socket, 'data')
+    expect(String(answer)).toMatch(/^HTTP\/1\.1 401 /)
+    socket.end()
+    await once(socket, 'close')
+  })
+})
+
 describe('a path in --upstream is a boundary', () => {
   test.each([
     '/../admin',

@@ -34,6 +34,7 @@ const REFUSED: [string, string, number, RegExp][] = [
   ['an empty Host', 'GET / HTTP/1.1\r\nHost:\r\n\r\n', 400, /Host is not a host/],
   ['a Host with a path', 'GET / HTTP/1.1\r\nHost: x/y\r\n\r\n', 400, /Host is not a host/],
   ['a Host with a user', 'GET / HTTP/1.1\r\nHost: u@x\r\n\r\n', 400, /Host is not a host/],
+  ['a Host with two dots', 'GET / HTTP/1.1\r\nHost: a..b\r\n\r\n', 400, /Host is not a host/],
   ['a list of Hosts', 'GET / HTTP/1.1\r\nHost: x, y\r\n\r\n', 400, /Host is not a host/],
   ['bare LF', 'GET / HTTP/1.1\nHost: x\n\n', 400, /LF instead of CRLF/],
   ['bare LF between fields', `${GET}A: b\nC: d\r\n\r\n`, 400, /LF instead of CRLF/],
