@@ -6,6 +6,9 @@ import type { Server, Socket } from 'node:net'
 /** Milliseconds that a client has for its first byte. */
 const PATIENCE = 15_000
 
+/** Milliseconds that a client has to read the answer. */
+const LINGER = 2000
+
 /** The first byte of a TLS record with a handshake (RFC 8446, section 5.1). */
 const HANDSHAKE = 0x16
 
@@ -43,6 +46,7 @@ export const PLAIN_HTTP_ANSWER = `HTTP/1.1 400 Bad Request\r\nConnection: close\
 export function answerPlainHttp(socket: Socket): void {
   socket.on('error', () => socket.destroy())
   socket.resume()
-  socket.setTimeout(PATIENCE, () => socket.destroy())
+  // One that does not read the answer would not notice that the connection ends.
+  socket.setTimeout(LINGER, () => socket.resetAndDestroy())
   socket.end(PLAIN_HTTP_ANSWER)
 }
