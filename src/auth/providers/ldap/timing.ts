@@ -2,6 +2,8 @@ import { setTimeout as delay } from 'node:timers/promises'
 
 /** How many of each kind count. */
 const SAMPLES = 63
+/** What a timer takes beyond its time, in milliseconds. */
+const TIMER = 0.3
 /** The longest wait, in milliseconds. */
 const LONGEST = 2000
 
@@ -24,10 +26,13 @@ export class UniformTiming {
     const real = this.#real.median()
     if (real === undefined) return
     const missing = Math.min(LONGEST, real - (this.#standIn.median() ?? 0))
-    // A timer takes half a millisecond longer than it was asked for, on average.
-    if (missing > 1) await delay(missing - 0.5, undefined, { ref: false })
+    const wait = inWholeMilliseconds(missing - TIMER)
+    if (wait > 0) await delay(wait, undefined, { ref: false })
   }
 }
+
+/** Rounded up as often as the fraction says, so that the mean is right. */
+const inWholeMilliseconds = (milliseconds: number): number => Math.floor(milliseconds + Math.random())
 
 class Samples {
   readonly #values: number[] = []
