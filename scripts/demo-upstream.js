@@ -1,4 +1,4 @@
-// A server without a login of its own, in the place of MLflow: it answers with what it was asked. And htgate before it.
+// A server without a login, in place of MLflow, that answers with the request it got; and htgate in front of it.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createServer } from 'node:http'
@@ -24,8 +24,8 @@ export async function startDemoUpstream() {
 }
 
 /**
- * Puts htgate with the password file `file` in front of it, says what to try, and waits for Ctrl-C.
- * @param credentials `user:password` of somebody in the file
+ * Puts htgate with the password file `file` in front of it, suggests commands to try, and waits for Ctrl-C.
+ * @param credentials `user:password` of a user in the file
  */
 export async function guardDemoUpstream(file, credentials) {
   const server = await startDemoUpstream()
@@ -34,7 +34,7 @@ export async function guardDemoUpstream(file, credentials) {
   const args = ['--file', file, '--upstream', upstream, '--listen', '127.0.0.1:0', '--log', 'text']
   const gate = spawn(process.execPath, [htgate, ...args], {
     stdio: ['ignore', 'inherit', 'pipe'],
-    // Out of the terminal's reach: Ctrl-C comes here alone, and goes on to it.
+    // In a group of its own, so Ctrl-C reaches only this process, which passes it on.
     detached: true,
   })
   for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => gate.kill(signal))
@@ -43,10 +43,10 @@ export async function guardDemoUpstream(file, credentials) {
     const [, address] = /listening on (\S+)/.exec(String(chunk)) ?? []
     if (address === undefined) return
     console.log(`
-Try, in another terminal or with a browser:
-  curl http://${address}/api/2.0/mlflow/experiments/search
-  curl -u ${credentials} http://${address}/api/2.0/mlflow/experiments/search
-Ctrl-C ends it.
+Try it in another terminal or in a browser:
+  curl http://${address}/
+  curl -u ${credentials} http://${address}/
+Ctrl-C stops it.
 `)
   })
   const [status] = await once(gate, 'exit')

@@ -1,4 +1,4 @@
-// npm start: the main job on real input. Each command is shown as one would type it, with what it says and its status.
+// npm start: the two commands at work. Each command line is shown as typed, with its output and exit status.
 import { spawnSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -6,6 +6,7 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { styleText } from 'node:util'
 import { guardDemoUpstream } from './demo-upstream.js'
+import { wrapComment } from './wrap-comment.js'
 
 const htpasswd = join(dirname(dirname(fileURLToPath(import.meta.url))), 'bin/htpasswd.js')
 const folder = mkdtempSync(join(tmpdir(), 'htgate-'))
@@ -14,25 +15,25 @@ const bold = (text) => (colour ? styleText('bold', text) : text)
 const dim = (text) => (colour ? styleText('dim', text) : text)
 
 try {
-  say('A password file with one user, by bcrypt; -c makes the file anew.')
+  say('Create a password file with one user, hashed with bcrypt.')
   run('-cbB -C 10 .htpasswd alice correct-horse')
-  say('A second one, by SHA-512. The password may come from standard input: nobody sees it in `ps`.')
+  say('Add a second one, hashed with SHA-512. A password on standard input does not show up in ps(1).')
   run('-i5 .htpasswd bob', 'battery-staple\n')
   show('.htpasswd')
-  say('A right password, and a wrong one: scripts look at the exit status.')
+  say('Verify a right password and a wrong one. Scripts test the exit status.')
   run('-vb .htpasswd alice correct-horse')
   run('-vb .htpasswd alice wrong-horse')
-  say('A user who leaves.')
+  say('Delete a user.')
   run('-D .htpasswd bob')
   show('.htpasswd')
-  say('And the file at work: htgate asks for these passwords in front of a server that knows none.')
+  say('Guard a server that has no login of its own with this file.')
   await guardDemoUpstream(join(folder, '.htpasswd'), 'alice:correct-horse')
 } finally {
   rmSync(folder, { recursive: true, force: true })
 }
 
 function say(text) {
-  console.log(`\n${dim(`# ${text}`)}`)
+  console.log(`\n${dim(wrapComment(text, process.stdout.columns ?? 80))}`)
 }
 
 function run(line, input) {

@@ -203,12 +203,14 @@ const MEASURES = [
 const HELP: Readonly<Record<string, string>> = {
   hashes: 'Passwords hashed.',
   rehashes: 'Records replaced by stronger ones.',
-  reloads: 'Times that the password file was read.',
+  reloads: 'Times that the file was read.',
   queries: 'Logins and accounts that the directory was asked about.',
-  refreshes: 'Remembered logins that were verified again.',
-  revocations: 'Remembered logins that the directory no longer granted.',
+  refreshes: 'Cached logins that were verified again.',
+  revocations: 'Cached logins that the directory no longer grants.',
   cached: 'Verified credentials in the cache.',
-  users: 'Users that the provider knows.',
+  users: 'Users in the password file.',
+  tokens: 'Tokens in the token file.',
+  verified: 'Bearer tokens whose signature was verified.',
 }
 
 /** RFC-like names as Prometheus wants them: `no-credentials` and `staleReads` become `no_credentials`, `stale_reads`. */

@@ -1,0 +1,26 @@
+import { readFileSync } from 'node:fs'
+import { expect, test } from 'vitest'
+
+const README = readFileSync('README.md', 'utf8')
+
+test('has fewer than 150 lines', () => {
+  expect(README.split('\n').length).toBeLessThan(150)
+})
+
+test('begins with a sentence, a diagram, a picture and the quick start', () => {
+  const begins = [
+    'htgate puts a login',
+    '```\n  browsers',
+    '![',
+    '## A guarded MLflow',
+    '## Which tool',
+    '## From a checkout',
+  ]
+  const places = begins.map((text) => README.indexOf(text))
+  expect(places).not.toContain(-1)
+  expect(places).toEqual(places.toSorted((a, b) => a - b))
+})
+
+test('has its figures in docs/figures.md alone', () => {
+  expect(README).not.toMatch(/requests\/s|\d[,.]\d{3}\b|\d µs/)
+})
