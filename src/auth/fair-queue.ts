@@ -1,19 +1,18 @@
 // Decides which login is next. Clients take turns, and so do the users of each client, so a busy client only delays
-// itself.
-//
-// Of a client's users the newest goes first. In a flood of guesses that come as fast as they are answered, someone new at
-// the same address is the last to come and waits for one or two guesses, and not for all.
+// itself. Whoever has not had a turn yet comes first, the newest before the older: in a flood of guesses that come as fast
+// as they are answered, someone new is the last to come, and waits for one or two guesses instead of for all.
 //
 // Clients with recent failed logins are suspects. They have a queue of their own, which is served when no other client
-// waits, and at every fourth turn. When the queue is full, they give way first, and of all the client with most in it.
+// waits, and at every fourth turn. When the queue is full, suspects give way first, and of all the client with most in it,
+// or the one that has waited longest.
 
 /** Suspects get one turn in so many while others wait. */
 const SUSPECT_TURN = 4
 
 export class FairQueue<T> {
   readonly #limit: number
-  readonly #calm = new Ring<T>()
-  readonly #suspect = new Ring<T>()
+  readonly #trusted = new Lines<T>()
+  readonly #suspect = new Lines<T>()
   #turn = 0
 
   /** @param limit how many items may wait */
@@ -22,69 +21,66 @@ export class FairQueue<T> {
   }
 
   get length(): number {
-    return this.#calm.length + this.#suspect.length
+    return this.#trusted.length + this.#suspect.length
   }
 
   /** Adds `item`. Returns the item that has to leave for it, if the queue is full; that may be `item` itself. */
   push(item: T, client: string, user: string, isSuspect = false): T | undefined {
-    const ring = isSuspect ? this.#suspect : this.#calm
-    ring.push(item, client, user)
+    const lines = isSuspect ? this.#suspect : this.#trusted
+    lines.push(item, client, user)
     if (this.length <= this.#limit) return undefined
-    return isSuspect || this.#suspect.length === 0 ? ring.evict(client) : this.#suspect.evict()
+    return this.#suspect.length > 0 ? this.#suspect.evict() : this.#trusted.evict()
   }
 
   /** Removes and returns the next item. */
   shift(): T | undefined {
-    const suspectsTurn = this.#suspect.length > 0 && ++this.#turn % SUSPECT_TURN === 0
-    if (this.#calm.length > 0 && !suspectsTurn) return this.#calm.shift()
+    const isSuspectsTurn = this.#suspect.length > 0 && ++this.#turn % SUSPECT_TURN === 0
+    if (this.#trusted.length > 0 && !isSuspectsTurn) return this.#trusted.shift()
     return this.#suspect.shift()
+  }
+
+  /** Moves what waits of a client to the suspects. */
+  suspect(client: string): void {
+    const users = this.#trusted.takeAll(client)
+    for (const [user, items] of users) for (const item of items) this.#suspect.push(item, client, user)
   }
 
   /** Removes an abandoned item. Returns whether it was in the queue. */
   remove(item: T, client: string, user: string): boolean {
-    return this.#calm.remove(item, client, user) || this.#suspect.remove(item, client, user)
+    return this.#trusted.remove(item, client, user) || this.#suspect.remove(item, client, user)
   }
 }
 
 /** Items by client and user. No client is without a user, no user without an item. */
-class Ring<T> {
+class Lines<T> {
   length = 0
-  /** In the order of their turns. */
-  readonly #clients = new Map<string, Map<string, T[]>>()
+  readonly #clients = new Turns<Turns<T[]>>()
 
   push(item: T, client: string, user: string): void {
-    const users = getOrAdd(this.#clients, client, () => new Map<string, T[]>())
-    getOrAdd(users, user, () => []).push(item)
+    const users = this.#clients.get(client) ?? this.#clients.add(client, new Turns())
+    const items = users.get(user) ?? users.add(user, [])
+    items.push(item)
     this.length++
   }
 
-  /** The oldest item of the newest user of the client whose turn it is. That user goes behind the client's others then. */
   shift(): T | undefined {
-    for (const [client, users] of this.#clients) {
-      const [user, items] = [...users].at(-1) as [string, T[]]
-      const item = items.shift()
-      users.delete(user)
-      const rest = items.length > 0 ? new Map([[user, items], ...users]) : users
-      this.length--
-      this.#clients.delete(client)
-      if (rest.size > 0) this.#clients.set(client, rest)
-      return item
-    }
-    return undefined
+    const [client, users] = this.#clients.next() ?? []
+    const [user, items] = users?.next() ?? []
+    if (client === undefined || users === undefined || user === undefined || items === undefined)
+      return undefined
+    const item = items.shift()
+    this.length--
+    if (items.length > 0) users.endTurn(user, items)
+    if (users.size > 0) this.#clients.endTurn(client, users)
+    return item
   }
 
-  /**
-   * Of the client with most items, of its user with most, the last. Where others have as many, the newcomer among clients,
-   * but the longest waiting among users, whose chance was smallest.
-   */
-  evict(newClient?: string): T | undefined {
-    const client = longest(this.#clients, newClient, itemsOf)
-    const users = this.#clients.get(client) as Map<string, T[]>
-    return this.#take(
-      client,
-      longest(users, undefined, (items) => items.length),
-      -1,
-    )
+  /** Of the client with most items, of its user with most, the last. Of several with as many, the longest waiting one's. */
+  evict(): T | undefined {
+    const [client, users] = longest(this.#clients, (users) => sum(users, lengthOf)) ?? []
+    const [user, items] = (users && longest(users, lengthOf)) ?? []
+    if (client === undefined || user === undefined || items === undefined) return undefined
+    return this.#take(client, user, items.length - 1)
   }
 
   remove(item: T, client: string, user: string): boolean {
@@ -94,9 +90,19 @@ class Ring<T> {
     return true
   }
 
+  /** Removes and returns all users of a client with their items. */
+  takeAll(client: string): [user: string, items: T[]][] {
+    const users = this.#clients.get(client)
+    if (users === undefined) return []
+    this.#clients.delete(client)
+    this.length -= sum(users, lengthOf)
+    return [...users]
+  }
+
   #take(client: string, user: string, place: number): T | undefined {
-    const users = this.#clients.get(client) as Map<string, T[]>
-    const items = users.get(user) as T[]
+    const users = this.#clients.get(client)
+    const items = users?.get(user)
+    if (users === undefined || items === undefined) return undefined
     const [item] = items.splice(place, 1)
     this.length--
     if (items.length === 0) users.delete(user)
@@ -105,28 +111,66 @@ class Ring<T> {
   }
 }
 
-function getOrAdd<V>(map: Map<string, V>, key: string, make: () => V): V {
-  const value = map.get(key) ?? make()
-  map.set(key, value)
-  return value
-}
+/** Values that take turns. */
+class Turns<V> {
+  /** Those that have not had a turn, the newest last. */
+  readonly #fresh = new Map<string, V>()
+  /** The others, in the order of their turns. */
+  readonly #served = new Map<string, V>()
 
-const itemsOf = (users: Map<string, unknown[]>): number => {
-  let count = 0
-  for (const items of users.values()) count += items.length
-  return count
-}
-
-/** The key of the largest value; `preferred`, or else the first, if none is larger. */
-function longest<V>(map: Map<string, V>, preferred: string | undefined, size: (value: V) => number): string {
-  let best = preferred
-  let most = best === undefined ? 0 : size(map.get(best) as V)
-  for (const [key, value] of map) {
-    const count = size(value)
-    if (count > most) {
-      best = key
-      most = count
-    }
+  get size(): number {
+    return this.#fresh.size + this.#served.size
   }
-  return best as string
+
+  get(key: string): V | undefined {
+    return this.#fresh.get(key) ?? this.#served.get(key)
+  }
+
+  add(key: string, value: V): V {
+    this.#fresh.set(key, value)
+    return value
+  }
+
+  delete(key: string): void {
+    if (!this.#fresh.delete(key)) this.#served.delete(key)
+  }
+
+  /** Removes and returns the one whose turn it is. */
+  next(): [string, V] | undefined {
+    const entry = [...this.#fresh].at(-1) ?? [...this.#served][0]
+    if (entry) this.delete(entry[0])
+    return entry
+  }
+
+  /** Puts one back that has had its turn. */
+  endTurn(key: string, value: V): void {
+    this.#served.set(key, value)
+  }
+
+  /** The longest waiting first. */
+  *[Symbol.iterator](): Iterator<[string, V]> {
+    yield* this.#served
+    yield* this.#fresh
+  }
+}
+
+const lengthOf = (items: readonly unknown[]): number => items.length
+
+function sum<V>(values: Iterable<[string, V]>, size: (value: V) => number): number {
+  let total = 0
+  for (const [, value] of values) total += size(value)
+  return total
+}
+
+/** The largest; the first of several that are equally large. */
+function longest<V>(values: Iterable<[string, V]>, size: (value: V) => number): [string, V] | undefined {
+  let best: [string, V] | undefined
+  let most = 0
+  for (const entry of values) {
+    const count = size(entry[1])
+    if (count <= most) continue
+    best = entry
+    most = count
+  }
+  return best
 }

@@ -230,7 +230,9 @@ export class LoginPipeline {
 
   /** Tells the limiter what came of it. */
   #settle(verdict: Verdict, client: string, { attempts }: Flight): void {
-    if (!verdict.ok && verdict.reason === 'denied') this.#failures.add(client)
+    if (!verdict.ok && verdict.reason === 'denied' && this.#failures.add(client) === 1) {
+      for (const lane of this.#chain.lanes) lane.suspect(client)
+    }
     for (const attempt of attempts.values()) {
       if (verdict.ok) this.#limiter?.succeed(attempt)
       else if (verdict.reason === 'denied') this.#limiter?.fail(attempt)

@@ -50,6 +50,11 @@ export class ProviderLane {
     })
   }
 
+  /** Lets the waiting logins of a client that has failed come after those of others. */
+  suspect(client: string): void {
+    this.#queue.suspect(client)
+  }
+
   /** Answers all who wait `unavailable`. */
   close(): void {
     this.#closed = true

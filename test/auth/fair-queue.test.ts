@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { FairQueue } from '../../src/auth/fair-queue.js'
 
 /** A queue with items named CLIENT/USER/NUMBER, and those that had to go. */
@@ -29,18 +29,9 @@ test('users of a client take turns, the newest first', () => {
   expect(drain(queue)).toEqual(['c/w/1', 'c/v/1', 'c/u/1', 'c/v/2', 'c/u/2'])
 })
 
-test('clients take turns, however many users one claims to be', () => {
+test('clients take turns, the newest first, however many users one claims to be', () => {
   const { queue } = queueOf(9, ['c/u/1', 'c/v/1', 'c/w/1', 'd/u/1', 'd/u/2'])
-  expect(drain(queue)).toEqual(['c/w/1', 'd/u/1', 'c/v/1', 'd/u/2', 'c/u/1'])
-})
-
-test('in a flood from one client that comes as fast as it is answered, someone new there is next', () => {
-  const { queue } = queueOf(
-    99,
-    Array.from({ length: 64 }, (_, i) => `c/user ${i}/`),
-  )
-  queue.push('new', 'c', 'ann')
-  expect(queue.shift()).toBe('new')
+  expect(drain(queue)).toEqual(['d/u/1', 'c/w/1', 'd/u/2', 'c/v/1', 'c/u/1'])
 })
 
 test('suspects wait for others, but not for ever', () => {
@@ -53,12 +44,44 @@ test('suspects wait for others, but not for ever', () => {
   expect(order).toBe('ooosooosooss')
 })
 
+test('a client that becomes a suspect while it waits is one from then on', () => {
+  const queue = new FairQueue<string>(99)
+  for (const item of ['a/1', 'a/2', 'b/1']) queue.push(item, item[0] as string, item)
+  queue.suspect('b')
+  queue.suspect('nobody')
+  queue.push('c/1', 'c', 'u')
+  expect(queue.length).toBe(4)
+  expect(drain(queue)).toEqual(['c/1', 'a/2', 'a/1', 'b/1'])
+})
+
+test('when it is full, the client that has waited longest gives way to a new one', () => {
+  const { queue, gone } = queueOf(2, ['c/u/1', 'd/v/1', 'e/w/1'])
+  expect(gone).toEqual(['c/u/1'])
+  expect(drain(queue)).toEqual(['e/w/1', 'd/v/1'])
+})
+
+test('when it is full, the last of who has most gives way to another', () => {
+  const { queue, gone } = queueOf(3, ['c/u/1', 'c/v/1', 'c/v/2', 'd/u/1'])
+  expect(gone).toEqual(['c/v/2'])
+  expect(drain(queue)).toEqual(['d/u/1', 'c/v/1', 'c/u/1'])
+})
+
+test('who has most does not displace others', () => {
+  const { queue, gone } = queueOf(3, ['c/u/1', 'c/u/2', 'd/u/1', 'c/u/3', 'c/v/1'])
+  expect(gone).toEqual(['c/u/3', 'c/u/2'])
+  expect(drain(queue)).toEqual(['d/u/1', 'c/v/1', 'c/u/1'])
+})
+
 test('when it is full, suspects give way', () => {
   const queue = new FairQueue<string>(3)
   for (const client of ['a', 'b', 'c']) queue.push(client, client, 'u', true)
   expect(queue.push('other', 'd', 'u')).toBe('a')
-  expect(queue.push('suspect', 'e', 'u', true)).toBe('suspect')
-  expect(drain(queue)).toEqual(['other', 'b', 'c'])
+  expect(queue.push('suspect', 'e', 'u', true)).toBe('b')
+  expect(drain(queue)).toEqual(['other', 'suspect', 'c'])
+})
+
+test('where nothing may wait everything is refused', () => {
+  expect(queueOf(0, ['c/u/1', 'd/u/1']).gone).toEqual(['c/u/1', 'd/u/1'])
 })
 
 test('an item can be taken out', () => {
@@ -67,27 +90,65 @@ test('an item can be taken out', () => {
   expect(queue.remove('c/u/1', 'c', 'u')).toBe(true)
   expect(queue.remove('s', 'e', 'u')).toBe(true)
   expect(queue.remove('c/u/1', 'c', 'u')).toBe(false)
-  expect(drain(queue)).toEqual(['c/u/2', 'd/u/1'])
+  expect(drain(queue)).toEqual(['d/u/1', 'c/u/2'])
 })
 
-test('when it is full, who asks for as much as anybody is refused', () => {
-  const { queue, gone } = queueOf(2, ['c/u/1', 'd/v/1', 'e/w/1'])
-  expect(gone).toEqual(['e/w/1'])
-  expect(drain(queue)).toEqual(['c/u/1', 'd/v/1'])
-})
+describe('someone new, in a flood of guesses that come as fast as they are answered', () => {
+  const THREADS = 2
 
-test('when it is full, the last of who has most gives way to another', () => {
-  const { queue, gone } = queueOf(3, ['c/u/1', 'c/v/1', 'c/v/2', 'd/u/1'])
-  expect(gone).toEqual(['c/v/2'])
-  expect(drain(queue)).toEqual(['c/v/1', 'd/u/1', 'c/u/1'])
-})
+  /** How many guesses are answered before someone new at `address` is, who comes after `rounds` of them. */
+  function waitOf(
+    guesser: (i: number) => { client: string; user: string },
+    connections: number,
+    rounds: number,
+    address: string,
+  ) {
+    const queue = new FairQueue<string>(256)
+    const running: string[] = []
+    const failed = new Set<string>()
+    let count = 0
+    const push = (item: string, client: string, user: string) => {
+      if (running.length < THREADS) running.push(item)
+      else queue.push(item, client, user, failed.has(client))
+    }
+    const guess = () => {
+      const { client, user } = guesser(count++)
+      push(JSON.stringify({ client }), client, user)
+    }
+    /** A guess is answered, the next one takes its place on a thread, and its client guesses again. */
+    const answer = () => {
+      const item = running.shift() as string
+      const next = queue.shift()
+      if (next !== undefined) running.push(next)
+      if (item === 'new') return true
+      const { client } = JSON.parse(item)
+      if (!failed.has(client)) queue.suspect(client)
+      failed.add(client)
+      guess()
+      return false
+    }
+    for (let i = 0; i < connections; i++) guess()
+    for (let i = 0; i < rounds; i++) answer()
+    push('new', address, 'ann')
+    for (let answers = 0; ; answers++) if (answer()) return answers
+  }
 
-test('who has most does not displace others', () => {
-  const { queue, gone } = queueOf(3, ['c/u/1', 'c/u/2', 'd/u/1', 'c/u/3', 'c/v/1'])
-  expect(gone).toEqual(['c/u/3', 'c/u/2'])
-  expect(drain(queue)).toEqual(['c/v/1', 'd/u/1', 'c/u/1'])
-})
-
-test('where nothing may wait everything is refused', () => {
-  expect(queueOf(0, ['c/u/1', 'd/u/1']).gone).toEqual(['c/u/1', 'd/u/1'])
+  test.each([
+    ['for one user, from one address', () => ({ client: 'a', user: 'u' }), 64, 'a'],
+    ['for many users, from the same address', (i: number) => ({ client: 'a', user: `${i}` }), 64, 'a'],
+    ['for many users, from another address', (i: number) => ({ client: 'a', user: `${i}` }), 64, 'b'],
+    ['from 200 addresses', (i: number) => ({ client: `${i % 200}`, user: `${i}` }), 200, 'b'],
+    [
+      'from 1,000 addresses, more than may wait',
+      (i: number) => ({ client: `${i % 1000}`, user: `${i}` }),
+      1000,
+      'b',
+    ],
+  ])('%s, waits for a few', (_, guesser, connections, address) => {
+    for (const rounds of [0, 1, 2, 3, 10, 50, 63, 64, 65, 200, 1000, 1001, 1002, 1003]) {
+      expect(waitOf(guesser, connections, rounds, address), `after ${rounds}`).toBeLessThanOrEqual(
+        2 * THREADS + 1,
+      )
+    }
+  })
 })
