@@ -31,5 +31,9 @@ export function originalRequest(
   return /^[A-Za-z-]+$/.test(method) && /^\/\S*$/.test(target) ? { method, target } : undefined
 }
 
+/** Whether a request is a proxy's question about another one, rather than one of its own. */
+export const isQuestion = ({ headers }: Pick<Exchange, 'headers'>): boolean =>
+  headers.valuesOf([...METHOD_HEADERS, ...TARGET_HEADERS]).length > 0
+
 /** A URL's path and query; ingress-nginx sends the whole URL. */
 const originForm = (target: string): string => target.replace(/^https?:\/\/[^/?#]*(?=\/)/i, '')

@@ -10,7 +10,7 @@ import type { Connection } from './connections.js'
 import { type CredentialFault, faultOf } from './credential-faults.js'
 import { type Exchange, pathOf } from './exchange.js'
 import type { CredentialSource, Handler, Pages, Subject } from './extension-points.js'
-import { originalRequest } from './forward-auth.js'
+import { isQuestion, originalRequest } from './forward-auth.js'
 import { OpenRequests } from './open-requests.js'
 import { RememberedLogin } from './remembered-login.js'
 import { type LoginWords, type Reply, replies } from './replies.js'
@@ -113,7 +113,8 @@ export class Gate {
     if (!this.#admits(exchange.peer)) {
       passage.reason = 'certificate-revoked'
       exchange.reply(replies.certificateRevoked)
-    } else if (this.#pages?.owns(exchange.path)) this.#showPage(passage, this.#pages)
+    } else if (this.#pages?.owns(exchange.path) && !(this.#forwardAuth && isQuestion(exchange)))
+      this.#showPage(passage, this.#pages)
     else if (this.#rules.isOpen(exchange, passage.subject)) this.#letIn(passage)
     else {
       this.#rules.findLogin(exchange)

@@ -10,6 +10,8 @@ import type { Pages } from './pages.js'
 // The pages over an exchange: what they need to know of a request, and their answers as replies.
 
 const MAX_FORM = 16 * 1024
+/** By which nginx's configuration tells what it asks about. */
+const NGINX_HEADERS = ['x-original-uri', 'x-original-url']
 
 /** A login that was refused for another reason than its credential: the pipeline's own reply says why. */
 class Refused extends Error {
@@ -70,13 +72,18 @@ export class GatePages implements ExtensionPoint {
   challenge(exchange: Exchange, subject: Subject): Reply | undefined {
     // Who has typed a password is told that it was wrong.
     if (exchange.headers.authorization !== undefined) return undefined
-    const response = this.#pages.challenge(this.#requestOf(exchange, subject), subject.target)
-    return response && replyOf(response)
+    return this.#led(exchange, this.#pages.challenge(this.#requestOf(exchange, subject), subject.target))
   }
 
   renewal(exchange: Exchange, subject: Subject): Reply | undefined {
-    const response = this.#pages.renewal(this.#requestOf(exchange, subject), subject.target)
-    return response && replyOf(response)
+    return this.#led(exchange, this.#pages.renewal(this.#requestOf(exchange, subject), subject.target))
+  }
+
+  /** nginx takes no redirect from a server that it asks: it gets 401, with the place to go to all the same. */
+  #led({ headers }: Exchange, response: PageResponse | undefined): Reply | undefined {
+    if (response === undefined) return undefined
+    const isNginx = headers.valuesOf(NGINX_HEADERS).length > 0
+    return replyOf(isNginx ? { ...response, status: 401 } : response)
   }
 
   #requestOf(exchange: Exchange, subject?: Subject): PageRequest {
