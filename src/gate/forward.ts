@@ -15,7 +15,7 @@ import { type Reply, replies } from './replies.js'
 import { groupsText, headerText } from './request-headers.js'
 import type { Rules } from './rules.js'
 import { Tunnel } from './tunnel.js'
-import type { UpstreamNames } from './upstream-name.js'
+import { type UpstreamNames, withoutAuthority } from './upstream-name.js'
 
 export interface ForwardOptions {
   readonly upstream: Upstream
@@ -143,7 +143,7 @@ class Relay implements ResponseSink, BodyConsumer {
       return
     }
     this.#hasHead = true
-    const lines = responseLines(head)
+    const lines = this.#withOwnLocation(responseLines(head), head)
     exchange.writeHead(
       status,
       head.reason,
@@ -208,6 +208,13 @@ class Relay implements ResponseSink, BodyConsumer {
       `Connection: Upgrade\r\nUpgrade: ${upgrade}\r\n${responseLines(head)}`,
       tunnel,
     )
+  }
+
+  /** A redirect within the upstream, as a client sees it that knows the gate by another name: relative. */
+  #withOwnLocation(lines: string, { status, fields }: ResponseHead): string {
+    if (status < 201 || status > 399 || !fields.names.includes('location')) return lines
+    const [, sent = ''] = /^Host: (.*)\r\n/.exec(this.#request.lines) ?? []
+    return sent === this.#exchange.headers.host ? lines : withoutAuthority(lines, sent)
   }
 
   #explain(body: Buffer): void {

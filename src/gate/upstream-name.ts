@@ -47,3 +47,9 @@ export class UpstreamNames {
     this.#usual = undefined
   }
 }
+
+/** Header lines with a `Location` on the host `name` made relative to the root: the client knows the host by another name. */
+export const withoutAuthority = (lines: string, name: string): string =>
+  lines.replace(/^(location:[ \t]*)https?:\/\/([^/?#\r\n]*)([/?#]?)/gim, (whole, field, host, next) =>
+    host.toLowerCase() === name.toLowerCase() ? `${field}${next === '/' ? '/' : `/${next}`}` : whole,
+  )

@@ -71,6 +71,8 @@ const MAX_WEAK = 3
 
 /** What htgate tells an operator while all is well. */
 export const notices = {
+  rolesNeedTrust:
+    'roles with --forward-auth require --trust-proxy: without it, the proxy cannot say which request it asks about, and every request is refused',
   waiting: (program: string, seconds: number) => `waiting for ${program} to answer (${seconds} s)`,
   started: (program: string, port: number) => `${program} answers on 127.0.0.1:${port}`,
   commandExited: (program: string, status: number) => `${program} exited with status ${status}`,

@@ -112,6 +112,9 @@ export async function serve(settings: Settings, stop: Promise<string>): Promise<
     })
     const servers = new GateServers(gate, settings.trustProxy, certificate, filter)
     await openServers(settings, servers, control.isLogLeader, certificate !== undefined)
+    if (control.isLogLeader && settings.forwardAuth && policy.enforced && isUntrusted(settings)) {
+      say(notices.rolesNeedTrust)
+    }
 
     let draining = false
     const readiness = (): Readiness => {
@@ -188,6 +191,10 @@ async function openServers(
     throw error
   }
 }
+
+/** Whether no proxy can be trusted; connections through a unix socket always are. */
+const isUntrusted = ({ trustProxy, listen }: Settings): boolean =>
+  trustProxy.none && !listen.some((address) => 'path' in address)
 
 function readinessOf(logins: LoginPipeline): Readiness {
   const { ready, providers } = logins.status()

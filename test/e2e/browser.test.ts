@@ -71,6 +71,8 @@ describeWith(['chromium', 'mlflow'], 'Chromium', () => {
       httpCredentials: { username: USER, password: PASSWORD },
       viewport: { width: 1280, height: 720 },
     })
+    // MLflow's page is large, and this machine may be busy.
+    context.setDefaultTimeout(90_000)
     const page = await context.newPage()
     const found = troubles(page)
 
@@ -87,7 +89,7 @@ describeWith(['chromium', 'mlflow'], 'Chromium', () => {
     // The same from the other side, with what Chromium's workers asked for.
     const failed = logOf(htgate).filter(({ user, status }) => user === USER && status >= 400)
     expect(failed.filter(({ path }) => path !== ASKS_FOR_BASIC_AUTH_APP)).toEqual([])
-  }, 120_000)
+  }, 300_000)
 
   test('with a wrong password sees nothing of MLflow', async () => {
     const context = await browser.newContext({ httpCredentials: { username: USER, password: 'wrong' } })

@@ -223,6 +223,7 @@ describe('forward-auth', () => {
 
   test('a proxy that is not trusted cannot ask for anybody with a role', async () => {
     const gate = await startWith(roles(), null)
+    await until(() => gate.said().includes('require --trust-proxy'), gate.said)
     expect((await as('ada', gate.url, { headers: about('GET', READ) })).status).toBe(403)
     expect((await as('ada', gate.url)).status).toBe(403)
   })
@@ -354,6 +355,17 @@ describe('requests across origins', () => {
       [[own], []],
     ])
     expect(valuesOf(upstream.seen[0], 'x-forwarded-host')).toEqual(['mlflow.lan:8080'])
+  })
+
+  test('a redirect of the upstream leads to the gate', async () => {
+    const redirecting = await startUpstream(({ headers }, response) => {
+      response.writeHead(308, { location: `http://${headers.host}/mlflow/` }).end()
+    })
+    const gate = await startWith([], redirecting)
+    const { headers } = await post(gate, {}, '/mlflow', 'GET')
+    expect(headers.location).toBe('/mlflow/')
+    const local = await post(gate, { host: 'localhost:8080' }, '/mlflow', 'GET')
+    expect(local.headers.location).toBe('http://localhost:8080/mlflow/')
   })
 
   test('--upstream-host is sent as given, and the origin follows', async () => {
