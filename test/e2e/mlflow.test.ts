@@ -92,7 +92,7 @@ describeWith(['mlflow'], 'MLflow on SQLite', () => {
 
   test('while htgate is busy the client waits and tries again, and nothing is lost', async () => {
     // Every address may have a password of its own checked: so many that the queue stays full.
-    const busy = await gate(mlflow, '--trust-proxy', 'loopback')
+    const busy = await gate(mlflow, '--trust-proxy', 'loopback', '--hash-queue', '32')
     onTestFinished(busy.stop)
     await htpasswd(['-bB', '-C', '12', passwords, 'slow', PASSWORD])
     const strangers = floodOfStrangers(busy)
