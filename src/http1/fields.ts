@@ -13,7 +13,8 @@ export function lowerName(spelled: string): string | undefined {
   if (!isToken(spelled)) return undefined
   // A slice would keep the whole head in memory.
   const copy = Buffer.from(spelled, 'latin1').toString('latin1')
-  const lower = copy.toLowerCase()
+  // As the key of an object it becomes the engine's one copy, which is compared by its address.
+  const [lower = ''] = Object.keys({ [copy.toLowerCase()]: 0 })
   if (known.size < MOST_KNOWN && copy.length <= LONGEST_KNOWN) known.set(copy, lower)
   return lower
 }

@@ -9,8 +9,11 @@ export type LogFormat = (typeof FORMATS)[number]
 
 /** How long a line may wait to be written with others, in milliseconds. */
 const DELAY = 50
-/** Characters that may wait: about a minute at full speed. */
+/** Bytes that may wait: about a minute at full speed. */
 const MAX_WAITING = 16 * 1024 * 1024
+
+/** Characters of lines that are made a block. */
+const BLOCK = 8192
 
 /** Characters of a user agent that a line holds. */
 const MAX_AGENT = 256
@@ -46,7 +49,10 @@ export interface AccessEntry {
 export class Log {
   readonly #format: LogFormat
   readonly #fd: number
+  /** Lines that wait, the older ones as bytes: a long text that is put together bit by bit keeps the collector busy. */
   #lines = ''
+  #blocks: Buffer[] = []
+  #blocksLength = 0
   #dropped = 0
   #timer: NodeJS.Timeout | undefined
   #writing = false
@@ -76,8 +82,8 @@ export class Log {
     if (this.#format === 'off') return
     const { user, client, method, path, status, bytes, reason, provider, missingRole, userAgent } = entry
     const time = now()
-    const ms = entry.ms.toFixed(1)
-    const upstream = entry.upstreamMs?.toFixed(1)
+    const ms = tenths(entry.ms)
+    const upstream = entry.upstreamMs === undefined ? undefined : tenths(entry.upstreamMs)
     if (this.#format === 'json') {
       this.#add(
         `{"time":"${time}","level":"info","user":${orNull(user)},"client":"${client}","method":${orNull(method)},"path":${orNull(path)},"status":${status},"bytes":${bytes},"ms":${ms},"upstream_ms":${upstream ?? 'null'},"reason":${word(reason)},"provider":${word(provider)},"missing_role":${word(missingRole)},"user_agent":${this.#agent(userAgent)}}`,
@@ -110,19 +116,30 @@ export class Log {
   }
 
   #add(line: string): void {
-    if (this.#lines.length > MAX_WAITING) {
+    if (this.#blocksLength > MAX_WAITING) {
       this.#dropped++
       return
     }
     this.#lines += `${line}\n`
+    if (this.#lines.length > BLOCK) this.#seal()
     this.#timer ??= setTimeout(() => this.#flush(), DELAY).unref()
+  }
+
+  /** Makes a block of the lines so far. */
+  #seal(): void {
+    const block = Buffer.from(this.#lines)
+    this.#blocks.push(block)
+    this.#blocksLength += block.length
+    this.#lines = ''
   }
 
   #flush(): void {
     this.#timer = undefined
-    if (this.#writing || this.#lines === '') return
-    const bytes = Buffer.from(this.#lines)
-    this.#lines = ''
+    if (this.#lines !== '') this.#seal()
+    if (this.#writing || this.#blocks.length === 0) return
+    const bytes = Buffer.concat(this.#blocks)
+    this.#blocks = []
+    this.#blocksLength = 0
     this.#writing = true
     this.#write(bytes)
   }
@@ -180,7 +197,20 @@ const json = (value: unknown): string => JSON.stringify(value).replace(CONTROL, 
 /** Words of the gate's own, which need no escapes. */
 const word = (text: string | undefined): string => (text === undefined ? 'null' : `"${text}"`)
 
-const orNull = (text: string | undefined): string => (text === undefined ? 'null' : json(text))
+/** Text that JSON holds as it is. */
+const PLAIN = /^[\x20\x21\x23-\x5b\x5d-\x7e]*$/
+
+function orNull(text: string | undefined): string {
+  if (text === undefined) return 'null'
+  return PLAIN.test(text) ? `"${text}"` : json(text)
+}
+
+/** A number of milliseconds with one decimal: as toFixed(1), which costs more. */
+function tenths(ms: number): string {
+  const count = Math.round(ms * 10)
+  return `${Math.floor(count / 10)}.${count % 10}`
+}
+
 const orDash = (text: string | undefined): string => (text === undefined ? '-' : quoted(text))
 
 function quoted(value: string | number): string {
