@@ -2,6 +2,7 @@
 // loads only when they are needed (esbuild). One file starts faster than many, and CommonJS faster than ES modules.
 import { execFileSync } from 'node:child_process'
 import { rmSync, writeFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
 import { basename, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
@@ -10,6 +11,7 @@ import { licences, packagesOf } from './licences.js'
 /** Its licence is in its source alone. */
 const NOT_CARRIED = ['unix-crypt-td-js']
 
+const require = createRequire(import.meta.url)
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
 process.chdir(root)
 rmSync('dist', { recursive: true, force: true })
@@ -26,6 +28,11 @@ async function bundle(entry, name) {
   const stayLazy = {
     name: 'stay-lazy',
     setup({ onResolve }) {
+      // To remove what it was writing, write-file-atomic listens to every signal, which takes longer than the write. The
+      // store removes that itself. This is the package's entry for platforms without signals.
+      onResolve({ filter: /^signal-exit$/ }, ({ importer }) =>
+        importer.includes('write-file-atomic') ? { path: require.resolve('signal-exit/browser') } : undefined,
+      )
       onResolve({ filter: /.*/ }, ({ kind, path, resolveDir }) => {
         if (kind !== 'dynamic-import') return undefined
         if (NOT_CARRIED.includes(path)) return { external: true }
@@ -48,8 +55,12 @@ async function bundle(entry, name) {
     // `import()` becomes `require`, which does not start up the loader of ES modules.
     supported: { 'dynamic-import': false },
     define: { 'import.meta.dirname': '__dirname' },
-    // Commander needs it for executable subcommands, of which there are none; loading it takes 2 ms.
-    alias: { 'node:child_process': join(root, 'scripts/empty.cjs') },
+    alias: {
+      // Commander needs it for executable subcommands, of which there are none; loading it takes 2 ms.
+      'node:child_process': join(root, 'scripts/empty.cjs'),
+      // write-file-atomic asks in which thread it is, and command lines are carried out in the main one only.
+      worker_threads: join(root, 'scripts/empty.cjs'),
+    },
     legalComments: 'none',
     metafile: true,
     plugins: [stayLazy],

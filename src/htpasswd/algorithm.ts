@@ -21,20 +21,24 @@ export const FLAGS: Readonly<Record<string, HashScheme>> = {
 
 const LONG_MAX = 2n ** 63n - 1n
 
-/** Adds the options to `command`. The result is valid once the command has been parsed. */
-export function algorithmOptions(command: Command): Chosen {
+/**
+ * Adds the options to `command`, or those that are `wanted`. The result is valid once the command has been parsed.
+ */
+export function algorithmOptions(command: Command, wanted = (_letter: string): boolean => true): Chosen {
   const chosen: { scheme: Chosen['scheme']; work: number | undefined } = { scheme: 'apr1', work: undefined }
-  for (const [letter, scheme] of Object.entries(FLAGS)) {
+  for (const [letter, scheme] of Object.entries(FLAGS).filter(([letter]) => wanted(letter))) {
     command.option(`-${letter}`).on(`option:${letter}`, () => {
       chosen.scheme = scheme
     })
   }
-  command.option('-p').on('option:p', () => {
-    chosen.scheme = PLAINTEXT
-    stderr(warnings.plain)
-  })
+  if (wanted('p')) {
+    command.option('-p').on('option:p', () => {
+      chosen.scheme = PLAINTEXT
+      stderr(warnings.plain)
+    })
+  }
   // -C and -r set the same value in Apache's.
-  for (const letter of ['C', 'r']) {
+  for (const letter of ['C', 'r'].filter(wanted)) {
     command.option(`-${letter} <number>`).on(`option:${letter}`, (text: string) => {
       chosen.work = positiveInteger(text) || undefined
     })

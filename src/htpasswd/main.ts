@@ -1,5 +1,6 @@
 import { checkAccess } from './access.js'
 import { hideArguments } from './arguments.js'
+import { deleteRecord, setRecord } from './edit.js'
 import { ExitStatus, isExit } from './exit-status.js'
 import { makeRecord } from './hash.js'
 import { errors } from './messages.js'
@@ -36,8 +37,6 @@ async function carryOut(invocation: Invocation): Promise<void> {
   }
   checkAccess(invocation)
   if (invocation.mode === 'verify') return verifyRecord(invocation)
-  // Only edits need the store.
-  const { deleteRecord, setRecord } = await import('./edit.js')
   if (invocation.mode === 'delete') return deleteRecord(invocation)
   await setRecord(invocation, await makeRecord(invocation))
 }

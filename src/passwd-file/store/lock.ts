@@ -97,9 +97,9 @@ export async function lock(place: Place): Promise<Lock> {
   }
 }
 
-/** How long to wait for whom. */
+/** How long to wait for whom. Starts to count when there is a reason to wait: `performance` takes a while to load. */
 class Patience {
-  readonly #start = performance.now()
+  #start: number | undefined
   #tries = 0
   #first: { readonly entry: string; readonly since: number } | undefined
   constructor(readonly place: Place) {}
@@ -107,6 +107,7 @@ class Patience {
   /** @throws LockedError */
   check([rival]: readonly Rival[]): void {
     const now = performance.now()
+    this.#start ??= now
     if (rival === undefined) {
       if (now - this.#start > GIVE_UP_MS) throw new LockedError(this.place.folder.path)
       return

@@ -11,6 +11,7 @@ import {
   openSync,
   type Stats,
 } from 'node:fs'
+import writeFileAtomic from 'write-file-atomic'
 import { attempt } from '../../system/errno.js'
 import type { Pieces } from '../records.js'
 import { isMarkedPlain } from './plain.js'
@@ -46,7 +47,6 @@ export async function stage(
   old: OpenFile | undefined,
   alone: boolean,
 ): Promise<Staged> {
-  const { default: writeFileAtomic } = await import('write-file-atomic')
   // The library's type does not know that nothing at all may be given to write. It writes once, and does not look how
   // much of it went to the disk; so the content is written by `fill`.
   const create = (fill: (temporary: string) => void) =>
