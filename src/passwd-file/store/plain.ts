@@ -12,8 +12,11 @@ import { fstatSync, ftruncateSync, futimesSync } from 'node:fs'
 // Then it is asked again.
 
 const LATER_MS = 2_500
-/** The kernel's clock for files may be a tick behind; not more than a tick may pass between the two times. */
-const TICK_MS = 20
+/**
+ * The kernel's clock for files may be a tick behind; not more than a tick may pass between the two times. Nor is a write
+ * by another program so soon after the mark told from it.
+ */
+export const TICK_MS = 20
 const SIGN_US = 777
 
 /** Marks the open file, which has no attributes beside its mode and owner. */
