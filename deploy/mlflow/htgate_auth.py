@@ -1,6 +1,6 @@
 """MLflow's own permissions (its basic-auth application) for users that htgate has logged in.
 
-WARNING: whoever reaches MLflow past htgate can claim to be anybody, the admin included: all it takes is a header. Let
+WARNING: anyone who reaches MLflow without htgate can claim to be any user, the admin included: all it takes is a header. Let
 MLflow listen on 127.0.0.1 or a unix socket only, on a machine or in a pod where nothing else runs that you don't trust.
 
 basic_auth.ini beside this file names the function below. Start MLflow so:
@@ -33,7 +33,7 @@ def authenticate() -> Authorization | Response:
 
 
 def create(name: str) -> None:
-    """A user at the first request, with the default permission and a password that nobody knows."""
+    """Creates the user at the first request, with the default permission and a random password."""
     try:
         store.create_user(name, secrets.token_urlsafe(32))
     except MlflowException as error:

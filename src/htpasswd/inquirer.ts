@@ -1,2 +1,2 @@
-/** The only prompt in use, so that the bundle leaves out the others. */
-export { password } from '@inquirer/prompts'
+/** Loaded by a prompt alone. */
+export { default as password } from '@inquirer/password'
