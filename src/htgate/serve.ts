@@ -22,7 +22,7 @@ import { readCa, readCertificate } from './certificates.js'
 import { EventReporter } from './event-reporter.js'
 import { openGroupFile } from './group-file.js'
 import { listenOn, openAdmin } from './listening.js'
-import { notices, say } from './messages.js'
+import { errors, notices, say } from './messages.js'
 import type { Settings } from './options/index.js'
 import { openBrowserLogins } from './pages.js'
 import { openProviders } from './providers.js'
@@ -95,7 +95,7 @@ export async function serve(settings: Settings, stop: Promise<string>): Promise<
       logins,
       profile: settings.app,
       sources: [certificateOf],
-      onError: (error) => log.event('error', `unexpected: ${error.stack ?? error.message}`),
+      onError: (error) => log.event('error', errors.unexpected(error).message),
     })
     const gate = new Gate({
       realm,

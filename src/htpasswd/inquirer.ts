@@ -1,2 +1,2 @@
-/** Loaded by a prompt alone. */
-export { default as password } from '@inquirer/password'
+/** The one prompt that is used: in the bundle, the others are left out. */
+export { password } from '@inquirer/prompts'

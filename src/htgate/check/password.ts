@@ -14,7 +14,7 @@ export async function askPassword(user: string): Promise<Buffer> {
 }
 
 async function prompt(user: string): Promise<string | undefined> {
-  const { default: password } = await import('@inquirer/password')
+  const { password } = await import('@inquirer/prompts')
   const message = `Password for ${user}: `
   // The prompt is written once, and not drawn anew at each key. Standard output has the report.
   const output = new Writable({ write: (_chunk, _encoding, done) => done() })
