@@ -33,11 +33,7 @@ export function readCertificate(paths: {
 }
 
 /**
-<<<<<<< HEAD
- * The certificates to trust for an upstream. Node itself silently ignores what is not a certificate.
-=======
- * The certificates to trust for an upstream, or in clients. Node takes whatever it is given, and passes over what is none.
->>>>>>> 8aad184 (oidc: end sessions in all processes, and take client certificates)
+ * The certificates to trust for an upstream, or in clients. Node itself silently ignores what is not a certificate.
  * @throws Exit
  */
 export function readCa(path: string, option = '--upstream-ca'): Buffer {
