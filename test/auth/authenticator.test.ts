@@ -304,13 +304,15 @@ test('no file lets anybody in whom it does not name with a hash of the password'
     sha('x'),
   )
   const file = fc.array(piece, { maxLength: 12 }).map((pieces) => pieces.join(''))
-  const record = /(?:^|\n)[ \t-\r]*ann:([^:\r\n]*)/
+  /** Between the first colon and the second, or the white space at the end of the line. */
+  const hashIn = (content: string) =>
+    /(?:^|\n)[ \t-\r]*ann:([^\r\n]*)/.exec(content)?.[1]?.replace(/:.*|[ \t-\r]+$/s, '')
   await fc.assert(
     fc.asyncProperty(fc.oneof(file, fc.string({ unit: 'binary', maxLength: 60 })), async (content) => {
       writeFileSync(subject.file, content, 'latin1')
       await subject.reload()
       const verdict = await subject.authenticate(basic('ann', 'secret'))
-      expect(verdict.ok).toBe(record.exec(content)?.[1] === sha('secret'))
+      expect(verdict.ok).toBe(hashIn(content) === sha('secret'))
     }),
     { numRuns: isFull ? 100_000 : 1_000 },
   )

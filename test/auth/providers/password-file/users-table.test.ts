@@ -179,7 +179,7 @@ function plainReading(bytes: Buffer): Map<string, string> {
     if (user === '' || user.startsWith('#') || rest.length === 0 || users.has(user)) continue
     // White space at the end of a line doesn't count.
     const [hash = '', ...fields] = rest.join(':').replace(/\r.*$/s, '').split(':')
-    users.set(user, fields.length === 0 ? hash.trimEnd() : hash)
+    users.set(user, fields.length === 0 ? hash.replace(/[ \t-\r]+$/, '') : hash)
   }
   return users
 }
