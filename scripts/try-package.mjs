@@ -46,7 +46,11 @@ async function tryLibrary() {
   assert.equal(await library.verify(password, encoded), true)
   assert.equal(await library.verify('wrong', encoded), false)
   const authenticator = await library.createAuthenticator({ file })
-  assert.deepEqual(await authenticator.authenticate(basic('user-B', password)), { ok: true, user: 'user-B' })
+  assert.deepEqual(await authenticator.authenticate(basic('user-B', password)), {
+    ok: true,
+    user: 'user-B',
+    principal: { name: 'user-B', provider: 'file', groups: [] },
+  })
   assert.equal((await authenticator.authenticate(basic('user-B', 'wrong'))).ok, false)
   await authenticator.close()
   // Node 20.19 and 22.12 brought `require` of ES modules.
