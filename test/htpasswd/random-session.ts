@@ -238,7 +238,6 @@ const NO_HASHES = [
   '$2a$05$jQ65Zuibp.en2bIyfN85euUEqxkK',
   '$2a$05$jQ65Zuibp.en2bIyfN85e',
   '$2y$05$jQ65Zuibp.en2bIyfN85euUEqxkK..aniGxZTZyEvL8POWaNhMpKKx',
-  '$2x$05$jQ65Zuibp.en2bIyfN85euUEqxkK..aniGxZTZyEvL8POWaNhMpKx',
   '$2$05$jQ65Zuibp.en2bIyfN85euUEqxkK..aniGxZTZyEvL8POWaNhMpKK',
   '$5$',
   '$5$rounds=999$Us8wfiuuh1JuBeag$WAO5W4JXJnmYLE2os5auL6FpHRF9cpKBHxllqRtiRC4',
