@@ -9,7 +9,7 @@ import { Issuer } from '../auth/providers/oidc/issuer.js'
 import { OidcProvider } from '../auth/providers/oidc/provider.js'
 import { TokenProvider } from '../auth/providers/tokens/provider.js'
 import { SessionProvider } from '../auth/sessions/provider.js'
-import { parseSecrets, Seals } from '../auth/sessions/seal.js'
+import { Seals } from '../auth/sessions/seal.js'
 import { ConfiguredGroups } from '../auth/sessions/session.js'
 import type { Challenges } from '../gate/gate.js'
 import { AccountPages } from '../gate/pages/account.js'
@@ -20,6 +20,7 @@ import { reason } from '../system/errno.js'
 import { Exit, ExitStatus } from './exit-status.js'
 import { errors } from './messages.js'
 import type { Settings } from './options/index.js'
+import { readSessionSecrets } from './session-secrets.js'
 
 // Issuer, sessions, tokens and the pages, as the settings ask for them.
 
@@ -228,15 +229,8 @@ const fetchOf = ({ oidcCa }: Settings): Fetch =>
 
 /** Without a secret file, what is sealed is good for as long as the processes run. */
 function sealsOf({ sessionSecretFile: path, oidcIssuer, oidcClientId }: Settings, sharedKey: Buffer): Seals {
-  const context = `${oidcIssuer ?? ''}\n${oidcClientId ?? ''}`
-  if (path === undefined) return new Seals([sharedKey.toString('base64')], context)
-  try {
-    return new Seals(parseSecrets(read('--session-secret-file', path)), context)
-  } catch (error) {
-    if (error instanceof Exit) throw error
-    const hint = 'make one with: openssl rand -base64 48'
-    throw new Exit(ExitStatus.failed, `--session-secret-file: ${path}: ${(error as Error).message}\n${hint}`)
-  }
+  const secrets = path === undefined ? [sharedKey.toString('base64')] : readSessionSecrets(path)
+  return new Seals(secrets, `${oidcIssuer ?? ''}\n${oidcClientId ?? ''}`)
 }
 
 function firstLineOf(option: string, path: string): string {

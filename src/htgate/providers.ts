@@ -18,8 +18,8 @@ export interface OpenProvider {
 
 export interface ProviderContext {
   readonly settings: Settings
-  /** A secret that all processes share. */
-  readonly sharedKey: Buffer
+  /** Assigns stand-ins to unknown users; the same in all processes. */
+  readonly standInKey: Buffer
   /** The groups of the password file's users; undefined without a group file. */
   readonly groups: GroupSource | undefined
   /** Called with what operators may want to know. */
@@ -49,7 +49,7 @@ export async function openProviders(context: ProviderContext): Promise<readonly 
 }
 
 async function openPasswordFile(context: ProviderContext): Promise<OpenProvider> {
-  const { settings, sharedKey, groups, onEvent } = context
+  const { settings, standInKey, groups, onEvent } = context
   const { cacheSize, cacheTtl, maxHashCost } = settings
   const rehash = settings.rehash && algorithmOf(settings.rehash)
   if (rehash && costsMore(rehash, maxHashCost)) throw errors.rehashTooCostly(maxHashCost)
@@ -60,7 +60,7 @@ async function openPasswordFile(context: ProviderContext): Promise<OpenProvider>
     cacheTtl,
     rehash,
     maxHashCost,
-    key: sharedKey,
+    key: standInKey,
     groups,
     onEvent,
   })

@@ -26,6 +26,7 @@ import { errors, notices, say } from './messages.js'
 import type { Settings } from './options/index.js'
 import { openBrowserLogins } from './pages.js'
 import { openProviders } from './providers.js'
+import { standInKey } from './session-secrets.js'
 
 /** Milliseconds that the reader of the log has at least for the last lines. */
 const LAST_LINES = 100
@@ -40,9 +41,10 @@ export async function serve(settings: Settings, stop: Promise<string>): Promise<
   const log = new Log(settings.log)
   const events = new EventReporter(settings, log, control.isLogLeader)
   const groupFile = await openGroupFile(settings.groupFile, log, control.isLogLeader)
+  const key = standInKey(settings, control.sharedKey)
   const providers = await openProviders({
     settings,
-    sharedKey: control.sharedKey,
+    standInKey: key,
     groups: groupFile,
     onEvent: events.report,
   })
@@ -62,7 +64,7 @@ export async function serve(settings: Settings, stop: Promise<string>): Promise<
     providers: [...browserLogins.first, ...providers.map(({ provider }) => provider), ...browserLogins.last],
     limiter,
     queue: settings.hashQueue,
-    key: control.sharedKey,
+    key,
   })
   let stopped = performance.now()
   try {

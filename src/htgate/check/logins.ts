@@ -27,7 +27,7 @@ export async function loginAreas(
   try {
     const context = {
       settings,
-      sharedKey: randomBytes(32),
+      standInKey: randomBytes(32),
       groups: groupFile,
       onEvent: (event: AuthEvent) => void events.push(event),
     }

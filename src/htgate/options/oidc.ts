@@ -76,7 +76,7 @@ export const oidc = group(
     sessionSecretFile: optional(
       {
         argument: 'path',
-        help: 'file with a secret of at least 32 characters per line; the first seals session cookies, all of them open these',
+        help: 'file with a secret of at least 32 characters per line: the first seals session cookies, all of them open these; with or without sessions, unknown users then take the same time to refuse in all replicas and after a restart',
       },
       path,
     ),
@@ -97,7 +97,7 @@ export const oidc = group(
         if (values[key] === undefined) throw errors.needs(named('oidcIssuer'), named(key))
       return
     }
-    for (const key of [...needed, ...others]) {
+    for (const key of ['oidcClientId', ...others] as const) {
       const value = values[key]
       if (value !== undefined && !(Array.isArray(value) && value.length === 0)) {
         throw errors.needs(named(key), named('oidcIssuer'))
