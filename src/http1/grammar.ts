@@ -35,8 +35,12 @@ export function splitAbsoluteForm(target: string): { authority: string; path: st
   return { authority, path: rest.startsWith('/') ? rest : `/${rest}` }
 }
 
-/** uri-host [ ":" port ] (RFC 9110, section 7.2): a name, an IPv4 address or a bracketed IPv6 address. */
-const AUTHORITY = /^(?:(?:[A-Za-z0-9\-_~!$&'()*+,;=%]|\.(?!\.))+|\[[0-9A-Fa-f:.]+\])(?::\d{0,5})?$/
+/**
+ * uri-host [ ":" port ] (RFC 9110, section 7.2): a name, an IPv4 address or a bracketed IPv6 address, and a port up to
+ * 65535. A name has no empty label, but may end with a dot.
+ */
+const AUTHORITY =
+  /^(?:(?!\.(?::|$))(?:[A-Za-z0-9\-_~!$&'()*+,;=%]|\.(?!\.))+|\[(?:[0-9A-Fa-f:]|\.(?!\.))+\])(?::(?:[0-5]?\d{0,4}|6[0-4]\d{3}|65[0-4]\d\d|655[0-2]\d|6553[0-5]))?$/
 export const isAuthority = (text: string): boolean => AUTHORITY.test(text)
 
 /** chunk-ext (RFC 9112, section 7.1.1), without the "bad" whitespace that senders must not generate. */
