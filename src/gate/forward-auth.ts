@@ -1,13 +1,18 @@
 import type { Exchange } from './exchange.js'
 import type { Handler } from './extension-points.js'
 import { identityLines } from './forward.js'
+import { withoutOwnCookies } from './pages/cookies.js'
 
 /**
- * The answer to a proxy that asks whether a request may pass: yes, and who sent it. Refusals are the same as for a client,
- * so that the proxy can pass them on.
+ * The answer to a proxy that asks whether a request may pass: yes, who sent it, and the client's cookies without the gate's
+ * own, for a proxy that cannot remove one of several itself. Refusals are the same as for a client, so that the proxy can
+ * pass them on.
  */
 export const confirm: Handler = (exchange, principal) => {
-  exchange.confirm(principal === undefined ? '' : identityLines(principal))
+  const identity = principal === undefined ? '' : identityLines(principal)
+  const { cookie } = exchange.headers
+  const others = cookie === undefined ? undefined : withoutOwnCookies(cookie)
+  exchange.confirm(others === undefined ? identity : `${identity}Cookie: ${others}\r\n`)
 }
 
 const METHOD_HEADERS = ['x-forwarded-method', 'x-original-method']

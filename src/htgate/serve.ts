@@ -95,6 +95,7 @@ export async function serve(settings: Settings, stop: Promise<string>): Promise<
     const gatePages = new GatePages({
       pages,
       logins,
+      forwardAuth: settings.forwardAuth,
       profile: settings.app,
       sources: [certificateOf],
       onError: (error) => log.event('error', errors.unexpected(error).message),

@@ -23,7 +23,7 @@ import { describeWith } from '../support/peers.js'
 import { basic } from '../support/requests.js'
 import { htpasswd } from '../support/run.js'
 import type { Server } from '../support/servers.js'
-import { type Front, fronts, frontsAlone } from './fronts.js'
+import { type Front, fronts, frontsAlone, spellings } from './fronts.js'
 
 // The configuration in deploy/, run by the real proxies in front of a server that tells what reaches it. Two of each
 // ask one htgate, all at once; nginx and Apache by themselves keep the same promises.
@@ -109,17 +109,6 @@ async function answered(sent: ClientRequest): Promise<IncomingMessage> {
 async function get(front: Running, path: string, options: Options = {}) {
   const response = await answered(begin(front, path, options).end())
   return { status: response.statusCode, headers: response.headers, body: await text(response) }
-}
-
-/** The names as they are, and with underscores and dots in place of some or all of their hyphens. */
-function spellings(...names: string[]): string[] {
-  const all = (parts: string[]): string[] => {
-    const [head = '', ...tail] = parts
-    return tail.length === 0
-      ? [head]
-      : ['-', '_', '.'].flatMap((c) => all(tail).map((rest) => head + c + rest))
-  }
-  return names.flatMap((name) => all(name.split('-')))
 }
 
 async function text(response: IncomingMessage): Promise<string> {

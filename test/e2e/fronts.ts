@@ -67,6 +67,43 @@ async function nginx(file: string, around: Surroundings, edits: Edits): Promise<
   return startServer(peer('nginx') as string, args, { port })
 }
 
+async function caddy(file: string, around: Surroundings): Promise<Server> {
+  const port = await freePort()
+  const { cert, key } = around.certificate
+  const config = edited(file, [
+    [
+      'mlflow.example.com {\n',
+      `{\nadmin off\nauto_https disable_redirects\n}\nhttps://mlflow.example.com:${port} {\nbind 127.0.0.1\ntls ${cert} ${key}\n`,
+    ],
+    ...upstreamOf(around),
+    ...htgateOf(around),
+  ])
+  const path = join(around.folder, 'Caddyfile')
+  writeFileSync(path, config)
+  return startServer(peer('caddy') as string, ['run', '--config', path], {
+    port,
+    env: { HOME: around.folder },
+  })
+}
+
+async function traefik(file: string, around: Surroundings): Promise<Server> {
+  const port = await freePort()
+  const { cert, key } = around.certificate
+  writeFileSync(
+    join(around.folder, 'dynamic.yaml'),
+    `${edited(file, [...upstreamOf(around), ...htgateOf(around)])}
+tls: { stores: { default: { defaultCertificate: { certFile: ${cert}, keyFile: ${key} } } } }
+`,
+  )
+  const args = [
+    `--entrypoints.websecure.address=127.0.0.1:${port}`,
+    `--providers.file.filename=${join(around.folder, 'dynamic.yaml')}`,
+    '--global.checknewversion=false',
+    '--global.sendanonymoususage=false',
+  ]
+  return startServer(peer('traefik') as string, args, { port })
+}
+
 /** A proxy by the name that the tests show, with the program that it needs. */
 export interface Front {
   readonly name: string
@@ -93,45 +130,12 @@ export const fronts: readonly Front[] = [
   {
     name: 'Caddy, forward_auth',
     program: 'caddy',
-    async start(around) {
-      const port = await freePort()
-      const { cert, key } = around.certificate
-      const config = edited('caddy/Caddyfile', [
-        [
-          'mlflow.example.com {\n',
-          `{\nadmin off\nauto_https disable_redirects\n}\nhttps://mlflow.example.com:${port} {\nbind 127.0.0.1\ntls ${cert} ${key}\n`,
-        ],
-        ...upstreamOf(around),
-        ...htgateOf(around),
-      ])
-      const path = join(around.folder, 'Caddyfile')
-      writeFileSync(path, config)
-      return startServer(peer('caddy') as string, ['run', '--config', path], {
-        port,
-        env: { HOME: around.folder },
-      })
-    },
+    start: (around) => caddy('caddy/Caddyfile', around),
   },
   {
     name: 'Traefik, ForwardAuth',
     program: 'traefik',
-    async start(around) {
-      const port = await freePort()
-      const { cert, key } = around.certificate
-      writeFileSync(
-        join(around.folder, 'dynamic.yaml'),
-        `${edited('traefik/dynamic.yaml', [...upstreamOf(around), ...htgateOf(around)])}
-tls: { stores: { default: { defaultCertificate: { certFile: ${cert}, keyFile: ${key} } } } }
-`,
-      )
-      const args = [
-        `--entrypoints.websecure.address=127.0.0.1:${port}`,
-        `--providers.file.filename=${join(around.folder, 'dynamic.yaml')}`,
-        '--global.checknewversion=false',
-        '--global.sendanonymoususage=false',
-      ]
-      return startServer(peer('traefik') as string, args, { port })
-    },
+    start: (around) => traefik('traefik/dynamic.yaml', around),
   },
   {
     name: 'Envoy, ext_authz',
@@ -151,6 +155,36 @@ tls: { stores: { default: { defaultCertificate: { certFile: ${cert}, keyFile: ${
     },
   },
 ]
+
+/** These ask htgate, which leads people to the login of an OpenID Connect issuer. */
+export const frontsWithIssuer: readonly Front[] = [
+  {
+    name: 'nginx, auth_request',
+    program: 'nginx',
+    start: (around) => nginx('nginx/oidc.conf', around, htgateOf(around)),
+  },
+  {
+    name: 'Caddy, forward_auth',
+    program: 'caddy',
+    start: (around) => caddy('caddy/oidc.Caddyfile', around),
+  },
+  {
+    name: 'Traefik, ForwardAuth',
+    program: 'traefik',
+    start: (around) => traefik('traefik/oidc.yaml', around),
+  },
+]
+
+/** The names as they are, and with underscores and dots in place of some or all of their hyphens. */
+export function spellings(...names: string[]): string[] {
+  const all = (parts: string[]): string[] => {
+    const [head = '', ...tail] = parts
+    return tail.length === 0
+      ? [head]
+      : ['-', '_', '.'].flatMap((c) => all(tail).map((rest) => head + c + rest))
+  }
+  return names.flatMap((name) => all(name.split('-')))
+}
 
 /** These read the password file themselves, without htgate. */
 export const frontsAlone: readonly Front[] = [

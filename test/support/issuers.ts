@@ -49,8 +49,15 @@ async function clientCredentials(endpoint: string, fields: Record<string, string
   return token
 }
 
-/** Node's oidc-provider, in this process. Its users can be changed while it runs. */
+/** Node's oidc-provider, in this process, until the test ends. Its users can be changed while it runs. */
 export async function startOidcProvider(settings: IssuerSettings): Promise<RealIssuer> {
+  const issuer = await openOidcProvider(settings)
+  onTestFinished(issuer.stop)
+  return issuer
+}
+
+/** The same, until it is stopped. */
+export async function openOidcProvider(settings: IssuerSettings): Promise<RealIssuer> {
   const port = await freePort()
   const url = `http://127.0.0.1:${port}`
   const { warn } = console
@@ -109,7 +116,6 @@ export async function startOidcProvider(settings: IssuerSettings): Promise<RealI
     server.closeAllConnections()
     if (server.listening) await new Promise((resolve) => server.close(resolve))
   }
-  onTestFinished(stop)
   return {
     name: 'oidc-provider',
     url,

@@ -8,6 +8,17 @@ export interface Page {
   readonly body: string
 }
 
+/** As much of `fetch` as a client needs. */
+export type Fetch = (
+  url: string,
+  init: {
+    readonly method: string
+    readonly redirect: 'manual'
+    readonly headers: Record<string, string>
+    readonly body?: string
+  },
+) => Promise<Pick<Response, 'status' | 'headers' | 'text'>>
+
 interface Cookie {
   readonly value: string
   readonly path: string
@@ -26,9 +37,12 @@ export class WebClient {
   /** Every URL that was asked for. */
   readonly visited: string[] = []
   readonly #headers: Record<string, string>
+  readonly #fetch: Fetch
 
-  constructor(headers: Record<string, string> = NAVIGATION) {
+  /** @param send carries out the requests; default: `fetch` */
+  constructor(headers: Record<string, string> = NAVIGATION, send: Fetch = fetch) {
     this.#headers = headers
+    this.#fetch = send
   }
 
   /** One request; redirects are not followed. */
@@ -90,7 +104,7 @@ export class WebClient {
       .filter(([, { path }]) => target.pathname.startsWith(path))
       .map(([name, { value }]) => `${name}=${value}`)
       .join('; ')
-    const response = await fetch(url, {
+    const response = await this.#fetch(url, {
       method,
       redirect: 'manual',
       headers: {

@@ -3,6 +3,7 @@ import type { Credential } from '../../auth/credential.js'
 import type { LoginPipeline } from '../../auth/login-pipeline.js'
 import type { Exchange } from '../exchange.js'
 import type { CredentialSource, Pages as ExtensionPoint, Subject } from '../extension-points.js'
+import { isQuestion } from '../forward-auth.js'
 import { type LoginWords, type Reply, replies } from '../replies.js'
 import type { PageLogin, PageRequest, PageResponse } from './page.js'
 import type { Pages } from './pages.js'
@@ -10,8 +11,9 @@ import type { Pages } from './pages.js'
 // The pages over an exchange: what they need to know of a request, and their answers as replies.
 
 const MAX_FORM = 16 * 1024
-/** By which nginx's configuration tells what it asks about. */
+/** By which nginx's configuration tells what it asks about, and all others do. */
 const NGINX_HEADERS = ['x-original-uri', 'x-original-url']
+const OTHERS_HEADERS = ['x-forwarded-uri']
 
 /** A login that was refused for another reason than its credential: the pipeline's own reply says why. */
 class Refused extends Error {
@@ -24,6 +26,8 @@ class Refused extends Error {
 export interface GatePagesOptions {
   readonly pages: Pages
   readonly logins: LoginPipeline
+  /** Whether proxies ask about requests of their clients. */
+  readonly forwardAuth: boolean
   /** What the server's clients are told. */
   readonly profile: LoginWords['profile']
   /** Where credentials are found beside `Authorization` and the session cookie. Default: nowhere. */
@@ -34,13 +38,15 @@ export interface GatePagesOptions {
 export class GatePages implements ExtensionPoint {
   readonly #pages: Pages
   readonly #logins: LoginPipeline
+  readonly #forwardAuth: boolean
   readonly #profile: LoginWords['profile']
   readonly #sources: readonly CredentialSource[]
   readonly #onError: (error: Error) => void
 
-  constructor({ pages, logins, profile, sources = [], onError }: GatePagesOptions) {
+  constructor({ pages, logins, forwardAuth, profile, sources = [], onError }: GatePagesOptions) {
     this.#pages = pages
     this.#logins = logins
+    this.#forwardAuth = forwardAuth
     this.#profile = profile
     this.#sources = [this.sessionOf, ...sources]
     this.#onError = onError
@@ -82,7 +88,8 @@ export class GatePages implements ExtensionPoint {
   /** nginx takes no redirect from a server that it asks: it gets 401, with the place to go to all the same. */
   #led({ headers }: Exchange, response: PageResponse | undefined): Reply | undefined {
     if (response === undefined) return undefined
-    const isNginx = headers.valuesOf(NGINX_HEADERS).length > 0
+    const has = (names: readonly string[]) => headers.valuesOf(names).length > 0
+    const isNginx = has(NGINX_HEADERS) && !has(OTHERS_HEADERS)
     return replyOf(isNginx ? { ...response, status: 401 } : response)
   }
 
@@ -95,6 +102,11 @@ export class GatePages implements ExtensionPoint {
       query: query === -1 ? '' : target.slice(query + 1),
       host: hostOf(exchange),
       proto: protoOf(exchange),
+      isAsked:
+        this.#forwardAuth &&
+        exchange.peer.trusted &&
+        headers.forwardedHost !== undefined &&
+        isQuestion(exchange),
       cookie: headers.cookie,
       accept: headers.accept,
       origin: headers.origin,

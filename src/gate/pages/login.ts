@@ -84,7 +84,7 @@ export class LoginPages {
     const site = siteOf(request, this.#options.redirectUrl)
     const expired = site && cookieIn(request.cookie, sessionCookie(site.isSecure)) !== undefined
     const cookies = expired ? ['Set-Cookie', removeCookie(sessionCookie(site.isSecure))] : []
-    return redirect(loginPath(target), cookies, 302)
+    return redirect(placeFor(request, site) + loginPath(target), cookies, 302)
   }
 
   /** Where a person who opens a page is led first, to renew her session; she comes back with the next breath. */
@@ -98,7 +98,7 @@ export class LoginPages {
     const now = this.#now()
     if (session.issued + renewAfter > now || now < this.#renewalsPausedUntil || login.issuer.isDown)
       return undefined
-    return redirect(`${loginPath(target)}&silent=1`, [], 302)
+    return redirect(`${placeFor(request, site) + loginPath(target)}&silent=1`, [], 302)
   }
 
   /** GET /.htgate/login */
@@ -280,6 +280,13 @@ This request came for ${escapeHtml(host ?? 'no host')} by HTTP.</p>`
     return `${login}\n<p><a href="${escapeHtml(password)}">Log in with a password</a></p>`
   }
 }
+
+/**
+ * What a proxy's client has to have before a path of the gate's: Traefik takes a relative `Location` for one at the gate's own
+ * address, which browsers can't reach.
+ */
+const placeFor = ({ isAsked }: PageRequest, site: Site | undefined): string =>
+  isAsked && site ? site.origin : ''
 
 const loginPath = (returnTo: string): string => `${BASE}/login?return=${encodeURIComponent(returnTo)}`
 

@@ -12,6 +12,8 @@ export interface PageRequest {
   readonly query: string
   readonly host: string | undefined
   readonly proto: 'http' | 'https'
+  /** Whether a proxy asks about a request of its client, and names the host (forward-auth). */
+  readonly isAsked: boolean
   readonly cookie: string | undefined
   readonly accept: string
   readonly origin: string | undefined

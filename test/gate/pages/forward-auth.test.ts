@@ -22,6 +22,28 @@ test('nginx is told the same by 401 and Location', async () => {
   expect(asked).toMatchObject({ status: 401, headers: { location: '/.htgate/login?return=%2Fruns' } })
 })
 
+test('a proxy that names the host is told the whole URL, which it cannot take for one at the gate’s own address', async () => {
+  const { gate } = await startLab({ forwardAuth: true, args: ['--trust-proxy', 'loopback'] })
+  const front = { 'x-forwarded-host': 'mlflow.example.org', 'x-forwarded-proto': 'https' }
+  const asked = await request(`${gate.url}/`, { headers: { ...page, ...front } })
+  expect(asked.headers.location).toBe('https://mlflow.example.org/.htgate/login?return=%2Fruns%3Fa%3D1')
+})
+
+test('the answer brings the client’s cookies without the gate’s own', async () => {
+  const { gate, logIn } = await startLab({ forwardAuth: true, args: ['--trust-proxy', 'loopback'] })
+  const { client } = await logIn('/.htgate/')
+  const session = `htgate=${client.cookie(gate.url, 'htgate')}`
+  for (const [cookie, others] of [
+    [session, undefined],
+    [`a=1; ${session}; b=2`, 'a=1; b=2'],
+    [`${session}; htgate-login-x=1; b="2"`, 'b="2"'],
+  ] as const) {
+    const asked = await request(`${gate.url}/`, { headers: { ...page, cookie } })
+    expect(asked.status).toBe(200)
+    expect(asked.headers.cookie).toBe(others)
+  }
+})
+
 test('a question is no page of the gate’s own, whatever path it comes by', async () => {
   const { gate } = await startLab({ forwardAuth: true, args: ['--trust-proxy', 'loopback'] })
   for (const path of ['/.htgate', '/.htgate/']) {
