@@ -1,23 +1,32 @@
 import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { chmodSync, linkSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { performance } from 'node:perf_hooks'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { beforeEach, expect, test } from 'vitest'
+import { fileURLToPath } from 'node:url'
+import { beforeEach, describe, expect, test, vi } from 'vitest'
+import { append } from '../../../src/passwd-file/records.js'
+import { update } from '../../../src/passwd-file/store/update.js'
 import { temporaryFolder } from '../../support/folder.js'
 import { randomFrom } from '../../support/random.js'
 import { htpasswd, OUR_HTPASSWD } from '../../support/run.js'
 
-// A command that gives the first of many users another password, and so moves all that follows, is killed at a random
-// moment; then another one adds a user, and puts right what the first has left.
+// A command that gives the first of many users another password, and so moves all that follows, is stopped: before each
+// call that changes something on disk, halfway through each write, and from outside at random moments. Then another user
+// is added, which puts right what the stopped command has left.
 
 const kills = process.env.HTGATE_FULL ? 500 : 40
 const random = randomFrom(process.env.HTGATE_SEED ?? String(Math.random()))
+const STOP_AT = fileURLToPath(new URL('../../support/stop-at.cjs', import.meta.url))
+/** More calls than an edit makes. */
+const MOST_CALLS = 60
 
 let cwd: string
 let file: string
-/** How long a command takes that nobody stops, in milliseconds: the least that was seen. */
+/** How long an edit takes that nobody stops, in milliseconds: the least that was seen. */
 let duration: number
+let users: number
 
 beforeEach(async () => {
   cwd = temporaryFolder()
@@ -26,78 +35,163 @@ beforeEach(async () => {
   writeFileSync(file, `first:\n${others.join('')}`)
   chmodSync(file, 0o640)
   duration = Number.POSITIVE_INFINITY
-  await setPassword('first', 'x')
+  users = 0
 })
 
-/** With -p, for that has no salt. Answers how long it took. */
-async function setPassword(user: string, password: string): Promise<number> {
-  const start = performance.now()
-  const { status, stderr } = await htpasswd(['-bp', 'users', user, password], { cwd })
-  const took = performance.now() - start
-  expect(status, String(stderr)).toBe(0)
-  duration = Math.min(duration, took)
-  return took
-}
+const content = () => readFileSync(file)
 
-/** What the killed one was writing, and the folder that it was in. */
+/** The old content or the new one. Not toEqual: its message would show two megabytes. */
+const isOneOf = (either: readonly Buffer[], now: Buffer) => either.some((each) => each.equals(now))
+
+/** What the stopped command was writing, and the folder that it was in. */
 const filesLeft = () =>
   readdirSync(cwd, { recursive: true, encoding: 'utf8' })
     .filter((name) => name !== 'users')
     .map((name) => join(cwd, name))
 
-const content = () => readFileSync(file, 'utf8')
-
-/** Gives the first user another password, but is stopped; answers the content before, and as it was to be. */
-async function interrupted(signal: NodeJS.Signals): Promise<string[]> {
-  const before = content()
-  const password = 'p'.repeat(1 + random.number(100))
-  const child = spawn(process.execPath, [OUR_HTPASSWD, '-bp', 'users', 'first', password], { cwd })
-  const ended = new Promise((resolve) => child.on('close', resolve))
-  await sleep(duration * (0.4 + 0.7 * (random.number(1000) / 1000)))
-  child.kill(signal)
-  await ended
-  return [before, before.replace(/^first:.*/, `first:${password}`)]
+interface Stopped {
+  /** The content before, and as it was to be. */
+  readonly either: readonly Buffer[]
+  readonly status: number | null
 }
 
-// Not toContain or toBe: their messages would show two megabytes.
-test(`SIGKILL, ${kills} times: the old file or the new one, nobody may read more, and nobody waits`, {
-  timeout: 900_000,
-}, async () => {
-  const took: number[] = []
-  for (let i = 0; i < kills; i++) {
-    const either = await interrupted('SIGKILL')
-    const now = content()
-    for (const left of filesLeft()) {
-      const { mode } = statSync(left)
-      expect(mode & 0o777 & (left.includes('/htpasswd-new') ? 0 : 0o077), left).toBe(0)
+/** Gives the first user another password; `stop` stops the command, or `env` does. */
+async function edit(
+  env: Record<string, string>,
+  stop?: (signalTo: (signal: NodeJS.Signals) => void) => Promise<void>,
+): Promise<Stopped> {
+  const before = content()
+  const password = 'p'.repeat(1 + random.number(100))
+  // With -p, for that has no salt.
+  const child = spawn(
+    process.execPath,
+    ['--require', STOP_AT, OUR_HTPASSWD, '-bp', 'users', 'first', password],
+    { cwd, env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'ignore'] },
+  )
+  const closed = once(child, 'close')
+  await once(child.stdout, 'data')
+  const start = performance.now()
+  await stop?.((signal) => child.kill(signal))
+  const [status] = (await closed) as [number | null]
+  if (stop === undefined) duration = Math.min(duration, performance.now() - start)
+  const rest = before.subarray(before.indexOf('\n'))
+  return { either: [before, Buffer.concat([Buffer.from(`first:${password}`), rest])], status }
+}
+
+/** At a random moment. */
+const interrupted = (signal: NodeJS.Signals): Promise<Stopped> =>
+  edit({}, async (signalTo) => {
+    await sleep(duration * 1.1 * (random.number(1000) / 1000))
+    signalTo(signal)
+  })
+
+/** Before each call in turn, until there are no more. */
+async function atEachCall(
+  signals: readonly NodeJS.Signals[],
+  check: (stopped: Stopped) => Promise<void>,
+): Promise<void> {
+  let call = 0
+  for (let status: number | null = null; status === null && call < MOST_CALLS; ) {
+    call++
+    const stopped = await edit({ STOP_AT: String(call), STOP_WITH: random.pick(signals) })
+    await check(stopped)
+    status = stopped.status
+  }
+  expect(call).toBeGreaterThan(15)
+  expect(call).toBeLessThan(MOST_CALLS)
+}
+
+/** The next edit: by the command now and then, else by the same code in this process. */
+async function addUser(): Promise<string> {
+  const user = `next${users}`
+  const record = `${user}:x\n`
+  if (users++ % 25 === 0) {
+    const { status, stderr } = await htpasswd(['-bp', 'users', user, 'x'], { cwd })
+    expect(status, String(stderr)).toBe(0)
+  } else {
+    // What waits for a lock waits by setTimeout.
+    const waits = vi.spyOn(globalThis, 'setTimeout')
+    const pieces = (before: Buffer) => append(before, Buffer.from(record))
+    await update(file, (before) => ({ pieces: pieces(before), done: undefined }), { alone: true })
+    expect(waits).not.toHaveBeenCalled()
+    waits.mockRestore()
+  }
+  return record
+}
+
+async function afterKill({ either }: Stopped): Promise<void> {
+  const now = content()
+  expect(isOneOf(either, now)).toBe(true)
+  for (const left of filesLeft()) {
+    const { mode } = statSync(left)
+    expect(mode & 0o777 & (left.includes('/htpasswd-new') ? 0 : 0o077), left).toBe(0)
+  }
+  const record = await addUser()
+  expect(content().equals(Buffer.concat([now, Buffer.from(record)]))).toBe(true)
+  expect(readdirSync(cwd)).toEqual(['users'])
+}
+
+describe('SIGKILL: the old file or the new one, nobody may read more, and nobody waits', () => {
+  test('before each call and halfway through each write', { timeout: 300_000 }, async () => {
+    const seen = new Set<number>()
+    await atEachCall(['SIGKILL'], async (stopped) => {
+      seen.add(stopped.either.findIndex((each) => each.equals(content())))
+      await afterKill(stopped)
+    })
+    expect([...seen].sort()).toEqual([0, 1])
+  })
+
+  test(`at a random moment, ${kills} times`, { timeout: 900_000 }, async () => {
+    await edit({})
+    for (let i = 0; i < kills; i++) await afterKill(await interrupted('SIGKILL'))
+  })
+})
+
+describe('SIGTERM, SIGINT or SIGHUP: nothing is left even so', () => {
+  const times = kills / 10
+  const signals = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const
+  const nothingLeft = async ({ either }: Stopped) => {
+    expect(isOneOf(either, content())).toBe(true)
+    expect(readdirSync(cwd)).toEqual(['users'])
+  }
+
+  test('before each call', { timeout: 300_000 }, () => atEachCall(signals, nothingLeft))
+
+  test(`at a random moment, ${times} times`, { timeout: 900_000 }, async () => {
+    await edit({})
+    for (let i = 0; i < times; i++) await nothingLeft(await interrupted(random.pick(signals)))
+  })
+})
+
+describe('SIGKILL while writing in place: the next edit makes it whole', () => {
+  const times = kills / 5
+  const madeWhole =
+    (name: string) =>
+    async ({ either }: Stopped) => {
+      const record = Buffer.from(await addUser())
+      const now = content()
+      expect(
+        isOneOf(
+          either.map((each) => Buffer.concat([each, record])),
+          now,
+        ),
+      ).toBe(true)
+      expect(readFileSync(name).equals(now)).toBe(true)
+      expect(readdirSync(cwd)).toEqual(['users'])
     }
-    expect(either.includes(now)).toBe(true)
-
-    took.push(await setPassword(`next${i}`, 'x'))
-    expect(content() === `${now}next${i}:x\n`).toBe(true)
-    expect(readdirSync(cwd)).toEqual(['users'])
+  const withAnotherName = () => {
+    const name = join(temporaryFolder(), 'another-name')
+    linkSync(file, name)
+    return name
   }
-  // A busy machine holds up one or the other; none waits for the ten seconds that an unknown owner is given.
-  expect(took.sort((a, b) => a - b)[kills >> 1]).toBeLessThan(2 * duration + 500)
-  expect(took.at(-1)).toBeLessThan(9_000)
-})
 
-test(`SIGTERM or SIGINT: nothing is left even so`, { timeout: 900_000 }, async () => {
-  for (let i = 0; i < kills / 2; i++) {
-    const either = await interrupted(random.pick(['SIGTERM', 'SIGINT', 'SIGHUP']))
-    expect(either.includes(content())).toBe(true)
-    expect(readdirSync(cwd)).toEqual(['users'])
-  }
-})
+  test('before each call and halfway through each write', { timeout: 300_000 }, async () => {
+    await atEachCall(['SIGKILL'], madeWhole(withAnotherName()))
+  })
 
-test(`SIGKILL while writing in place: the next command makes it whole`, { timeout: 900_000 }, async () => {
-  const name = join(temporaryFolder(), 'another-name')
-  linkSync(file, name)
-  for (let i = 0; i < kills / 2; i++) {
-    const either = await interrupted('SIGKILL')
-    await setPassword(`next${i}`, 'x')
-    expect(either.map((whole) => `${whole}next${i}:x\n`).includes(content())).toBe(true)
-    expect(readFileSync(name, 'utf8') === content()).toBe(true)
-    expect(readdirSync(cwd)).toEqual(['users'])
-  }
+  test(`at a random moment, ${times} times`, { timeout: 900_000 }, async () => {
+    const check = madeWhole(withAnotherName())
+    await edit({})
+    for (let i = 0; i < times; i++) await check(await interrupted('SIGKILL'))
+  })
 })
