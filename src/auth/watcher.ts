@@ -1,6 +1,5 @@
 import { type BigIntStats, constants } from 'node:fs'
 import { type FileHandle, open, stat } from 'node:fs/promises'
-import { setTimeout as sleep } from 'node:timers/promises'
 
 // Notices changes of a file by polling it. The system's notifications, such as inotify, miss changes on network file
 // systems and of symbolic links along the path.
@@ -118,7 +117,7 @@ async function readAtRest(path: string): Promise<{ bytes: Buffer; fingerprint: F
         return { bytes, fingerprint: isQuiet ? fingerprintOf(after) : undefined }
       }
       if (performance.now() > deadline) return { bytes, fingerprint: undefined }
-      await sleep(REST_MS)
+      await new Promise((resolve) => setTimeout(resolve, REST_MS))
     }
   } finally {
     await file.close()
