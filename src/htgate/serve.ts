@@ -15,7 +15,7 @@ import { Log } from '../operations/log.js'
 import { printMetrics, RequestMetrics, type Snapshot } from '../operations/metrics.js'
 import { Policy } from '../policy/policy.js'
 import type { Readiness } from '../processes/messages.js'
-import { killSelf, processControl } from '../processes/process-control.js'
+import { killSelf, type ProcessControl, processControl } from '../processes/process-control.js'
 import { printAddress, systemdSockets } from '../system/address.js'
 import { Upstream } from '../upstream/upstream.js'
 import { readCa, readCertificate } from './certificates.js'
@@ -31,14 +31,24 @@ import { standInKey } from './session-secrets.js'
 /** Milliseconds that the reader of the log has at least for the last lines. */
 const LAST_LINES = 100
 
+/** What a gate shares with the process that it runs in. */
+export interface Surroundings {
+  /** Default: signals, or the supervisor's messages. */
+  readonly control?: ProcessControl
+  /** Default: standard output. */
+  readonly log?: Log
+}
+
 /**
  * Serves requests in this process until it is told to stop, by a signal, the supervisor or `stop`, which resolves to the
  * cause. Everything that a process consists of is put together here.
  */
-export async function serve(settings: Settings, stop: Promise<string>): Promise<void> {
-  const control = processControl()
+export async function serve(
+  settings: Settings,
+  stop: Promise<string>,
+  { control = processControl(), log = new Log(settings.log) }: Surroundings = {},
+): Promise<void> {
   const certificate = readCertificate(settings)
-  const log = new Log(settings.log)
   const events = new EventReporter(settings, log, control.isLogLeader)
   const groupFile = await openGroupFile(settings.groupFile, log, control.isLogLeader)
   const key = standInKey(settings, control.sharedKey)

@@ -6,6 +6,7 @@ import {
   record,
   request,
   startGate,
+  startGateProcess,
   startUpstream,
   until,
 } from '../support/gate.js'
@@ -115,7 +116,11 @@ describe.each([
     const upstream = await startUpstream()
     const file = passwordFile(record('alice', 'secret', 10) + record('bob', 'secret', 10))
     const admin = await freePort()
-    const gate = await startGate({ upstream: upstream.url, file, args: ['--admin', `127.0.0.1:${admin}`] })
+    const gate = await startGateProcess({
+      upstream: upstream.url,
+      file,
+      args: ['--admin', `127.0.0.1:${admin}`],
+    })
     expect((await asAlice(gate.url)).status).toBe(200)
     const hashes = async () => {
       const { body } = await request(`http://127.0.0.1:${admin}/metrics`)

@@ -1,6 +1,6 @@
 import { connect, type Socket } from 'node:net'
 import { expect, onTestFinished, test } from 'vitest'
-import { ALICE, asAlice, memoryOf, startGate, startUpstream, until } from '../support/gate.js'
+import { ALICE, asAlice, memoryOf, startGateProcess, startUpstream, until } from '../support/gate.js'
 
 // Connections that cost a client nothing to hold must not cost the gate much.
 
@@ -38,7 +38,7 @@ async function open(
 
 test(`${IDLE} idle connections`, { timeout: 300_000 }, async ({ annotate }) => {
   const upstream = await startUpstream()
-  const gate = await startGate({ upstream: upstream.url })
+  const gate = await startGateProcess({ upstream: upstream.url })
   await asAlice(gate.url)
   const before = memoryOf(gate)
   const sockets = await open(gate.port, IDLE, (socket) => {
@@ -63,7 +63,7 @@ test(`${SLOW} uploads that trickle, and downloads that nobody reads`, { timeout:
     else if (request.method === 'GET') response.end('ok')
     else request.resume().on('error', () => {})
   })
-  const gate = await startGate({ upstream: upstream.url })
+  const gate = await startGateProcess({ upstream: upstream.url })
   await asAlice(gate.url)
   const before = memoryOf(gate)
   const connected = (socket: Socket) =>

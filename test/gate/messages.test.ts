@@ -7,6 +7,7 @@ import {
   memoryOf,
   raw,
   startGate,
+  startGateProcess,
   startUpstream,
   statuses,
   until,
@@ -104,7 +105,7 @@ describe('interim responses', () => {
       socket.on('drain', write)
       write()
     })
-    const gate = await startGate({ upstream: upstream.url })
+    const gate = await startGateProcess({ upstream: upstream.url })
     const before = memoryOf(gate)
     const { socket, text } = raw(gate.port, GET)
     socket.pause()

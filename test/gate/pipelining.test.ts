@@ -1,16 +1,24 @@
 import { readFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { expect, onTestFinished, test } from 'vitest'
-import { asAlice, type Gate, raw, startGate, startUpstream, statuses, until } from '../support/gate.js'
+import {
+  asAlice,
+  type GateProcess,
+  raw,
+  startGateProcess,
+  startUpstream,
+  statuses,
+  until,
+} from '../support/gate.js'
 import { basic } from '../support/requests.js'
 
 /** The most memory that a gate has taken so far, in MiB (proc(5)). */
-const peakOf = (gate: Gate): number =>
+const peakOf = (gate: GateProcess): number =>
   Number(/^VmHWM:\s+(\d+)/m.exec(readFileSync(`/proc/${gate.process.pid}/status`, 'latin1'))?.[1]) / 1024
 
 test('wrong logins that are pipelined without end take little memory, and delay no one else', async () => {
   const upstream = await startUpstream()
-  const gate = await startGate({ upstream: upstream.url })
+  const gate = await startGateProcess({ upstream: upstream.url })
   expect((await asAlice(gate.url)).status).toBe(200)
   const before = peakOf(gate)
 
@@ -55,7 +63,7 @@ const request = `GET / HTTP/1.1\r\nHost: x\r\nAuthorization: ${basic('alice', 's
 
 test('requests that are sent in one go are all answered, one after another', async () => {
   const upstream = await startUpstream()
-  const gate = await startGate({ upstream: upstream.url })
+  const gate = await startGateProcess({ upstream: upstream.url })
   const { text } = raw(gate.port, request.repeat(1000))
   await until(
     () => statuses(text()).length === 1000,

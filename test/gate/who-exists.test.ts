@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { hash } from '../../src/index.js'
-import { passwordFile, request, startGate, startUpstream } from '../support/gate.js'
+import { passwordFile, request, startGateProcess, startUpstream } from '../support/gate.js'
 import { probabilityOfLarger } from '../support/ranks.js'
 import { basic } from '../support/requests.js'
 
@@ -17,7 +17,7 @@ test('four processes give an unknown name one time, as they do to a known one', 
   const fast = await hash('secret', { scheme: 'sha1' })
   const records = Array.from({ length: NAMES }, (_, i) => `user${i}:${i % 2 ? slow : fast}\n`)
   const upstream = await startUpstream()
-  const gate = await startGate({
+  const gate = await startGateProcess({
     upstream: upstream.url,
     file: passwordFile(records.join('')),
     args: [
@@ -76,7 +76,7 @@ test('a record that would take hours keeps nobody out, and is reported', async (
   ]
   const file = passwordFile(`ann:${cheap}\nbob:${costly[0]}\ncyd:${costly[1]}\n`)
   const upstream = await startUpstream()
-  const gate = await startGate({ upstream: upstream.url, file, args: ['--trust-proxy', 'loopback'] })
+  const gate = await startGateProcess({ upstream: upstream.url, file, args: ['--trust-proxy', 'loopback'] })
   expect(gate.said()).toContain(
     `${file}: not verified: lines 2, 3, whose hash costs more than bcrypt at cost 14`,
   )
@@ -100,7 +100,7 @@ test('a client that guesses and leaves keeps nobody out', { timeout: 120_000 }, 
   const cost13 = await hash('secret', { cost: 13 })
   const file = passwordFile(`ann:${await hash('secret', { cost: 4 })}\nbob:${cost13}\n`)
   const upstream = await startUpstream()
-  const gate = await startGate({
+  const gate = await startGateProcess({
     upstream: upstream.url,
     file,
     args: ['--hash-threads', '1', '--login-failures', '0', '--trust-proxy', 'loopback'],

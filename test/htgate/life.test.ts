@@ -17,7 +17,7 @@ import {
   record,
   request,
   runGate,
-  startGate,
+  startGateProcess,
   startUpstream,
   statuses,
   until,
@@ -53,7 +53,7 @@ describe('at the start', () => {
     const file = passwordFile(
       `${record('zoe', 'secret', 10)}${record('alice', 'secret')}bob:${sha1}\ncyd:${sha1}\ndan:${sha1}\neve:${sha1}\n`,
     )
-    const gate = await startGate({ upstream: 'http://127.0.0.1:5000', file })
+    const gate = await startGateProcess({ upstream: 'http://127.0.0.1:5000', file })
     expect(gate.said()).toMatch(/^htgate: guarding http:\/\/127\.0\.0\.1:5000 for 6 users of /)
     expect(gate.said()).toContain(
       [
@@ -112,7 +112,7 @@ describe('at the start', () => {
 
   test('an unknown variable is reported', async () => {
     expect(
-      (await startGate({ upstream: 'http://127.0.0.1:9', env: { HTGATE_TLS_CERTS: 'c' } })).said(),
+      (await startGateProcess({ upstream: 'http://127.0.0.1:9', env: { HTGATE_TLS_CERTS: 'c' } })).said(),
     ).toContain('unknown variable HTGATE_TLS_CERTS ignored')
   })
 
@@ -156,7 +156,7 @@ describe('signals', () => {
       response.write('begun, ')
       finish = () => response.end('done')
     })
-    const gate = await startGate({ upstream: upstream.url })
+    const gate = await startGateProcess({ upstream: upstream.url })
     const idle = raw(gate.port, '')
     const { text, closed } = raw(gate.port, `GET / HTTP/1.1\r\nHost: x\r\nAuthorization: ${ALICE}\r\n\r\n`)
     await until(() => text().includes('begun'))
@@ -172,7 +172,7 @@ describe('signals', () => {
 
   test('requests that do not end within --drain-timeout are aborted, and the log says how many', async () => {
     const upstream = await startUpstream((_, response) => void response.write('for ever'))
-    const gate = await startGate({ upstream: upstream.url, args: ['--drain-timeout', '0.2'] })
+    const gate = await startGateProcess({ upstream: upstream.url, args: ['--drain-timeout', '0.2'] })
     const { text, closed } = raw(gate.port, `GET / HTTP/1.1\r\nHost: x\r\nAuthorization: ${ALICE}\r\n\r\n`)
     await until(() => text().includes('for ever'))
     gate.process.kill('SIGINT')
@@ -185,7 +185,7 @@ describe('signals', () => {
 
   test('a second signal ends it at once', async () => {
     const upstream = await startUpstream((_, response) => void response.write('for ever'))
-    const gate = await startGate({ upstream: upstream.url })
+    const gate = await startGateProcess({ upstream: upstream.url })
     const { text } = raw(gate.port, `GET / HTTP/1.1\r\nHost: x\r\nAuthorization: ${ALICE}\r\n\r\n`)
     await until(() => text().includes('for ever'))
     gate.process.kill('SIGTERM')
@@ -222,7 +222,7 @@ describe('signals', () => {
   test('SIGHUP: the password file is read again', async () => {
     const upstream = await startUpstream()
     const file = passwordFile()
-    const gate = await startGate({ upstream: upstream.url, file })
+    const gate = await startGateProcess({ upstream: upstream.url, file })
     expect((await asAlice(gate.url)).status).toBe(200)
     writeFileSync(file, record('bob', 'secret'))
     gate.process.kill('SIGHUP')
@@ -235,7 +235,7 @@ describe('signals', () => {
 test('a user who is taken out of the file is out within a second, on a connection that stays open', async () => {
   const upstream = await startUpstream()
   const file = passwordFile(record('alice', 'secret') + record('bob', 'secret'))
-  const gate = await startGate({ upstream: upstream.url, file })
+  const gate = await startGateProcess({ upstream: upstream.url, file })
   const line = `GET / HTTP/1.1\r\nHost: x\r\nAuthorization: ${ALICE}\r\n\r\n`
   const { socket, text } = raw(gate.port, line)
   await until(() => statuses(text()).length === 1)
@@ -253,7 +253,7 @@ describe('addresses', () => {
   test('several, a unix socket among them; who comes through it is a proxy, and believed', async () => {
     const upstream = await startUpstream()
     const path = join(temporaryFolder(), 'gate.sock')
-    const gate = await startGate({ upstream: upstream.url, args: ['--listen', `unix:${path}`] })
+    const gate = await startGateProcess({ upstream: upstream.url, args: ['--listen', `unix:${path}`] })
     await until(() => gate.said().includes(`on unix:${path}`), gate.said)
     expect((await asAlice(gate.url)).status).toBe(200)
     const headers = { 'x-forwarded-for': '203.0.113.9' }
@@ -267,13 +267,13 @@ describe('addresses', () => {
   test('a unix socket that a killed process left behind is no obstacle', async () => {
     const upstream = await startUpstream()
     const path = join(temporaryFolder(), 'gate.sock')
-    const first = await startGate({ upstream: upstream.url, args: ['--listen', `unix:${path}`] })
+    const first = await startGateProcess({ upstream: upstream.url, args: ['--listen', `unix:${path}`] })
     await until(() => first.said().includes(`on unix:${path}`), first.said)
     const second = runGate(['--file', passwordFile(), '--upstream', upstream.url, '--listen', `unix:${path}`])
     expect(await second.ended).toBe(1)
     first.process.kill('SIGKILL')
     await first.ended
-    const third = await startGate({ upstream: upstream.url, args: ['--listen', `unix:${path}`] })
+    const third = await startGateProcess({ upstream: upstream.url, args: ['--listen', `unix:${path}`] })
     await until(() => third.said().includes(`on unix:${path}`), third.said)
     expect((await asAlice('http://x/', { socketPath: path })).status).toBe(200)
   })
@@ -312,13 +312,13 @@ describe('the upstream', () => {
     const server = createServer((_, response) => void response.end('by socket'))
     await once(server.listen(path), 'listening')
     onTestFinished(() => void server.close())
-    const gate = await startGate({ upstream: `unix:${path}` })
+    const gate = await startGateProcess({ upstream: `unix:${path}` })
     expect((await asAlice(gate.url)).body).toBe('by socket')
   })
 
   test('with a path before every request’s, and a Host of its own', async () => {
     const upstream = await startUpstream()
-    const gate = await startGate({
+    const gate = await startGateProcess({
       upstream: `${upstream.url}/mlflow/`,
       args: ['--upstream-host', 'localhost'],
     })
@@ -352,7 +352,7 @@ describeWith(['openssl'], 'TLS', () => {
     const one = await certificate(folder, 'one')
     const two = await certificate(folder, 'two')
     const upstream = await startUpstream()
-    const gate = await startGate({
+    const gate = await startGateProcess({
       upstream: upstream.url,
       args: ['--tls-cert', one.cert, '--tls-key', one.key],
     })
@@ -403,10 +403,13 @@ describeWith(['openssl'], 'TLS', () => {
     onTestFinished(() => void server.close())
     const { port } = server.address() as AddressInfo
     for (const name of ['127.0.0.1', 'localhost']) {
-      const gate = await startGate({ upstream: `https://${name}:${port}`, args: ['--upstream-ca', cert] })
+      const gate = await startGateProcess({
+        upstream: `https://${name}:${port}`,
+        args: ['--upstream-ca', cert],
+      })
       expect((await asAlice(gate.url, { headers: { host: 'other.example' } })).body).toBe('safe')
     }
-    const without = await startGate({ upstream: `https://127.0.0.1:${port}` })
+    const without = await startGateProcess({ upstream: `https://127.0.0.1:${port}` })
     expect((await asAlice(without.url)).status).toBe(502)
     server.closeAllConnections()
   })
@@ -414,7 +417,10 @@ describeWith(['openssl'], 'TLS', () => {
   test('a client that speaks plain HTTP to it is turned away, and others are served', async () => {
     const { cert, key } = await certificate(temporaryFolder(), 'one')
     const upstream = await startUpstream()
-    const gate = await startGate({ upstream: upstream.url, args: ['--tls-cert', cert, '--tls-key', key] })
+    const gate = await startGateProcess({
+      upstream: upstream.url,
+      args: ['--tls-cert', cert, '--tls-key', key],
+    })
     const plain = connectPlain(gate.port, '127.0.0.1')
     plain
       .on('error', () => {})

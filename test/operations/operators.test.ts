@@ -7,6 +7,7 @@ import {
   record,
   request,
   startGate,
+  startGateProcess,
   startUpstream,
   until,
 } from '../support/gate.js'
@@ -82,7 +83,7 @@ test('--log text is for people, and --log off writes nothing', async () => {
       /Z 127\.0\.0\.1 alice GET \/x 200 2 \d+\.\dms upstream=\d+\.\dms provider=file\n/.test(text.output()),
     text.output,
   )
-  const off = await startGate({ upstream: upstream.url, args: ['--log', 'off'] })
+  const off = await startGateProcess({ upstream: upstream.url, args: ['--log', 'off'] })
   await asAlice(off.url)
   off.process.kill('SIGTERM')
   await off.ended
@@ -108,7 +109,7 @@ test.each(['json', 'text'])(
 
 test('a log that is not read delays no request', async () => {
   const upstream = await startUpstream()
-  const gate = await startGate({ upstream: upstream.url })
+  const gate = await startGateProcess({ upstream: upstream.url })
   gate.process.stdout?.pause()
   const line = `GET /${'x'.repeat(8000)} HTTP/1.1\r\nHost: x\r\n\r\n`
   const { text } = raw(gate.port, line.repeat(200))

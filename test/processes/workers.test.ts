@@ -3,12 +3,12 @@ import { expect, test } from 'vitest'
 import {
   ALICE,
   asAlice,
-  type Gate,
+  type GateProcess,
   passwordFile,
   record,
   request,
   runGate,
-  startGate,
+  startGateProcess,
   startUpstream,
   until,
 } from '../support/gate.js'
@@ -19,7 +19,7 @@ import { openWebSocket, startWebSocketServer } from '../support/websocket.js'
 /** Starts a gate with several processes, and operators' questions answered. */
 async function startWorkers(upstream: string, args: string[] = [], file = passwordFile()) {
   const admin = await freePort()
-  const gate = await startGate({
+  const gate = await startGateProcess({
     upstream,
     file,
     args: ['--workers', '3', '--admin', `127.0.0.1:${admin}`, ...args],
@@ -34,7 +34,7 @@ const untilReady = (ask: (path: string) => Promise<{ status: number }>): Promise
   until(async () => (await ask('/readyz')).status === 200)
 
 /** The processes that serve. */
-const workersOf = (gate: Gate): number[] => {
+const workersOf = (gate: GateProcess): number[] => {
   const { pid } = gate.process
   return readFileSync(`/proc/${pid}/task/${pid}/children`, 'latin1').trim().split(' ').map(Number)
 }

@@ -1,12 +1,18 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
 import { type ChildProcess, spawn } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
-import { readFileSync, writeFileSync } from 'node:fs'
+import { closeSync, openSync, readFileSync, writeFileSync } from 'node:fs'
 import { createServer, type IncomingMessage, type ServerResponse, request as send } from 'node:http'
 import { type AddressInfo, connect, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import bcrypt from 'bcryptjs'
 import { onTestFinished } from 'vitest'
+import { parse } from '../../src/htgate/command-line.js'
+import { serve } from '../../src/htgate/serve.js'
+import { Log } from '../../src/operations/log.js'
+import type { Orders, ProcessControl } from '../../src/processes/process-control.js'
 import { environment } from './environment.js'
 import { temporaryFolder } from './folder.js'
 import { basic } from './requests.js'
@@ -30,13 +36,18 @@ export const record = (user: string, password: string, cost = 4): string =>
 export interface Gate {
   readonly port: number
   readonly url: string
-  readonly process: ChildProcess
   /** All that it wrote to standard error. */
   said(): string
   /** The lines of its log. */
   log(): Record<string, unknown>[]
   /** What it wrote to standard output, as it is. */
   output(): string
+  /** As SIGHUP does. */
+  reload(): void
+}
+
+export interface GateProcess extends Gate {
+  readonly process: ChildProcess
   /** Its exit status, when it has ended. */
   readonly ended: Promise<number | null>
 }
@@ -50,29 +61,103 @@ export interface GateOptions {
   readonly listen?: string
 }
 
-/** Starts `htgate` on a free port and waits until it listens; it ends with the test. */
-export async function startGate({
+function argumentsOf({
   upstream,
   file = passwordFile(),
   args = [],
-  env = {},
   listen = '127.0.0.1:0',
-}: GateOptions): Promise<Gate> {
+}: GateOptions): string[] {
   const target = upstream === undefined ? ['--forward-auth'] : ['--upstream', upstream]
-  const gate = runGate(
-    [...(file === null ? [] : ['--file', file]), ...target, '--listen', listen, ...args],
-    env,
+  return [...(file === null ? [] : ['--file', file]), ...target, '--listen', listen, ...args]
+}
+
+const LISTENING = /listening on (?:\S+?:(\d+)|\S+) .*\n/
+
+function addressOf(said: string): Pick<Gate, 'port' | 'url'> {
+  const port = Number(LISTENING.exec(said)?.[1])
+  return { port, url: `http://127.0.0.1:${port}` }
+}
+
+const linesOf = (output: string): Record<string, unknown>[] =>
+  output
+    .split('\n')
+    .filter((line) => line.startsWith('{'))
+    .map((line) => JSON.parse(line))
+
+/**
+ * Starts what `htgate` runs in a process, in this one, on a free port, and waits until it listens; it ends with the test.
+ * It starts ten times as fast as a process, which signals and memory need: `startGateProcess`. With --workers it is one.
+ */
+export async function startGate(options: GateOptions): Promise<Gate> {
+  const settings = parse(argumentsOf(options), options.env ?? {})
+  if ('text' in settings) throw new Error(settings.text)
+  if (settings.workers > 1) return startGateProcess(options)
+  const path = join(temporaryFolder(), 'stdout')
+  const fd = openSync(path, 'w')
+  let said = ''
+  const output = () => readFileSync(path, 'utf8')
+  let orders: Orders | undefined
+  const control: ProcessControl = {
+    isLogLeader: true,
+    sharedKey: randomBytes(32),
+    stopped: new Promise(() => {}),
+    obey(given) {
+      orders = given
+    },
+    send: () => {},
+    reportReadiness: () => {},
+  }
+  let stop = (_: string) => {}
+  const stopped = new Promise<string>((resolve) => (stop = resolve))
+  let failure: unknown
+  const ended = hearing.run(
+    (text) => (said += text),
+    () => serve({ ...settings, drainTimeout: 0 }, stopped, { control, log: new Log(settings.log, fd) }),
   )
-  await until(() => /listening on .*\n/.test(gate.said()) || gate.process.exitCode !== null, gate.said)
-  const [, port] = /listening on \S+?:(\d+) /.exec(gate.said()) ?? []
-  return { ...gate, port: Number(port), url: `http://127.0.0.1:${port}` }
+  const closed = ended.catch((error) => (failure = error)).finally(() => closeSync(fd))
+  onTestFinished(async () => {
+    stop('the test is over')
+    await closed
+  })
+  await Promise.race([
+    until(
+      () => orders !== undefined,
+      () => said,
+    ),
+    ended,
+  ])
+  if (failure !== undefined) throw failure
+  return {
+    ...addressOf(said),
+    said: () => said,
+    output,
+    log: () => linesOf(output()),
+    reload: () => orders?.reload(),
+  }
+}
+
+/** Where the gate that runs in this context says something on standard error. */
+const hearing = new AsyncLocalStorage<(text: string) => void>()
+const write = process.stderr.write.bind(process.stderr) as (...args: unknown[]) => boolean
+process.stderr.write = (...args: unknown[]) => {
+  const hear = hearing.getStore()
+  if (hear === undefined) return write(...args)
+  hear(String(args[0]))
+  return true
+}
+
+/** Starts `htgate` on a free port and waits until it listens; it ends with the test. */
+export async function startGateProcess(options: GateOptions): Promise<GateProcess> {
+  const gate = runGate(argumentsOf(options), options.env)
+  await until(() => LISTENING.test(gate.said()) || gate.process.exitCode !== null, gate.said)
+  return { ...gate, ...addressOf(gate.said()) }
 }
 
 /** Runs `htgate` with these arguments; it ends with the test. */
 export function runGate(
   args: readonly string[],
   env: Record<string, string> = {},
-): Omit<Gate, 'port' | 'url'> {
+): Omit<GateProcess, 'port' | 'url'> {
   const child = spawn(process.execPath, [BIN, ...args], {
     env: { ...environment, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -86,23 +171,27 @@ export function runGate(
     child.kill('SIGKILL')
     await ended
   })
-  const log = () =>
-    output
-      .split('\n')
-      .filter((line) => line.startsWith('{'))
-      .map((line) => JSON.parse(line) as Record<string, unknown>)
-  return { process: child, said: () => said, output: () => output, log, ended }
+  return {
+    process: child,
+    said: () => said,
+    output: () => output,
+    log: () => linesOf(output),
+    reload: () => void child.kill('SIGHUP'),
+    ended,
+  }
 }
 
-/** Waits until `condition` holds; after `timeout` milliseconds it fails with what `state` says. */
+/** Waits until `condition` holds; after `timeout` milliseconds, which no fake clock counts, it fails with what `state` says. */
 export async function until(
   condition: () => boolean | Promise<boolean>,
   state: () => unknown = () => '',
   timeout = 20_000,
 ): Promise<void> {
-  const deadline = Date.now() + timeout
+  const start = process.hrtime()
   while (!(await condition())) {
-    if (Date.now() > deadline) throw new Error(`waited in vain for ${condition}: ${String(state())}`)
+    const [seconds, nanoseconds] = process.hrtime(start)
+    if (1e3 * seconds + nanoseconds / 1e6 > timeout)
+      throw new Error(`waited in vain for ${condition}: ${String(state())}`)
     await new Promise((resolve) => setTimeout(resolve, 10))
   }
 }
@@ -231,5 +320,5 @@ export const statuses = (text: string): number[] =>
   [...text.matchAll(/HTTP\/1\.1 (\d{3}) /g)].map(([, status]) => Number(status))
 
 /** Resident memory, in bytes (proc(5)). */
-export const memoryOf = (gate: Pick<Gate, 'process'>): number =>
+export const memoryOf = (gate: Pick<GateProcess, 'process'>): number =>
   Number(/^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${gate.process.pid}/status`, 'latin1'))?.[1]) * 1024

@@ -4,7 +4,7 @@ import { get, type IncomingMessage, request as send } from 'node:http'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { ALICE, type Gate, memoryOf, startGate, startUpstream, until } from '../support/gate.js'
+import { ALICE, type GateProcess, memoryOf, startGateProcess, startUpstream, until } from '../support/gate.js'
 
 // Bodies of any size, both ways: the same bytes, and never much of them in the gate's memory.
 
@@ -32,7 +32,7 @@ async function digest(stream: AsyncIterable<Buffer>): Promise<string> {
 const EXPECTED = await digest(bytes(SIZE))
 
 /** How much more memory than now the gate takes at most, until `work` is done. */
-async function growth(gate: Gate, work: () => Promise<void>): Promise<number> {
+async function growth(gate: GateProcess, work: () => Promise<void>): Promise<number> {
   const before = memoryOf(gate)
   let most = before
   const timer = setInterval(() => {
@@ -54,7 +54,7 @@ describe.each(['Content-Length', 'chunked'])(`${SIZE / MIB} MiB, %s`, (framing) 
       received = await digest(request)
       response.end()
     })
-    const gate = await startGate({ upstream: upstream.url })
+    const gate = await startGateProcess({ upstream: upstream.url })
     const most = await growth(gate, async () => {
       const outgoing = send(gate.url, { method: 'PUT', headers: { authorization: ALICE, ...headers } })
       const [[response]] = await Promise.all([
@@ -73,7 +73,7 @@ describe.each(['Content-Length', 'chunked'])(`${SIZE / MIB} MiB, %s`, (framing) 
       response.writeHead(200, headers)
       void pipeline(Readable.from(bytes(SIZE)), response)
     })
-    const gate = await startGate({ upstream: upstream.url })
+    const gate = await startGateProcess({ upstream: upstream.url })
     const most = await growth(gate, async () => {
       const [response] = (await once(get(gate.url, { headers: { authorization: ALICE } }), 'response')) as [
         IncomingMessage,
@@ -110,7 +110,7 @@ describe('back-pressure', () => {
       response.on('drain', write)
       write()
     })
-    const gate = await startGate({ upstream: upstream.url })
+    const gate = await startGateProcess({ upstream: upstream.url })
     const outgoing = get(gate.url, { headers: { authorization: ALICE } })
     const [response] = (await once(outgoing, 'response')) as [IncomingMessage]
     response.pause()
@@ -121,7 +121,7 @@ describe('back-pressure', () => {
 
   test('an upstream that does not read holds back the client', async () => {
     const upstream = await startUpstream((request) => request.pause())
-    const gate = await startGate({ upstream: upstream.url })
+    const gate = await startGateProcess({ upstream: upstream.url })
     const outgoing = send(gate.url, { method: 'PUT', headers: { authorization: ALICE } })
     outgoing.on('error', () => {})
     let sent = 0
