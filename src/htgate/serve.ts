@@ -16,7 +16,7 @@ import { printMetrics, RequestMetrics, type Snapshot } from '../operations/metri
 import { Policy } from '../policy/policy.js'
 import type { Readiness } from '../processes/messages.js'
 import { killSelf, type ProcessControl, processControl } from '../processes/process-control.js'
-import { printAddress, systemdSockets } from '../system/address.js'
+import { type Address, printAddress, systemdSockets } from '../system/address.js'
 import { Upstream } from '../upstream/upstream.js'
 import { readCa, readCertificate } from './certificates.js'
 import { EventReporter } from './event-reporter.js'
@@ -27,6 +27,7 @@ import type { Settings } from './options/index.js'
 import { openBrowserLogins } from './pages.js'
 import { openProviders } from './providers.js'
 import { standInKey } from './session-secrets.js'
+import { fileWarnings, transportWarnings, upstreamWarnings, watchCertificate } from './warnings.js'
 
 /** Milliseconds that the reader of the log has at least for the last lines. */
 const LAST_LINES = 100
@@ -79,6 +80,11 @@ export async function serve(
   let stopped = performance.now()
   try {
     await events.started()
+    const warn = (warnings: readonly string[]) => {
+      if (control.isLogLeader) for (const warning of warnings) say(warning)
+    }
+    warn(fileWarnings(settings))
+    if (control.isLogLeader) void upstreamWarnings(settings).then(warn)
     const policy = new Policy({
       profile: settings.app,
       grants: { read: settings.readers, write: settings.writers, admin: settings.admins },
@@ -124,7 +130,8 @@ export async function serve(
       forwardAuth: settings.forwardAuth,
     })
     const servers = new GateServers(gate, settings.trustProxy, certificate, filter)
-    await openServers(settings, servers, control.isLogLeader, certificate !== undefined)
+    warn(transportWarnings(settings, addressesOf(settings)))
+    await openServers(settings, servers, control.isLogLeader)
     if (control.isLogLeader && settings.forwardAuth && policy.enforced && isUntrusted(settings)) {
       say(notices.rolesNeedTrust)
     }
@@ -148,6 +155,7 @@ export async function serve(
         browserLogins.reload()
         void groupFile?.reload()
         renewCertificate(settings, servers, log)
+        if (control.isLogLeader) for (const warning of fileWarnings(settings)) log.event('warn', warning)
       },
       receive: (record) => limiter.receive(record),
       endSession: (id, expires) => browserLogins.sessions?.end(id, expires),
@@ -155,12 +163,16 @@ export async function serve(
       readiness,
     })
     logins.onChange(() => control.reportReadiness())
+    const unwatch = watchCertificate(settings, (warning) => {
+      if (control.isLogLeader) log.event('warn', warning)
+    })
 
     const cause = await Promise.race([control.stopped, stop])
     stopped = performance.now()
     draining = true
     if (control.isLogLeader) log.event('info', notices.stopping(cause))
     await drain(servers, settings.drainTimeout, log)
+    unwatch()
     closeAdmin()
     await close()
     await groupFile?.close()
@@ -185,19 +197,17 @@ function openHandler(
   return { handler: createForward({ upstream, names, rules, filter, log }), close: () => upstream.close() }
 }
 
-async function openServers(
-  { listen }: Settings,
-  servers: GateServers,
-  isLogLeader: boolean,
-  isTls: boolean,
-): Promise<void> {
+function addressesOf({ listen }: Settings): readonly Address[] {
   const passed = systemdSockets(process.env, cluster.isPrimary ? process.pid : process.ppid)
   const addresses = [...passed, ...listen]
-  if (addresses.length === 0) addresses.push({ host: '127.0.0.1', port: 8080 })
+  return addresses.length === 0 ? [{ host: '127.0.0.1', port: 8080 }] : addresses
+}
+
+async function openServers(settings: Settings, servers: GateServers, isLogLeader: boolean): Promise<void> {
   try {
-    for (const address of addresses) {
+    for (const address of addressesOf(settings)) {
       const actual = await listenOn(servers.create(), address)
-      if (isLogLeader) say(notices.listening(printAddress(actual), isTls))
+      if (isLogLeader) say(notices.listening(printAddress(actual), settings.tlsCert !== undefined))
     }
   } catch (error) {
     void servers.drain()

@@ -22,11 +22,14 @@ async function startRawUpstream(onRequest: (socket: Socket, text: string, nth: n
   let connections = 0
   let open = 0
   const server = createServer((socket) => {
-    const nth = ++connections
+    let nth = 0 // The gate connects once at the start, and sends nothing.
     open++
     socket.on('close', () => open--)
     socket.on('error', () => {})
-    socket.on('data', (part) => onRequest(socket, part.toString('latin1'), nth))
+    socket.on('data', (part) => {
+      nth ||= ++connections
+      onRequest(socket, part.toString('latin1'), nth)
+    })
   })
   await once(server.listen(0, '127.0.0.1'), 'listening')
   onTestFinished(() => void server.close())

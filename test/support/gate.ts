@@ -26,7 +26,7 @@ const ALICE_RECORD = `alice:${bcrypt.hashSync('secret', 4)}\n`
 /** A password file; by default Alice's alone. */
 export function passwordFile(content = ALICE_RECORD): string {
   const path = join(temporaryFolder(), '.htpasswd')
-  writeFileSync(path, content)
+  writeFileSync(path, content, { mode: 0o600 })
   return path
 }
 

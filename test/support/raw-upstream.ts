@@ -6,6 +6,7 @@ export interface RawUpstream {
   readonly url: string
   /** All that came so far, on all connections. */
   text(): string
+  /** Those on which something came. */
   connections(): number
 }
 
@@ -20,11 +21,12 @@ export async function startRawUpstream(
   let connections = 0
   let text = ''
   const server = createServer({ allowHalfOpen: true }, (socket) => {
-    const nth = ++connections
+    let nth = 0 // The gate connects once at the start, and sends nothing.
     let all = ''
     socket.on('error', () => {})
     socket.on('end', () => socket.end())
     socket.on('data', (bytes) => {
+      nth ||= ++connections
       const part = bytes.toString('latin1')
       all += part
       text += part

@@ -1,0 +1,39 @@
+import type { Finding } from '../../auth/provider.js'
+import { isLoopback } from '../../auth/providers/oidc/http.js'
+import { type Address, printAddress } from '../../system/address.js'
+import type { Settings } from '../options/index.js'
+
+/**
+ * A warning if passwords cross the network in clear text. With `--trust-proxy`, TLS is taken to end at that proxy.
+ * @param addresses where the gate listens
+ */
+export function plainHttpFindings(settings: Settings, addresses: readonly Address[]): Finding[] {
+  const { tlsCert, trustProxy } = settings
+  if (tlsCert !== undefined || !trustProxy.none) return []
+  const open = addresses.filter((address) => 'port' in address && !isLocal(address.host))
+  if (open.length === 0) return []
+  return [
+    {
+      state: 'warning',
+      text: `passwords and tokens are sent in clear text to ${open.map(printAddress).join(', ')} (plain HTTP)`,
+      hint: 'serve HTTPS with --tls-cert and --tls-key, or name the proxy that does with --trust-proxy',
+    },
+  ]
+}
+
+/** What holds for session cookies, where they cannot be limited to HTTPS. */
+export function plainCookieFindings(settings: Settings): Finding[] {
+  const { tlsCert, trustProxy, oidcIssuer, oidcRedirectUrl } = settings
+  if (oidcIssuer === undefined || tlsCert !== undefined) return []
+  if (oidcRedirectUrl === undefined ? !trustProxy.none : oidcRedirectUrl.protocol === 'https:') return []
+  return [
+    {
+      state: 'warning',
+      text: 'over plain HTTP, browsers on this machine alone (localhost) can log in by OpenID Connect, and the session cookie is not Secure',
+      hint: 'serve HTTPS with --tls-cert and --tls-key, or name the proxy that does with --trust-proxy',
+    },
+  ]
+}
+
+const isLocal = (host: string | undefined): boolean =>
+  host !== undefined && isLoopback(host.includes(':') ? `[${host}]` : host)
