@@ -178,19 +178,24 @@ function openIssuer(
   settings: Settings,
   onEvent: (event: LoginEvent) => void,
 ): { readonly issuer: Issuer; readonly login: BrowserLogin; readonly fetch: Fetch } | undefined {
-  const { oidcIssuer: url, oidcClientId: clientId, oidcClientSecretFile: secretFile } = settings
-  if (url === undefined || clientId === undefined) return undefined
+  const { oidcIssuer: url } = settings
+  if (url === undefined) return undefined
   const fetch = fetchOf(settings)
   const issuer = new Issuer({ url, fetch, onEvent })
-  const login = new BrowserLogin({
+  return { issuer, login: browserLoginOf(settings, issuer, fetch), fetch }
+}
+
+/** @throws Exit for a client secret that cannot be read */
+export function browserLoginOf(settings: Settings, issuer: Issuer, fetch = fetchOf(settings)): BrowserLogin {
+  const { oidcClientId, oidcClientSecretFile: secretFile } = settings
+  return new BrowserLogin({
     issuer,
     fetch,
-    clientId,
+    clientId: oidcClientId as string,
     clientSecret: secretFile === undefined ? undefined : firstLineOf('--oidc-client-secret-file', secretFile),
     scope: settings.oidcScope,
     claims: claimsOf(settings),
   })
-  return { issuer, login, fetch }
 }
 
 function openOidc(
@@ -224,7 +229,8 @@ const claimsOf = ({ oidcUserClaim, oidcGroupsClaim }: Settings) => ({
   groups: oidcGroupsClaim,
 })
 
-const fetchOf = ({ oidcCa }: Settings): Fetch =>
+/** @throws Exit for authorities that cannot be read */
+export const fetchOf = ({ oidcCa }: Settings): Fetch =>
   issuerFetch(oidcCa === undefined ? undefined : read('--oidc-ca', oidcCa))
 
 /** Without a secret file, what is sealed is good for as long as the processes run. */

@@ -17,7 +17,7 @@ export function readSessionSecrets(path: string): string[] {
   try {
     return parseSecrets(content)
   } catch (error) {
-    const hint = 'make one with: openssl rand -base64 48'
+    const hint = 'hint: make one with: openssl rand -base64 48'
     throw new Exit(ExitStatus.failed, `--session-secret-file: ${path}: ${(error as Error).message}\n${hint}`)
   }
 }

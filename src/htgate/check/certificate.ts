@@ -1,38 +1,45 @@
 import { X509Certificate } from 'node:crypto'
 import { readFileSync } from 'node:fs'
-import type { Finding } from '../../auth/provider.js'
-import { readCertificate } from '../certificates.js'
+import { readCa, readCertificate } from '../certificates.js'
+import { certificateFinding, certificatesIn } from '../findings/certificates.js'
+import { flagOf } from '../options/declaration.js'
 import type { Settings } from '../options/index.js'
 import type { Area } from './report.js'
 
-const DAY = 86_400_000
-/** Certificates that end sooner are warned of, in days. */
-const SOON = 14
+const AUTHORITIES = [
+  'clientCa',
+  'ldapCa',
+  'oidcCa',
+  'upstreamCa',
+] as const satisfies readonly (keyof Settings)[]
 
-/** The gate's own certificate. */
+/** The gate's own certificate, and the authorities that it trusts. */
 export function certificateAreas(settings: Settings): Area[] {
   const { tlsCert } = settings
-  if (tlsCert === undefined) return []
-  return [
-    {
+  const areas: Area[] = []
+  if (tlsCert !== undefined) {
+    areas.push({
       name: '--tls-cert',
       async check() {
-        readCertificate(settings)
-        return [judge(tlsCert, new X509Certificate(readFileSync(tlsCert)))]
+        readCertificate({ ...settings, clientCa: undefined })
+        const certificate = new X509Certificate(readFileSync(tlsCert))
+        const names = (certificate.subjectAltName ?? certificate.subject).replaceAll('\n', ', ')
+        return [
+          { state: 'works', text: `${tlsCert} belongs to its key and is for ${names}` },
+          certificateFinding(tlsCert, certificate),
+        ]
       },
-    },
-  ]
-}
-
-function judge(path: string, { validFrom, validTo, subjectAltName, subject }: X509Certificate): Finding {
-  const names = (subjectAltName ?? subject).replaceAll('\n', ', ')
-  const days = Math.floor((Date.parse(validTo) - Date.now()) / DAY)
-  if (Date.parse(validFrom) > Date.now()) {
-    return { state: 'fails', text: `${path} is valid only from ${validFrom}`, hint: 'check the clock' }
+    })
   }
-  if (Date.parse(validTo) <= Date.now()) {
-    return { state: 'fails', text: `${path} expired on ${validTo}`, hint: 'renew it' }
+  for (const key of AUTHORITIES) {
+    const path = settings[key]
+    if (path === undefined) continue
+    const name = flagOf(key)
+    const check = async () =>
+      certificatesIn(readCa(path, name)).map((certificate) =>
+        certificateFinding(`${path}: ${certificate.subject.replaceAll('\n', ', ')}`, certificate),
+      )
+    areas.push({ name, check })
   }
-  const text = `${path} belongs to its key, is for ${names} and good for ${days} days`
-  return days < SOON ? { state: 'warning', text, hint: 'renew it' } : { state: 'works', text }
+  return areas
 }

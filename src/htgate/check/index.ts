@@ -1,6 +1,8 @@
 import { ExitStatus } from '../exit-status.js'
 import type { Settings } from '../options/index.js'
 import { certificateAreas } from './certificate.js'
+import { fileAreas } from './files.js'
+import { issuerAreas } from './issuers.js'
 import { listenerAreas } from './listeners.js'
 import { groupFileAreas, loginAreas } from './logins.js'
 import { askPassword } from './password.js'
@@ -17,10 +19,12 @@ export async function check(settings: Settings, user: string | undefined): Promi
   const logins = await loginAreas(settings, login)
   try {
     const areas = [
+      ...fileAreas(settings),
       ...certificateAreas(settings),
       ...listenerAreas(settings),
       ...upstreamAreas(settings),
       ...groupFileAreas(settings),
+      ...issuerAreas(settings),
       ...logins.areas,
     ]
     const failures = await report(areas, (text) => void process.stdout.write(text))

@@ -1,13 +1,19 @@
 import { createServer } from 'node:net'
 import type { Finding } from '../../auth/provider.js'
 import { type Address, printAddress } from '../../system/address.js'
+import { plainHttpFindings } from '../findings/plain-http.js'
 import type { Settings } from '../options/index.js'
 import type { Area } from './report.js'
 
 /** The addresses that the gate is to listen on. Sockets that exist already may be a running gate's: they are left alone. */
-export function listenerAreas({ listen, admin }: Settings): Area[] {
+export function listenerAreas(settings: Settings): Area[] {
+  const { listen, admin } = settings
   const of = (name: string) => (address: Address) => ({ name, check: async () => [await tryOut(address)] })
-  return [...listen.map(of('--listen')), ...(admin === undefined ? [] : [admin].map(of('--admin')))]
+  return [
+    ...listen.map(of('--listen')),
+    { name: '--listen', check: async () => plainHttpFindings(settings, listen) },
+    ...(admin === undefined ? [] : [admin].map(of('--admin'))),
+  ]
 }
 
 async function tryOut(address: Address): Promise<Finding> {

@@ -1,12 +1,13 @@
 import { randomBytes } from 'node:crypto'
 import type { AuthEvent } from '../../auth/events.js'
-import { LoginPipeline } from '../../auth/login-pipeline.js'
+import { LoginPipeline, type Refusal } from '../../auth/login-pipeline.js'
 import type { Finding, Provider } from '../../auth/provider.js'
 import { GroupFile } from '../../policy/group-file.js'
 import { Policy } from '../../policy/policy.js'
 import { reason } from '../../system/errno.js'
 import { flagOf } from '../options/declaration.js'
 import type { Settings } from '../options/index.js'
+import { openBrowserLogins } from '../pages.js'
 import { openProviders } from '../providers.js'
 import { type Area, failure } from './report.js'
 
@@ -23,7 +24,7 @@ export async function loginAreas(
 ): Promise<{ readonly areas: Area[]; close(): Promise<void> }> {
   const events: AuthEvent[] = []
   const groupFile = await openGroups(settings.groupFile)
-  let providers: readonly Provider[] = []
+  let accounts: readonly Provider[] = []
   try {
     const context = {
       settings,
@@ -31,20 +32,20 @@ export async function loginAreas(
       groups: groupFile,
       onEvent: (event: AuthEvent) => void events.push(event),
     }
-    const opened = await openProviders(context)
-    providers = opened.map(({ provider }) => provider)
+    accounts = (await openProviders(context)).map(({ provider }) => provider)
   } catch (error) {
     return {
       areas: [{ name: 'logins', check: async () => [failure(error)] }],
       close: async () => groupFile?.close(),
     }
   }
+  const providers = await withOthers(settings, accounts)
   const pipeline = new LoginPipeline({ providers })
-  const areas = providers.map((provider): Area => {
-    return { name: optionOf(provider), check: () => findingsOf(provider, events) }
-  })
+  const areas = providers
+    .filter(({ name }) => OPTIONS[name] !== undefined)
+    .map((provider): Area => ({ name: optionOf(provider), check: () => findingsOf(provider, events) }))
   if (login !== undefined) {
-    const check = () => tryLogin(settings, pipeline, events, login)
+    const check = () => tryLogin({ settings, groupFile, pipeline, events, login })
     areas.push({ name: `--user ${login.user}`, check })
   }
   return {
@@ -54,6 +55,13 @@ export async function loginAreas(
       await groupFile?.close()
     },
   }
+}
+
+/** All providers, in the order in which the gate asks them. What keeps the others from being opened is a finding of its own. */
+async function withOthers(settings: Settings, accounts: readonly Provider[]): Promise<readonly Provider[]> {
+  const context = { settings, accounts, sharedKey: randomBytes(32), onEvent() {} }
+  const others = await openBrowserLogins(context).catch(() => undefined)
+  return [...(others?.first ?? []), ...accounts, ...(others?.last ?? [])]
 }
 
 /** The group file is opened here once more, since a failure is a finding. */
@@ -79,21 +87,42 @@ async function checkGroupFile(path: string): Promise<readonly Finding[]> {
 const openGroups = (path: string | undefined): Promise<GroupFile | undefined> =>
   path === undefined ? Promise.resolve(undefined) : GroupFile.open(path, { loaded() {}, unreadable() {} })
 
-const OPTIONS: Readonly<Record<string, keyof Settings>> = { file: 'file', ldap: 'ldapUrl' }
-
-const optionOf = ({ name }: Provider): string => {
-  const key = OPTIONS[name]
-  return key === undefined ? name : flagOf(key)
+/** The options that ask for providers. Sessions and issuers have areas of their own. */
+const OPTIONS: Readonly<Record<string, keyof Settings>> = {
+  file: 'file',
+  ldap: 'ldapUrl',
+  token: 'tokenFile',
+  certificate: 'clientCa',
 }
+
+const optionOf = ({ name }: Provider): string => flagOf(OPTIONS[name] as keyof Settings)
 
 async function findingsOf(provider: Provider, events: readonly AuthEvent[]): Promise<readonly Finding[]> {
   if (provider.check) return provider.check()
   const { ready, detail } = provider.status()
   if (!ready) return [{ state: 'fails', text: detail ?? 'not ready' }]
-  if (provider.name !== 'file') return [{ state: 'works', text: 'ready' }]
   return events
     .filter(({ type }) => OF_FILE.has(type))
-    .map(({ level, message }) => ({ state: level === 'info' ? 'works' : 'warning', text: message }))
+    .flatMap((event): Finding[] => [
+      { state: event.level === 'info' ? 'works' : 'warning', text: event.message },
+      ...(event.type === 'loaded' ? contentFindings(event) : []),
+    ])
+}
+
+function contentFindings({ users, weak }: Extract<AuthEvent, { type: 'loaded' }>): Finding[] {
+  const findings: Finding[] = []
+  if (users === 0) {
+    findings.push({
+      state: 'warning',
+      text: 'no user can log in',
+      hint: 'htpasswd -B -C 10 FILE USER adds one',
+    })
+  }
+  if (weak.count > 0) {
+    const text = `weak records: ${weak.count}; anyone who gets hold of the file can crack these passwords`
+    findings.push({ state: 'warning', text, hint: 'htpasswd --audit FILE lists them' })
+  }
+  return findings
 }
 
 /** Events about a password file: how many users it has, and which lines are wrong. */
@@ -104,12 +133,22 @@ const OF_FILE: ReadonlySet<AuthEvent['type']> = new Set([
   'records-costly',
 ])
 
-async function tryLogin(
-  settings: Settings,
-  pipeline: LoginPipeline,
-  events: AuthEvent[],
-  { user, password }: Login,
-): Promise<readonly Finding[]> {
+interface Trial {
+  readonly settings: Settings
+  readonly groupFile: GroupFile | undefined
+  readonly pipeline: LoginPipeline
+  readonly events: AuthEvent[]
+  readonly login: Login
+}
+
+async function tryLogin({
+  settings,
+  groupFile,
+  pipeline,
+  events,
+  login,
+}: Trial): Promise<readonly Finding[]> {
+  const { user, password } = login
   events.length = 0
   const credential = { kind: 'basic', name: user, user: Buffer.from(user), password } as const
   const verdict = await pipeline.login(credential, '127.0.0.1')
@@ -117,15 +156,17 @@ async function tryLogin(
   const findings = events
     .filter(({ level }) => level !== 'info')
     .map(({ message }): Finding => ({ state: 'warning', text: message }))
-  if (!verdict.ok) return [...findings, { state: 'fails', text: REFUSALS[verdict.reason] }]
+  if (!verdict.ok) return [...findings, { state: 'fails', ...REFUSALS[verdict.reason] }]
   const { principal } = verdict
   const policy = new Policy({
     profile: settings.app,
     grants: { read: settings.readers, write: settings.writers, admin: settings.admins },
+    groupFile,
   })
   const role = policy.roleOf(principal)
   const groups = principal.groups.length === 0 ? 'in no group' : `in ${principal.groups.join(', ')}`
-  const who = `${principal.name}, by ${principal.provider}, ${groups}`
+  const by = principal.via === undefined ? principal.provider : `${principal.via} of ${principal.provider}`
+  const who = `${principal.name}, by ${by}, ${groups}`
   if (role === undefined) {
     return [
       ...findings,
@@ -135,10 +176,13 @@ async function tryLogin(
   return [...findings, { state: 'works', text: `${who}, role ${role}` }]
 }
 
-const REFUSALS = {
-  denied: 'unknown user or wrong password',
-  busy: 'too many logins wait',
-  unavailable: 'the password could not be verified; see above',
-  limited: 'too many failed logins',
-  'no-credentials': 'no provider takes passwords',
-} as const
+const REFUSALS: Readonly<Record<Refusal['reason'], Pick<Finding, 'text' | 'hint'>>> = {
+  denied: { text: 'unknown user or wrong password' },
+  busy: { text: 'too many logins wait to be verified' },
+  unavailable: { text: 'the password could not be verified; see above' },
+  limited: { text: 'too many failed logins' },
+  'no-credentials': {
+    text: 'no provider verifies passwords',
+    hint: 'users of an issuer log in with a browser; /.htgate/ shows them who they are',
+  },
+}

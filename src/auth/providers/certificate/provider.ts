@@ -2,7 +2,7 @@ import type { X509Certificate } from 'node:crypto'
 import type { Credential } from '../../credential.js'
 import { nameFlaw } from '../../names.js'
 import type { Principal } from '../../principal.js'
-import type { Provider, ProviderStatus, Verdict } from '../../provider.js'
+import type { Finding, Provider, ProviderStatus, Verdict } from '../../provider.js'
 import { Watcher } from '../../watcher.js'
 import { identityOf, parseRevocationLists, type RevocationList } from './revocation-list.js'
 
@@ -101,6 +101,21 @@ export class CertificateProvider implements Provider {
     if (lists.some(({ revoked }) => revoked.has(serial))) return 'revoked'
     const isOverdue = lists.every(({ nextUpdate }) => nextUpdate !== undefined && nextUpdate < this.#now())
     return isOverdue ? 'unknown' : 'good'
+  }
+
+  /** Whether the revocation list can be read and is up to date. */
+  async check(): Promise<Finding[]> {
+    if (this.#crl === undefined) {
+      const text = 'certificates count until they expire: there is no revocation list'
+      return [{ state: 'works', text, hint: '--client-crl names one' }]
+    }
+    if (this.#lists === undefined) return [{ state: 'fails', text: this.#detail }]
+    return this.#lists.map(({ revoked, nextUpdate }) => {
+      const text = `${this.#crl}: ${revoked.size} revoked certificate${revoked.size === 1 ? '' : 's'}`
+      if (nextUpdate === undefined || nextUpdate >= this.#now()) return { state: 'works', text }
+      const due = new Date(nextUpdate).toISOString()
+      return { state: 'fails', text: `${text}; its successor was due at ${due}`, hint: 'fetch the new list' }
+    })
   }
 
   status(): ProviderStatus {

@@ -2,6 +2,7 @@ import { createHash, randomBytes } from 'node:crypto'
 import { jwtVerify } from 'jose'
 import type { Configuration, ServerMetadata } from 'openid-client'
 import type { Principal } from '../../principal.js'
+import type { Finding } from '../../provider.js'
 import { ALGORITHMS, CLOCK_TOLERANCE } from './bearer.js'
 import { BadClaims, type ClaimNames, type Claims, groupsOf, userOf, valueAt } from './claims.js'
 import type { Fetch } from './http.js'
@@ -118,6 +119,37 @@ export class BrowserLogin {
     } catch (error) {
       throw this.#failure(error, client)
     }
+  }
+
+  /**
+   * Tries the client's ID and secret with a code that does not exist.
+   * @throws IssuerDown
+   */
+  async check(redirectUri: string): Promise<Finding> {
+    const { clientId, clientSecret } = this.#options
+    const client = await import('openid-client')
+    const fields = {
+      code: 'htgate-check',
+      redirect_uri: redirectUri,
+      code_verifier: newLoginSecrets().verifier,
+    }
+    const who = `client ${clientId}${clientSecret === undefined ? '' : ' and its secret'}`
+    try {
+      await client.genericGrantRequest(await this.#configuration(), 'authorization_code', fields)
+    } catch (error) {
+      const failure = this.#failure(error, client)
+      if (!(failure instanceof LoginFailed)) throw failure
+      const isChallenge = error instanceof client.WWWAuthenticateChallengeError
+      if (isChallenge || failure.code === 'invalid_client' || failure.code === 'unauthorized_client') {
+        return {
+          state: 'fails',
+          text: `the issuer rejects ${who}: ${isChallenge ? 'invalid_client' : failure.message}`,
+          hint: 'compare --oidc-client-id and --oidc-client-secret-file with what is registered there, and the client’s authentication method',
+        }
+      }
+    }
+    // Some issuers look at the code before they look at the secret.
+    return { state: 'works', text: `the issuer does not reject ${who}` }
   }
 
   /**

@@ -1,4 +1,5 @@
 import { createLocalJWKSet, errors, type JSONWebKeySet, type JWTVerifyGetKey } from 'jose'
+import type { Finding } from '../../provider.js'
 import { type Fetch, isSafe } from './http.js'
 
 // An issuer: where its endpoints are, and its keys. Both are fetched at the start and again when that failed, later and
@@ -115,6 +116,26 @@ export class Issuer {
       this.#discovering = undefined
     })
     return this.#discovering
+  }
+
+  /** Tries out discovery and the keys. */
+  async check(): Promise<Finding[]> {
+    try {
+      const { jwks_uri: keys } = await this.discover()
+      const found: Finding = { state: 'works', text: `${this.url} answers, and calls itself so` }
+      try {
+        await this.#refreshKeys()
+      } catch (error) {
+        return [found, { state: 'fails', text: `${keys}: ${reasonOf(error as Error)}` }]
+      }
+      const { length } = (this.#keys as ReturnType<typeof createLocalJWKSet>).jwks().keys
+      if (length === 0) return [found, { state: 'fails', text: `${keys} holds no keys` }]
+      return [found, { state: 'works', text: `${keys} holds ${length} key${length === 1 ? '' : 's'}` }]
+    } catch (error) {
+      const hint =
+        'the URL is that before /.well-known/openid-configuration; --oidc-ca names an authority of your own'
+      return [{ state: 'fails', text: `${this.url}: ${reasonOf(error as Error)}`, hint }]
+    }
   }
 
   /** For `jwtVerify`: the key that a token names. */

@@ -1,6 +1,9 @@
+import { constants } from 'node:fs'
+import { access } from 'node:fs/promises'
+import { dirname } from 'node:path'
 import type { Credential } from '../../credential.js'
 import type { Principal } from '../../principal.js'
-import type { Account, Measures, Provider, ProviderStatus, Verdict } from '../../provider.js'
+import type { Account, Finding, Measures, Provider, ProviderStatus, Verdict } from '../../provider.js'
 import { Watcher } from '../../watcher.js'
 import { idOf, type TokenRecord } from './records.js'
 import { TokenTable } from './table.js'
@@ -151,6 +154,31 @@ export class TokenProvider implements Provider {
 
   status(): ProviderStatus {
     return this.#table ? { ready: true } : { ready: false, detail: this.#detail }
+  }
+
+  /** Whether the file can be read, and written for what htgate learns of tokens. */
+  async check(): Promise<Finding[]> {
+    if (this.#table === undefined) return [{ state: 'fails', text: this.#detail }]
+    const { size, skipped } = this.#table
+    const findings: Finding[] = [
+      { state: 'works', text: `${this.#file}: ${size} token${size === 1 ? '' : 's'}` },
+    ]
+    if (skipped.count > 0) {
+      const text = `${this.#file}: ${skipped.count} line${skipped.count === 1 ? ' is' : 's are'} not token records, line ${skipped.first[0]} first`
+      findings.push({ state: 'warning', text })
+    }
+    const what =
+      'making and revoking tokens at /.htgate/ fails, and when tokens were last used is not recorded'
+    try {
+      await access(dirname(this.#file), constants.W_OK)
+      if (this.#hasBeenRead) await access(this.#file, constants.W_OK)
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException
+      const why = code === 'ENOENT' ? 'its folder does not exist' : 'it or its folder cannot be written'
+      const hint = `let the user that htgate runs as write ${dirname(this.#file)}`
+      findings.push({ state: 'warning', text: `${this.#file}: ${why}; ${what}`, hint })
+    }
+    return findings
   }
 
   /** Reads the file again now. @throws a system error */

@@ -1,0 +1,148 @@
+import { chmodSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { createToken } from '../../src/auth/providers/tokens/token-file.js'
+import { makeCertificate } from '../support/certificate.js'
+import { temporaryFolder } from '../support/folder.js'
+import { passwordFile, record, startUpstream } from '../support/gate.js'
+import { OUR_HTGATE } from '../support/htgate.js'
+import { CLIENT_ID, CLIENT_SECRET, goMissing, startOidcProvider, startZitadel } from '../support/issuers.js'
+import { describeIf, describeWith } from '../support/peers.js'
+import { run } from '../support/run.js'
+
+// htgate --check, as it is printed. test/htgate/ldap.test.ts has the directory.
+
+async function check(args: readonly string[], input = '') {
+  const { status, stdout, stderr } = await run(process.execPath, [OUR_HTGATE, '--check', ...args], { input })
+  return { status, output: stdout.toString(), said: stderr.toString() }
+}
+
+function secretFile(name: string, content: string): string {
+  const path = join(temporaryFolder(), name)
+  writeFileSync(path, content, { mode: 0o600 })
+  return path
+}
+
+const session = () => secretFile('session', 'a session secret of more than 32 characters\n')
+
+test('files: what they hold, and who else can change them', async () => {
+  const upstream = await startUpstream()
+  const file = passwordFile(
+    `${record('alice', 'secret', 10)}bob:{SHA}2jmj7l5rSw0yVb/vlWAYkK/YBwk=\nno record\n`,
+  )
+  chmodSync(file, 0o604)
+  const groups = secretFile('groups', 'ml: alice bob\n')
+  const tokens = join(temporaryFolder(), 'tokens')
+  const { token } = await createToken(tokens, { user: 'alice', role: 'read', name: 'ci', account: 'file' })
+  const args = ['--file', file, '--upstream', upstream.url, '--group-file', groups, '--token-file', tokens]
+  const { status, output } = await check([...args, '--writers', 'group:ml', '--listen', ':0'])
+  expect(output.split('\n')).toEqual(
+    expect.arrayContaining([
+      `warning  --file: every user of this machine can read ${file} (mode 604)`,
+      `         hint: chmod o-rw ${file}`,
+      expect.stringMatching(/^warning {2}--listen: passwords and tokens are sent in clear text to \*:0/),
+      `works    --upstream: ${upstream.url} answers GET / with 200`,
+      `works    --group-file: ${groups}: 2 users in groups`,
+      `works    --token-file: ${tokens}: 1 token`,
+      `works    --file: ${file}: 2 users`,
+      `warning  --file: ${file}: line 3 skipped: not a record (user:hash)`,
+      'warning  --file: weak records: 1; anyone who gets hold of the file can crack these passwords',
+    ]),
+  )
+  expect(status).toBe(0)
+
+  const more = [...args, '--writers', 'group:ml', '--user', 'alice']
+  const alice = await check(more, 'secret\n')
+  expect(alice.output).toMatch(/^works {4}--user alice: alice, by file, in ml, role write$/m)
+  expect(alice.status).toBe(0)
+  const byToken = await check(more, token)
+  expect(byToken.output).toMatch(/^works {4}--user alice: alice, by token \w{16} of file, in ml, role read$/m)
+  const wrong = await check(more, 'wrong')
+  expect(wrong.output).toMatch(/^FAILS {4}--user alice: unknown user or wrong password$/m)
+  expect(wrong.status).toBe(1)
+}, 60_000)
+
+test('what cannot be read is a failure each, and does not hide the others', async () => {
+  const { status, output } = await check([
+    ...['--file', '/nowhere/file', '--upstream', 'http://127.0.0.1:1', '--token-file', '/nowhere/tokens'],
+    ...['--readers', '*', '--group-file', '/nowhere/groups', '--oidc-issuer', 'http://127.0.0.1:2'],
+    ...['--oidc-client-id', 'c', '--oidc-client-secret-file', '/nowhere/client'],
+    ...['--session-secret-file', secretFile('session', 'too short\n')],
+    ...['--tls-cert', '/nowhere/cert', '--tls-key', '/nowhere/key'],
+  ])
+  const failures = output.split('\n').filter((line) => line.startsWith('FAILS'))
+  expect(failures).toEqual([
+    'FAILS    --tls-cert: cannot read /nowhere/cert: no such file or directory',
+    'FAILS    --upstream: http://127.0.0.1:1: connection refused',
+    'FAILS    --group-file: cannot read /nowhere/groups: no such file or directory',
+    expect.stringMatching(/^FAILS {4}--oidc-issuer: http:\/\/127\.0\.0\.1:2: .*ECONNREFUSED/),
+    'FAILS    --oidc-client-id: --oidc-client-secret-file: cannot read /nowhere/client: no such file or directory',
+    expect.stringMatching(/^FAILS {4}--session-secret-file: \S+: line 1 is shorter than 32 characters$/),
+    expect.stringMatching(/^FAILS {4}--file: .*\/nowhere\/file/),
+  ])
+  expect(status).toBe(1)
+}, 60_000)
+
+describeWith(['openssl'], 'certificates', () => {
+  test('the gate’s own, and authorities', async () => {
+    const { cert, key } = makeCertificate(temporaryFolder(), 'mlflow.example.org')
+    const upstream = await startUpstream()
+    const args = ['--file', passwordFile(), '--upstream', upstream.url, '--tls-cert', cert, '--tls-key', key]
+    const { status, output } = await check([...args, '--client-ca', cert, '--client-crl', cert])
+    expect(output).toContain(
+      `works    --tls-cert: ${cert} belongs to its key and is for DNS:mlflow.example.org, IP Address:127.0.0.1\n`,
+    )
+    expect(output).toMatch(/^warning {2}--tls-cert: \S+ expires in 1 day, on .*\n {9}hint: renew it$/m)
+    expect(output).toMatch(/^warning {2}--client-ca: \S+: CN=mlflow\.example\.org expires in 1 day/m)
+    expect(output).toMatch(/^FAILS {4}--client-ca: .*it holds no revocation list/m)
+    expect(status).toBe(1)
+  })
+})
+
+const ISSUERS = [
+  { name: 'oidc-provider', start: startOidcProvider, missing: [] as string[] },
+  { name: 'zitadel', start: startZitadel, missing: goMissing() },
+]
+
+for (const { name, start, missing } of ISSUERS) {
+  describeIf(missing, `an issuer: ${name}`, () => {
+    test('discovery, keys, client, redirect URL', async () => {
+      const issuer = await start({ redirectUris: ['https://localhost/.htgate/callback'], users: {} })
+      const upstream = await startUpstream()
+      const secret = secretFile('client', CLIENT_SECRET)
+      const args = (url: string) => [
+        ...['--upstream', upstream.url, '--oidc-issuer', url, '--oidc-client-id', CLIENT_ID],
+        ...['--oidc-client-secret-file', secret, '--session-secret-file', session()],
+        ...['--oidc-redirect-url', 'https://localhost/.htgate/callback'],
+      ]
+      const good = await check(args(issuer.url))
+      expect(good.output.split('\n')).toEqual(
+        expect.arrayContaining([
+          `works    --oidc-issuer: ${issuer.url} answers, and calls itself so`,
+          expect.stringMatching(/^works {4}--oidc-issuer: http:\S+ holds \d keys?$/),
+          `works    --oidc-client-id: the issuer does not reject client ${CLIENT_ID} and its secret`,
+          'works    --oidc-redirect-url: https://localhost/.htgate/callback has to be registered at the issuer',
+          'works    --oidc-audience: not given: bearer tokens of the issuer are not accepted',
+          expect.stringMatching(/^works {4}--session-secret-file: /),
+        ]),
+      )
+      expect(good.status, good.output).toBe(0)
+
+      const renamed = await check(args(issuer.url.replace('127.0.0.1', 'localhost')))
+      expect(renamed.output).toMatch(
+        /^FAILS {4}--oidc-issuer: \S+: it calls itself 'http:\/\/127\.0\.0\.1:\d+/m,
+      )
+      expect(renamed.status).toBe(1)
+
+      // The Go issuer looks at the code first.
+      if (name === 'zitadel') return
+      writeFileSync(secret, 'another-secret')
+      const other = await check(args(issuer.url))
+      expect(other.output).toMatch(
+        /^FAILS {4}--oidc-client-id: the issuer rejects client mlflow and its secret/m,
+      )
+      expect(other.output).not.toContain(readFileSync(secret, 'utf8'))
+      expect(other.status).toBe(1)
+    }, 60_000)
+  })
+}
