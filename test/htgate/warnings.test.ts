@@ -10,7 +10,15 @@ import { plainHttpFindings } from '../../src/htgate/findings/plain-http.js'
 import { connectionFinding } from '../../src/htgate/findings/upstream.js'
 import { makeCertificate } from '../support/certificate.js'
 import { temporaryFolder } from '../support/folder.js'
-import { asAlice, type Gate, passwordFile, startGate, startUpstream, until } from '../support/gate.js'
+import {
+  asAlice,
+  type Gate,
+  passwordFile,
+  startGate,
+  startGateProcess,
+  startUpstream,
+  until,
+} from '../support/gate.js'
 import { startIssuer } from '../support/issuer.js'
 import { describeIf, lackingPeers } from '../support/peers.js'
 import { freePort } from '../support/servers.js'
@@ -27,8 +35,7 @@ const warnings = (gate: Gate): string[] =>
 /** The warnings of a gate with these arguments, once it listens and has tried the upstream. */
 async function warningsWith(args: readonly string[], file = passwordFile(), listen?: string) {
   const upstream = await startUpstream()
-  const gate = await startGate({ upstream: upstream.url, file, args, ...(listen && { listen }) })
-  return warnings(gate)
+  return warnings(await startGateProcess({ upstream: upstream.url, file, args, ...(listen && { listen }) }))
 }
 
 test('a sound configuration starts without a warning', async () => {
@@ -157,7 +164,7 @@ describeIf(lackingPeers('openssl'), 'certificates', () => {
     })
     const soon = /--tls-cert: \S+cert\.pem expires in 1 day, on .* GMT \(hint: renew it\)$/
     expect(warnings(gate)).toEqual([expect.stringMatching(soon)])
-    gate.process.kill('SIGHUP')
+    gate.reload()
     await until(() => gate.log().some(({ message }) => soon.test(String(message))), gate.output)
     expect(gate.log().find(({ message }) => soon.test(String(message)))).toMatchObject({ level: 'warn' })
   })
