@@ -11,7 +11,7 @@ import { type CredentialFault, faultOf } from './credential-faults.js'
 import { type Exchange, pathOf } from './exchange.js'
 import type { CredentialSource, Handler, Pages, Subject } from './extension-points.js'
 import { isQuestion, originalRequest } from './forward-auth.js'
-import { OpenRequests } from './open-requests.js'
+import { type OpenRequest, OpenRequests } from './open-requests.js'
 import { RememberedLogin } from './remembered-login.js'
 import { type LoginWords, type Reply, replies } from './replies.js'
 import type { Rules } from './rules.js'
@@ -42,18 +42,24 @@ export interface GateOptions {
 }
 
 /** What the gate finds out about a request on its way through. */
-interface Passage {
-  readonly exchange: Exchange
-  readonly connection: Connection
-  readonly subject: Subject
+class Passage implements OpenRequest {
+  credential: Credential | undefined
+  principal: Principal | undefined
   /** The principal's name, or the name that was claimed. */
-  user?: string | undefined
+  user: string | undefined
   /** The provider that vouches for the principal. */
-  provider?: string | undefined
+  provider: string | undefined
   /** Why the request was refused or ended, in a word that the log and the metrics share. */
-  reason?: string | undefined
+  reason: string | undefined
   /** The role that was missing. */
-  missingRole?: string | undefined
+  missingRole: string | undefined
+  place = -1
+
+  constructor(
+    readonly exchange: Exchange,
+    readonly connection: Connection,
+    readonly subject: Subject,
+  ) {}
 }
 
 /**
@@ -73,8 +79,6 @@ export class Gate {
   readonly #pages: Pages | undefined
   readonly #admits: (peer: Peer) => boolean
   readonly #open: OpenRequests
-  /** To find the passage of an open request that ends before its time. */
-  readonly #passages = new Map<Exchange, Passage>()
 
   constructor(options: GateOptions) {
     const { realm, logins, rules, handler, log, metrics } = options
@@ -93,7 +97,6 @@ export class Gate {
       recheck: (credential, principal, client) => logins.recheck(credential, principal, client),
       denial: (exchange, subject, principal) => rules.denial(exchange, subject, principal),
       revoked: replies.loginEnded({ challenges: this.#challenges.all, profile: this.#profile }),
-      onEnd: ({ exchange }, reason) => this.#ended(exchange, reason),
     })
     logins.onChange(() => this.recheck())
   }
@@ -105,10 +108,9 @@ export class Gate {
 
   /** Handles a request. */
   readonly handle = (exchange: Exchange, connection: Connection): void => {
-    const passage: Passage = { exchange, connection, subject: this.#subjectOf(exchange) }
+    const passage = new Passage(exchange, connection, this.#subjectOf(exchange))
     exchange.errorBody = this.#profile.errorBody
     this.#metrics.begin()
-    this.#passages.set(exchange, passage)
     exchange.onClose(() => this.#finish(passage))
     if (!this.#admits(exchange.peer)) {
       passage.reason = 'certificate-revoked'
@@ -241,7 +243,7 @@ export class Gate {
       exchange.reply(denial.reply)
       return
     }
-    this.#open.add({ exchange, subject, credential, principal })
+    this.#open.add(passage, credential, principal)
     this.#handler(exchange, principal)
   }
 
@@ -260,13 +262,9 @@ export class Gate {
     return false
   }
 
-  #ended(exchange: Exchange, reason: string): void {
-    const passage = this.#passages.get(exchange)
-    if (passage) passage.reason = reason
-  }
-
-  #finish({ exchange, subject, user, provider, reason, missingRole }: Passage): void {
-    this.#passages.delete(exchange)
+  #finish(passage: Passage): void {
+    this.#open.remove(passage)
+    const { exchange, subject, user, provider, reason, missingRole } = passage
     const { status = CLIENT_CLOSED_REQUEST, started, bytes, client, upstreamMs, headers } = exchange
     const ms = performance.now() - started
     this.#metrics.end(status, ms, bytes, reason)

@@ -11,12 +11,17 @@ const RETRY = 250
 /** What a timer can wait at most. */
 const MAX_TIMEOUT = 2 ** 31 - 1
 
-/** A request that has been let in. */
+/** A request, which `add` and `remove` make an open one and close. */
 export interface OpenRequest {
   readonly exchange: Exchange
   readonly subject: Subject
-  readonly credential: Credential
-  principal: Principal
+  /** As whom it was let in; undefined where it was not, or not yet. */
+  credential: Credential | undefined
+  principal: Principal | undefined
+  /** Why it was ended. */
+  reason: string | undefined
+  /** Its index among the open ones; -1 where it is none of them. */
+  place: number
 }
 
 export interface OpenRequestsOptions {
@@ -26,8 +31,6 @@ export interface OpenRequestsOptions {
   readonly denial: (exchange: Exchange, subject: Subject, principal: Principal) => Denial | undefined
   /** What a request is answered whose login is no longer good, if nothing has been answered yet. */
   readonly revoked: Reply
-  /** Called for each request that is ended. */
-  readonly onEnd: (request: OpenRequest, reason: string) => void
 }
 
 /**
@@ -36,7 +39,11 @@ export interface OpenRequestsOptions {
  */
 export class OpenRequests {
   readonly #options: OpenRequestsOptions
-  readonly #requests = new Set<OpenRequest>()
+  /**
+   * In no order. Not a Set: each time its table has filled up with what was deleted, it gets a new one, and the engine keeps
+   * all that is in an old one until the next full collection.
+   */
+  readonly #requests: OpenRequest[] = []
   /** Of principals that expire. */
   readonly #timers = new Map<OpenRequest, NodeJS.Timeout>()
   #retry: NodeJS.Timeout | undefined
@@ -45,29 +52,32 @@ export class OpenRequests {
     this.#options = options
   }
 
-  /** Watches a request until it closes. */
-  add(request: OpenRequest): void {
-    this.#requests.add(request)
-    this.#watchExpiry(request)
-    request.exchange.onClose(() => this.#remove(request))
+  /** Watches a request until `remove`. */
+  add(request: OpenRequest, credential: Credential, principal: Principal): void {
+    request.credential = credential
+    request.principal = principal
+    request.place = this.#requests.length
+    this.#requests.push(request)
+    if (principal.expiresAt !== undefined) this.#watchExpiry(request, principal)
   }
 
   /** Judges all of them again: logins, groups or rules may have changed. */
   recheck(): void {
-    for (const request of this.#requests) void this.#recheck(request)
+    for (const request of [...this.#requests]) void this.#recheck(request)
   }
 
   async #recheck(request: OpenRequest): Promise<void> {
-    const { exchange, credential, principal } = request
+    const { exchange, subject, credential, principal } = request
+    if (credential === undefined || principal === undefined) return
     const result = await this.#options.recheck(credential, principal, exchange.client.address)
-    if (!this.#requests.has(request)) return
+    if (request.place === -1) return
     if (result.is === 'revoked') return this.#end(request, 'revoked', this.#options.revoked)
     if (result.is === 'unknown') this.#recheckLater()
     else if (result.is === 'changed') {
       request.principal = result.principal
-      this.#watchExpiry(request)
+      this.#watchExpiry(request, result.principal)
     }
-    const denial = this.#options.denial(exchange, request.subject, request.principal)
+    const denial = this.#options.denial(exchange, subject, request.principal ?? principal)
     if (denial) this.#end(request, denial.reason, denial.reply)
   }
 
@@ -78,28 +88,37 @@ export class OpenRequests {
     }, RETRY).unref()
   }
 
-  #watchExpiry(request: OpenRequest): void {
+  #watchExpiry(request: OpenRequest, principal: Principal): void {
     clearTimeout(this.#timers.get(request))
     this.#timers.delete(request)
-    const { expiresAt } = request.principal
+    const { expiresAt } = principal
     if (expiresAt === undefined) return
     const wait = Math.max(0, Math.min(MAX_TIMEOUT, expiresAt - Date.now()))
     const timer = setTimeout(() => {
       if (expiresAt <= Date.now()) this.#end(request, 'expired', this.#options.revoked)
-      else this.#watchExpiry(request)
+      else this.#watchExpiry(request, principal)
     }, wait)
     this.#timers.set(request, timer.unref())
   }
 
-  #remove(request: OpenRequest): void {
-    this.#requests.delete(request)
+  /** Does nothing where the request is not watched. */
+  remove(request: OpenRequest): void {
+    const { place } = request
+    if (place === -1) return
+    request.place = -1
+    const last = this.#requests.pop() as OpenRequest
+    if (last !== request) {
+      this.#requests[place] = last
+      last.place = place
+    }
+    if (this.#timers.size === 0) return
     clearTimeout(this.#timers.get(request))
     this.#timers.delete(request)
   }
 
   #end(request: OpenRequest, reason: string, reply: Reply): void {
-    this.#remove(request)
-    this.#options.onEnd(request, reason)
+    this.remove(request)
+    request.reason = reason
     request.exchange.terminate(reply)
   }
 }
