@@ -15,7 +15,7 @@ import { Log } from '../operations/log.js'
 import { printMetrics, RequestMetrics, type Snapshot } from '../operations/metrics.js'
 import { Policy } from '../policy/policy.js'
 import type { Readiness } from '../processes/messages.js'
-import { killSelf, type ProcessControl, processControl } from '../processes/process-control.js'
+import { type ProcessControl, processControl } from '../processes/process-control.js'
 import { type Address, printAddress, systemdSockets } from '../system/address.js'
 import { Upstream } from '../upstream/upstream.js'
 import { readCa, readCertificate } from './certificates.js'
@@ -179,7 +179,7 @@ export async function serve(
   } finally {
     await logins.close()
     const left = stopped + settings.drainTimeout - performance.now()
-    if (!(await log.close(Math.max(LAST_LINES, left)))) killSelf()
+    if (!(await log.close(Math.max(LAST_LINES, left)))) control.kill()
   }
 }
 

@@ -29,16 +29,17 @@ export interface ProcessControl {
   send(message: ToSupervisor): void
   /** Reports the readiness now. It is reported every second anyway. */
   reportReadiness(): void
+  /**
+   * Kills the process as an unhandled SIGTERM does. `process.exit` would wait for the thread that writes the log, which
+   * may be stuck.
+   */
+  kill(): void
 }
 
 export const processControl = (): ProcessControl =>
   cluster.isWorker ? new WorkerControl() : new SingleProcessControl()
 
-/**
- * Kills the process as an unhandled SIGTERM does. `process.exit` would wait for the thread that writes the log, which may
- * be stuck.
- */
-export function killSelf(): void {
+function killSelf(): void {
   process.removeAllListeners('SIGTERM')
   process.kill(process.pid, 'SIGTERM')
 }
@@ -78,6 +79,8 @@ class SingleProcessControl implements ProcessControl {
   send(): void {}
 
   reportReadiness(): void {}
+
+  kill = killSelf
 }
 
 /** How often a worker reports unasked, in milliseconds: a crash loses no more of the metrics than that. */
@@ -123,6 +126,8 @@ class WorkerControl implements ProcessControl {
   reportReadiness(): void {
     if (this.#orders) this.send({ type: 'readiness', ...this.#orders.readiness() })
   }
+
+  kill = killSelf
 
   #carryOut(message: ToWorker, orders: Orders): void {
     if (message.type === 'reload') orders.reload()

@@ -106,6 +106,7 @@ export async function startGate(options: GateOptions): Promise<Gate> {
     },
     send: () => {},
     reportReadiness: () => {},
+    kill: () => {},
   }
   let stop = (_: string) => {}
   const stopped = new Promise<string>((resolve) => (stop = resolve))
