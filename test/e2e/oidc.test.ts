@@ -1,7 +1,8 @@
-import { writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Browser, chromium, type Page } from 'playwright-core'
-import { expect, onTestFinished, test } from 'vitest'
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
 import { temporaryFolder } from '../support/folder.js'
 import { type Gate, startGate } from '../support/gate.js'
 import {
@@ -13,20 +14,18 @@ import {
   startZitadel,
 } from '../support/issuers.js'
 import { mlflowClient, startMlflow } from '../support/mlflow.js'
-import { describeIf, lackingPeers, peer } from '../support/peers.js'
-import { freePort } from '../support/servers.js'
+import { describeIf, describeWith, peer } from '../support/peers.js'
+import { freePort, type Server } from '../support/servers.js'
 
-// A person's day: she opens MLflow in a real browser, logs in at a real issuer, sees her runs, makes a token, and a real
+// A person's day: they open MLflow in a real browser, log in at a real issuer, see their runs, make a token, and a real
 // MLflow client uses it until it is revoked.
 
-interface Stage {
-  readonly gate: Gate
-  readonly browser: Browser
-  readonly run: { readonly experiment: string; readonly id: string }
-  stopIssuer(): Promise<void>
-}
+let mlflow: Server
+let browser: Browser
+let run: { readonly experiment: string; readonly id: string }
 
-async function start(startIssuer: typeof startOidcProvider, more: readonly string[] = []): Promise<Stage> {
+/** A gate in front of MLflow, with this issuer. */
+async function start(startIssuer: typeof startOidcProvider): Promise<Gate> {
   const folder = temporaryFolder()
   const port = await freePort()
   const url = `http://127.0.0.1:${port}`
@@ -35,35 +34,18 @@ async function start(startIssuer: typeof startOidcProvider, more: readonly strin
     logoutUris: [`${url}/.htgate/logged-out`],
     users: { ann: { password: 'ann-pw', groups: ['ml-team'] } },
   })
-  const mlflow = await startMlflow(join(folder, 'mlflow'))
-  onTestFinished(() => mlflow.stop())
-  const { stdout } = await mlflowClient('test/e2e/client.py', ['curves'], { MLFLOW_TRACKING_URI: mlflow.url })
-  const [, experiment = '', id = ''] = /^(\d+) ([0-9a-f]{32})$/m.exec(stdout.toString()) ?? []
   const [secret, session] = [join(folder, 'client'), join(folder, 'session')]
   writeFileSync(secret, CLIENT_SECRET)
   writeFileSync(session, 'a session secret of more than 32 characters')
-  const gate = await startGate({
+  return startGate({
     upstream: mlflow.url,
     args: [
       ...['--oidc-issuer', issuer.url, '--oidc-client-id', CLIENT_ID, '--oidc-client-secret-file', secret],
-      ...[
-        '--oidc-audience',
-        AUDIENCE,
-        '--session-secret-file',
-        session,
-        '--token-file',
-        join(folder, 'tokens'),
-      ],
-      ...['--readers', '*', '--writers', 'group:ml-team', ...more],
+      ...['--oidc-audience', AUDIENCE, '--session-secret-file', session],
+      ...['--token-file', join(folder, 'tokens'), '--readers', '*', '--writers', 'group:ml-team'],
     ],
     listen: `127.0.0.1:${port}`,
   })
-  const browser = await chromium.launch({
-    executablePath: peer('chromium') as string,
-    args: ['--no-sandbox', '--disable-dev-shm-usage'],
-  })
-  onTestFinished(() => browser.close())
-  return { gate, browser, run: { experiment, id }, stopIssuer: () => issuer.stop() }
 }
 
 async function logIn(page: Page): Promise<void> {
@@ -89,40 +71,66 @@ const ISSUERS = [
   { name: 'zitadel', startIssuer: startZitadel, missing: goMissing() },
 ]
 
-for (const { name, startIssuer, missing } of ISSUERS) {
-  describeIf([...lackingPeers('chromium', 'mlflow'), ...missing], `Chromium, MLflow and ${name}`, () => {
-    test('log in, see runs, make a token, use it, revoke it', async () => {
-      const { gate, browser, run } = await start(startIssuer)
-      const context = await browser.newContext({ viewport: { width: 1280, height: 800 } })
-      const page = await context.newPage()
-      // Where MLflow keeps its place: behind the #.
-      await page.goto(`${gate.url}/#/experiments/${run.experiment}/runs`)
-      await logIn(page)
-      await page.getByRole('link', { name: 'deeper' }).waitFor({ timeout: 60_000 })
-      expect(page.url()).toContain(`/#/experiments/${run.experiment}/runs`)
+describeWith(['chromium', 'mlflow'], 'Chromium and MLflow', () => {
+  let folder: string
 
-      await page.goto(`${gate.url}/.htgate/`)
-      await page.getByLabel('Name').fill('laptop')
-      await page.getByRole('button', { name: 'Make token' }).click()
-      const lines = await page.getByLabel('Lines for the shell').innerText()
-      const token = /MLFLOW_TRACKING_TOKEN=(htg_\w+)/.exec(lines)?.[1] as string
-      expect(lines).toContain(`export MLFLOW_TRACKING_URI=${gate.url}`)
-      if (process.env.HTGATE_SCREENSHOT_ACCOUNT) {
-        await page.screenshot({ path: process.env.HTGATE_SCREENSHOT_ACCOUNT, fullPage: true })
-      }
+  beforeAll(async () => {
+    folder = mkdtempSync(join(tmpdir(), 'htgate-oidc-'))
+    mlflow = await startMlflow(folder)
+    const uri = { MLFLOW_TRACKING_URI: mlflow.url }
+    const [{ stdout }, chrome] = await Promise.all([
+      mlflowClient('test/e2e/client.py', ['curves'], uri),
+      chromium.launch({
+        executablePath: peer('chromium') as string,
+        args: ['--no-sandbox', '--disable-dev-shm-usage'],
+      }),
+    ])
+    const [, experiment = '', id = ''] = /^(\d+) ([0-9a-f]{32})$/m.exec(stdout.toString()) ?? []
+    run = { experiment, id }
+    browser = chrome
+  }, 240_000)
 
-      expect(await metric(gate, token, run.id)).toMatchObject({ status: 0 })
-      const all = await mlflowClient('test/e2e/client.py', ['all', '100000'], {
-        MLFLOW_TRACKING_URI: gate.url,
-        MLFLOW_TRACKING_USERNAME: 'ann',
-        MLFLOW_TRACKING_PASSWORD: token,
-      })
-      expect(all.stderr.toString() + all.status).toMatch(/0$/)
-
-      await page.goto(`${gate.url}/.htgate/`)
-      await page.getByRole('button', { name: 'Revoke laptop' }).click()
-      await page.getByText('The token is revoked.').waitFor()
-      expect((await metric(gate, token, run.id)).status).not.toBe(0)
-    }, 240_000)
+  afterAll(async () => {
+    await browser?.close()
+    await mlflow?.stop()
+    rmSync(folder, { recursive: true, force: true })
   })
-}
+
+  for (const { name, startIssuer, missing } of ISSUERS)
+    describeIf(missing, name, () => {
+      test('log in, see runs, make a token, use it, revoke it', async () => {
+        const gate = await start(startIssuer)
+        const context = await browser.newContext({ viewport: { width: 1280, height: 800 } })
+        onTestFinished(() => context.close())
+        const page = await context.newPage()
+        // Where MLflow keeps its place: behind the #.
+        await page.goto(`${gate.url}/#/experiments/${run.experiment}/runs`)
+        await logIn(page)
+        await page.getByRole('link', { name: 'deeper' }).waitFor({ timeout: 60_000 })
+        expect(page.url()).toContain(`/#/experiments/${run.experiment}/runs`)
+
+        await page.goto(`${gate.url}/.htgate/`)
+        await page.getByLabel('Name').fill('laptop')
+        await page.getByRole('button', { name: 'Make token' }).click()
+        const lines = await page.getByLabel('Lines for the shell').innerText()
+        const token = /MLFLOW_TRACKING_TOKEN=(htg_\w+)/.exec(lines)?.[1] as string
+        expect(lines).toContain(`export MLFLOW_TRACKING_URI=${gate.url}`)
+        if (process.env.HTGATE_SCREENSHOT_ACCOUNT) {
+          await page.screenshot({ path: process.env.HTGATE_SCREENSHOT_ACCOUNT, fullPage: true })
+        }
+
+        expect(await metric(gate, token, run.id)).toMatchObject({ status: 0 })
+        const all = await mlflowClient('test/e2e/client.py', ['all', '100000'], {
+          MLFLOW_TRACKING_URI: gate.url,
+          MLFLOW_TRACKING_USERNAME: 'ann',
+          MLFLOW_TRACKING_PASSWORD: token,
+        })
+        expect(all.stderr.toString() + all.status).toMatch(/0$/)
+
+        await page.goto(`${gate.url}/.htgate/`)
+        await page.getByRole('button', { name: 'Revoke laptop' }).click()
+        await page.getByText('The token is revoked.').waitFor()
+        expect((await metric(gate, token, run.id)).status).not.toBe(0)
+      }, 240_000)
+    })
+})
