@@ -8,6 +8,7 @@ import { type Fetch, issuerFetch } from '../auth/providers/oidc/http.js'
 import { Issuer } from '../auth/providers/oidc/issuer.js'
 import { OidcProvider } from '../auth/providers/oidc/provider.js'
 import { TokenProvider } from '../auth/providers/tokens/provider.js'
+import type { Ending } from '../auth/sessions/ended.js'
 import { SessionProvider } from '../auth/sessions/provider.js'
 import { Seals } from '../auth/sessions/seal.js'
 import { ConfiguredGroups } from '../auth/sessions/session.js'
@@ -51,8 +52,8 @@ export interface BrowserLogins {
 export interface PagesContext {
   readonly policy: Policy
   readonly realm: string
-  /** Told of each session that was logged out here. */
-  readonly onLogout: (id: string, expires: number) => void
+  /** Called with the sessions that were ended here. */
+  readonly onLogout: (ending: Ending) => void
 }
 
 export interface BrowserLoginsContext {
@@ -117,6 +118,8 @@ export async function openBrowserLogins(context: BrowserLoginsContext): Promise<
             onLogin: (principal: Principal) => tokens?.confirm(withGroups(principal, groups)),
             onFailure: (message) =>
               onEvent({ level: 'warn', message: `login by the issuer failed: ${message}` }),
+            onIssuerLogout: (message) =>
+              onEvent({ level: message === undefined ? 'info' : 'warn', message: issuerLogout(message) }),
           })
         : undefined
     const account = new AccountPages({
@@ -252,6 +255,9 @@ function read(option: string, path: string): string {
     throw errors.cannotRead(option, path, reason(error as Error))
   }
 }
+
+const issuerLogout = (flaw: string | undefined): string =>
+  flaw === undefined ? 'the issuer ended sessions' : `back-channel logout refused: ${flaw}`
 
 const withGroups = (principal: Principal, configured: ConfiguredGroups): Principal => ({
   ...principal,

@@ -1,6 +1,7 @@
 import cluster from 'node:cluster'
 import { LoginLimiter } from '../auth/login-limiter.js'
 import { LoginPipeline } from '../auth/login-pipeline.js'
+import type { Ending } from '../auth/sessions/ended.js'
 import type { Peer } from '../gate/client-address.js'
 import type { CredentialSource, Handler } from '../gate/extension-points.js'
 import { createForward } from '../gate/forward.js'
@@ -100,7 +101,7 @@ export async function serve(
     const { handler, close } = openHandler(settings, rules, filter, log)
     const metrics = new RequestMetrics()
     const realm = settings.realm ?? settings.app.realm
-    const onLogout = (id: string, expires: number) => control.send({ type: 'logout', id, expires })
+    const onLogout = (ending: Ending) => control.send({ type: 'logout', ending })
     const pages = browserLogins.pages({ policy, realm, onLogout })
     const { certificates } = browserLogins
     const certificateOf: CredentialSource = ({ peer: { certificate } }) =>
@@ -158,7 +159,7 @@ export async function serve(
         if (control.isLogLeader) for (const warning of fileWarnings(settings)) log.event('warn', warning)
       },
       receive: (record) => limiter.receive(record),
-      endSession: (id, expires) => browserLogins.sessions?.end(id, expires),
+      endSessions: (ending) => browserLogins.sessions?.end(ending),
       snapshot,
       readiness,
     })

@@ -1,4 +1,5 @@
 import type { LoginRecord } from '../auth/login-limiter.js'
+import type { Ending } from '../auth/sessions/ended.js'
 import type { Snapshot } from '../operations/metrics.js'
 
 // What the supervisor and its workers tell each other. Everything is plain JSON.
@@ -10,7 +11,7 @@ export type ToWorker =
   | { readonly type: 'reload' }
   /** Another worker has seen this login. */
   | { readonly type: 'login'; readonly record: LoginRecord }
-  /** A session was logged out in another worker. */
+  /** Another worker has ended these sessions. */
   | Logout
   /** Answer with a snapshot of the metrics. */
   | { readonly type: 'measure'; readonly id: number }
@@ -22,11 +23,9 @@ export type ToSupervisor =
   /** `id` is that of the question; undefined where the worker reports unasked. */
   | { readonly type: 'snapshot'; readonly id?: number | undefined; readonly snapshot: Snapshot }
 
-/** `expires` is when the session would have ended by itself, in milliseconds since the epoch. */
 export interface Logout {
   readonly type: 'logout'
-  readonly id: string
-  readonly expires: number
+  readonly ending: Ending
 }
 
 /** Whether requests are served, and if not, why: one line. */

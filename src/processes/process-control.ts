@@ -1,6 +1,7 @@
 import cluster from 'node:cluster'
 import { randomBytes } from 'node:crypto'
 import type { LoginRecord } from '../auth/login-limiter.js'
+import type { Ending } from '../auth/sessions/ended.js'
 import type { Snapshot } from '../operations/metrics.js'
 import { LOG_LEADER, type Readiness, SHARED_KEY, type ToSupervisor, type ToWorker } from './messages.js'
 
@@ -9,8 +10,8 @@ export interface Orders {
   reload(): void
   /** Takes note of a login that another process has seen. */
   receive(record: LoginRecord): void
-  /** Ends a session that was logged out in another process. */
-  endSession(id: string, expires: number): void
+  /** Ends sessions that another process has ended. */
+  endSessions(ending: Ending): void
   snapshot(): Snapshot
   readiness(): Readiness
 }
@@ -132,7 +133,7 @@ class WorkerControl implements ProcessControl {
   #carryOut(message: ToWorker, orders: Orders): void {
     if (message.type === 'reload') orders.reload()
     else if (message.type === 'login') orders.receive(message.record)
-    else if (message.type === 'logout') orders.endSession(message.id, message.expires)
+    else if (message.type === 'logout') orders.endSessions(message.ending)
     else if (message.type === 'measure') {
       this.send({ type: 'snapshot', id: message.id, snapshot: orders.snapshot() })
     }

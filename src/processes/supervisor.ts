@@ -1,5 +1,6 @@
 import cluster, { type Worker } from 'node:cluster'
 import { randomBytes } from 'node:crypto'
+import { type Ending, MAX_ENDINGS } from '../auth/sessions/ended.js'
 import { type Snapshot, sumSnapshots, totalsOf } from '../operations/metrics.js'
 import { LOG_LEADER, type Readiness, SHARED_KEY, type ToSupervisor, type ToWorker } from './messages.js'
 
@@ -35,6 +36,8 @@ export class Supervisor {
   readonly #workers = new Map<Worker, State>()
   readonly #questions = new Map<number, () => void>()
   #lastQuestion = 0
+  /** Sessions that were ended, oldest first, for workers that start later. */
+  #endings: Ending[] = []
   /** Totals of workers that have exited: what was counted once stays counted. */
   #past: Snapshot | undefined
   #stopping = false
@@ -135,8 +138,10 @@ export class Supervisor {
     const state = this.#workers.get(worker)
     if (state !== undefined && !state.hasReported) {
       state.hasReported = true
+      for (const ending of this.#endings) send(worker, { type: 'logout', ending })
       state.onReport?.()
     }
+    if (message.type === 'logout') this.#keep(message.ending)
     if (message.type === 'login' || message.type === 'logout') this.#sendAll(message, worker)
     else if (state === undefined) return
     else if (message.type === 'readiness') {
@@ -146,6 +151,14 @@ export class Supervisor {
       state.snapshot = message.snapshot
       if (message.id !== undefined) this.#questions.get(message.id)?.()
     }
+  }
+
+  #keep(ending: Ending): void {
+    const now = Date.now()
+    if (this.#endings.length >= MAX_ENDINGS || (this.#endings[0]?.until ?? now) < now) {
+      this.#endings = this.#endings.filter(({ until }) => until >= now).slice(1 - MAX_ENDINGS)
+    }
+    this.#endings.push(ending)
   }
 
   /** Resolves when the worker has reported, or has taken too long. */

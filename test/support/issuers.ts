@@ -19,6 +19,8 @@ export interface IssuerUser {
 export interface IssuerSettings {
   readonly redirectUris: readonly string[]
   readonly logoutUris?: readonly string[]
+  /** Where it ends sessions by itself; only of oidc-provider. */
+  readonly backchannelLogoutUri?: string
   readonly users: Record<string, IssuerUser>
 }
 
@@ -69,6 +71,12 @@ export async function openOidcProvider(settings: IssuerSettings): Promise<RealIs
         client_secret: CLIENT_SECRET,
         redirect_uris: [...settings.redirectUris],
         post_logout_redirect_uris: [...(settings.logoutUris ?? [])],
+        ...(settings.backchannelLogoutUri === undefined
+          ? {}
+          : {
+              backchannel_logout_uri: settings.backchannelLogoutUri,
+              backchannel_logout_session_required: true,
+            }),
         grant_types: ['authorization_code', 'client_credentials'],
         response_types: ['code'],
       },
@@ -84,6 +92,7 @@ export async function openOidcProvider(settings: IssuerSettings): Promise<RealIs
     },
     features: {
       devInteractions: { enabled: true },
+      backchannelLogout: { enabled: true },
       clientCredentials: { enabled: true },
       rpInitiatedLogout: { enabled: true },
       resourceIndicators: {

@@ -1,13 +1,24 @@
 import type { Credential } from '../credential.js'
 import type { Principal } from '../principal.js'
 import type { Account, Provider, ProviderStatus, Verdict } from '../provider.js'
+import { EndedSessions, type Ending } from './ended.js'
 import type { Seals } from './seal.js'
-import { type ConfiguredGroups, newSession, parseSession, type Session, serializeSession } from './session.js'
+import {
+  type ConfiguredGroups,
+  digestsOf,
+  newSession,
+  type Origin,
+  parseSession,
+  type Session,
+  serializeSession,
+} from './session.js'
 
 // The session cookie as a credential. It is judged without asking anyone, by its seal; but where the account's provider
 // can be asked, as a password file can, a session ends with the account.
 
 const MAX_REMEMBERED = 10_000
+/** In milliseconds. */
+const LOGIN_UNDER_WAY = 60_000
 
 export interface SessionProviderOptions {
   readonly seals: Seals
@@ -31,8 +42,7 @@ export class SessionProvider implements Provider {
   readonly #listeners: (() => void)[] = []
   /** By cookie. */
   readonly #opened = new Map<string, { readonly session: Session; readonly principal: Principal }>()
-  /** IDs of sessions that were logged out, until they would have ended by themselves. */
-  readonly #ended = new Map<string, number>()
+  readonly #ended = new EndedSessions()
 
   constructor({ seals, groups, ttl, accounts = [], now = Date.now }: SessionProviderOptions) {
     this.#seals = seals
@@ -57,9 +67,13 @@ export class SessionProvider implements Provider {
     this.#changed()
   }
 
-  /** The cookie's value for a login that has just succeeded. */
-  begin(principal: Principal): string {
-    const session = newSession(principal, this.#now(), this.ttl)
+  /**
+   * The cookie's value for a login that has just succeeded.
+   *
+   * @param origin what the issuer knows it by, if it was by one
+   */
+  begin(principal: Principal, origin?: Origin): string {
+    const session = newSession(principal, this.#now(), this.ttl, origin)
     return this.#seals.seal('session', serializeSession(session, this.#groups))
   }
 
@@ -69,21 +83,36 @@ export class SessionProvider implements Provider {
   }
 
   /**
-   * Ends a session in this process; others, and other machines, hear of it by `end`.
-   * @returns its ID and when it would have ended; undefined for a cookie that is none
+   * Ends a session in this process.
+   * @returns what other processes have to `end`; undefined for a cookie without a session
    */
-  logOut(value: string): { readonly id: string; readonly expires: number } | undefined {
+  logOut(value: string): Ending | undefined {
     const session = this.sessionIn(value)
     if (session === undefined) return undefined
-    this.end(session.id, session.expires)
-    return { id: session.id, expires: session.expires }
+    const ending = { id: session.id, until: session.expires }
+    this.end(ending)
+    return ending
   }
 
-  /** From now on the session with this ID is over. */
-  end(id: string, expires: number): void {
-    const now = this.#now()
-    for (const [other, until] of this.#ended) if (until <= now) this.#ended.delete(other)
-    this.#ended.set(id, expires)
+  /**
+   * Ends the sessions that an issuer means, in this process.
+   *
+   * @param before those that began until then, in milliseconds since the epoch
+   * @param jti the logout token's ID
+   * @returns what other processes have to `end`; undefined if the token has been used before
+   */
+  logOutBy(origin: Origin, before: number, jti: string): Ending | undefined {
+    if (this.#ended.knows(jti)) return undefined
+    // A login that is under way right now may still begin a session by the same `sid`.
+    const until = this.#now() + this.ttl + LOGIN_UNDER_WAY
+    const ending = { origin: digestsOf(origin), before, until, jti }
+    this.end(ending)
+    return ending
+  }
+
+  /** From now on these sessions are over. */
+  end(ending: Ending): void {
+    this.#ended.add(ending, this.#now())
     this.#changed()
   }
 
@@ -127,10 +156,10 @@ export class SessionProvider implements Provider {
       if (this.#opened.size >= MAX_REMEMBERED) this.#opened.clear()
       this.#opened.set(value, opened)
     }
-    const { id, issued, expires } = opened.session
+    const { issued, expires } = opened.session
     const now = this.#now()
     // A session's length is what is configured now, not what it was when the session began.
-    if (expires <= now || issued + this.ttl <= now || this.#ended.has(id)) return undefined
+    if (expires <= now || issued + this.ttl <= now || this.#ended.has(opened.session)) return undefined
     return opened
   }
 

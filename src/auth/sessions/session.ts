@@ -1,13 +1,21 @@
 import { createHash, randomBytes } from 'node:crypto'
 import type { Principal } from '../principal.js'
 
-// What the session cookie holds: who logged in, which of the configured groups she is in, and until when. No token, and
-// never 500 bytes: groups are bits, one for each group that the configuration names, and a login with a name of more than
-// 255 bytes is refused before it gets here.
+// What the session cookie holds: the user, which of the configured groups the user is in, the end of the session, and by
+// what the issuer can end it earlier. No token, and never 500 bytes: groups are bits, one for each group that the
+// configuration names, and a login with a name of more than 255 bytes is refused before it gets here.
 
 const ID_BYTES = 9
 const FINGERPRINT_BYTES = 4
-const HEAD_BYTES = ID_BYTES + FINGERPRINT_BYTES + 4 + 4 + 1 + 2
+const ORIGIN_BYTES = 8
+const NO_ORIGIN = Buffer.alloc(ORIGIN_BYTES)
+const HEAD_BYTES = ID_BYTES + FINGERPRINT_BYTES + 2 * ORIGIN_BYTES + 4 + 4 + 1 + 2
+
+/** By what an issuer knows a login: its own session there (`sid`), and its account (`sub`). */
+export interface Origin {
+  readonly sid?: string | undefined
+  readonly sub?: string | undefined
+}
 
 export interface Session {
   /** Tells sessions of one user apart. */
@@ -17,19 +25,41 @@ export interface Session {
   readonly provider: string
   /** Of the configured groups, those that the user is in. */
   readonly groups: readonly string[]
+  /** Digests of what the issuer knows the login by; see `digestsOf`. */
+  readonly origin: Origin
   /** In milliseconds since the epoch, to the second, as all times here. */
   readonly issued: number
   readonly expires: number
 }
 
-export const newSession = ({ name, provider, groups }: Principal, issued: number, ttl: number): Session => ({
+/**
+ * @param issued in milliseconds since the epoch
+ * @param ttl in milliseconds
+ * @param origin as the issuer's ID token has it
+ */
+export const newSession = (
+  { name, provider, groups }: Principal,
+  issued: number,
+  ttl: number,
+  origin: Origin = {},
+): Session => ({
   id: randomBytes(ID_BYTES).toString('base64url'),
   user: name,
   provider,
   groups,
+  origin: digestsOf(origin),
   issued: Math.floor(issued / 1000) * 1000,
   expires: Math.floor((issued + ttl) / 1000) * 1000,
 })
+
+/** Digests of 64 bits: a collision ends a session too many, and the user logs in again. */
+export const digestsOf = ({ sid, sub }: Origin): Origin => ({
+  ...(sid === undefined ? {} : { sid: digest(`sid ${sid}`) }),
+  ...(sub === undefined ? {} : { sub: digest(`sub ${sub}`) }),
+})
+
+const digest = (text: string): string =>
+  createHash('sha256').update(text).digest().toString('base64url', 0, ORIGIN_BYTES)
 
 /** The groups that the configuration names, so that a session need hold no others; in an order of their own. */
 export class ConfiguredGroups {
@@ -60,19 +90,22 @@ export class ConfiguredGroups {
 }
 
 /**
- * What is sealed: ID (9 bytes), fingerprint (4), issued (4) and length (4) in seconds, then provider, group bits and user,
- * the first two with their lengths (1 and 2).
+ * What is sealed: ID (9 bytes), fingerprint (4), digests of `sid` and `sub` (8 each, zeros where there is none), issued (4)
+ * and length (4) in seconds, then provider, group bits and user, the first two with their lengths (1 and 2).
  */
 export function serializeSession(session: Session, configured: ConfiguredGroups): Buffer {
   const provider = Buffer.from(session.provider)
   const bits = configured.toBits(session.groups)
-  const numbers = Buffer.alloc(HEAD_BYTES - ID_BYTES - FINGERPRINT_BYTES)
+  const numbers = Buffer.alloc(HEAD_BYTES - ID_BYTES - FINGERPRINT_BYTES - 2 * ORIGIN_BYTES)
   numbers.writeUInt32BE(session.issued / 1000, 0)
   numbers.writeUInt32BE((session.expires - session.issued) / 1000, 4)
   numbers.writeUInt8(provider.length, 8)
   numbers.writeUInt16BE(bits.length, 9)
   const id = Buffer.from(session.id, 'base64url')
-  return Buffer.concat([id, configured.fingerprint, numbers, provider, bits, Buffer.from(session.user)])
+  const { sid, sub } = session.origin
+  const origin = [sid, sub].map((each) => (each ? Buffer.from(each, 'base64url') : NO_ORIGIN))
+  const user = Buffer.from(session.user)
+  return Buffer.concat([id, configured.fingerprint, ...origin, numbers, provider, bits, user])
 }
 
 /**
@@ -84,12 +117,19 @@ export function parseSession(bytes: Buffer, configured: ConfiguredGroups): Sessi
   const id = bytes.toString('base64url', 0, ID_BYTES)
   const fingerprint = bytes.subarray(ID_BYTES, ID_BYTES + FINGERPRINT_BYTES)
   if (!fingerprint.equals(configured.fingerprint)) return undefined
-  const numbers = bytes.subarray(ID_BYTES + FINGERPRINT_BYTES)
+  const originStart = ID_BYTES + FINGERPRINT_BYTES
+  const originAt = (start: number) => {
+    const found = bytes.subarray(start, start + ORIGIN_BYTES)
+    return found.equals(NO_ORIGIN) ? undefined : found.toString('base64url')
+  }
+  const [sid, sub] = [originAt(originStart), originAt(originStart + ORIGIN_BYTES)]
+  const origin = { ...(sid === undefined ? {} : { sid }), ...(sub === undefined ? {} : { sub }) }
+  const numbers = bytes.subarray(originStart + 2 * ORIGIN_BYTES)
   const issued = numbers.readUInt32BE(0) * 1000
   const expires = issued + numbers.readUInt32BE(4) * 1000
   const bitsStart = HEAD_BYTES + numbers.readUInt8(8)
   const userStart = bitsStart + numbers.readUInt16BE(9)
   const provider = bytes.toString('utf8', HEAD_BYTES, bitsStart)
   const groups = configured.fromBits(bytes.subarray(bitsStart, userStart))
-  return { id, user: bytes.toString('utf8', userStart), provider, groups, issued, expires }
+  return { id, user: bytes.toString('utf8', userStart), provider, groups, origin, issued, expires }
 }

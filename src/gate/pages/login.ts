@@ -1,4 +1,5 @@
 import type { Principal } from '../../auth/principal.js'
+import { BadToken } from '../../auth/providers/oidc/bearer.js'
 import {
   type BrowserLogin,
   LoginFailed,
@@ -6,6 +7,7 @@ import {
   newLoginSecrets,
 } from '../../auth/providers/oidc/browser-login.js'
 import { BadClaims } from '../../auth/providers/oidc/claims.js'
+import type { Ending } from '../../auth/sessions/ended.js'
 import type { SessionProvider } from '../../auth/sessions/provider.js'
 import type { Seals } from '../../auth/sessions/seal.js'
 import { cookieIn, loginCookie, loginCookiesIn, removeCookie, sessionCookie, setCookie } from './cookies.js'
@@ -13,6 +15,7 @@ import {
   escapeHtml,
   htmlPage,
   isNavigation,
+  json,
   type PageOptions,
   type PageRequest,
   type PageResponse,
@@ -50,6 +53,8 @@ export interface LoginPagesOptions {
   readonly onLogin: (principal: Principal) => void
   /** Told why a login failed, for the log. */
   readonly onFailure: (message: string) => void
+  /** Told that the issuer has ended sessions; or, with a message, why it could not. */
+  readonly onIssuerLogout: (flaw?: string) => void
   readonly now?: (() => number) | undefined
 }
 
@@ -163,9 +168,10 @@ export class LoginPages {
     try {
       const callback = new URL(site.redirectUri)
       callback.search = request.query
-      const principal = await login.finish(callback, pending)
+      const { principal, origin } = await login.finish(callback, pending)
       onLogin(principal)
-      const session = setCookie(sessionCookie(site.isSecure), sessions.begin(principal), sessions.ttl / 1000)
+      const sealed = sessions.begin(principal, origin)
+      const session = setCookie(sessionCookie(site.isSecure), sealed, sessions.ttl / 1000)
       return redirect(pending.returnTo, [...done, 'Set-Cookie', session], 302)
     } catch (error) {
       const { message } = error as Error
@@ -192,7 +198,7 @@ export class LoginPages {
   }
 
   /** What the browser gets to log out, after a form of the gate's has asked for it. */
-  logOut(request: PageRequest, onEnd: (id: string, expires: number) => void): PageResponse {
+  logOut(request: PageRequest, onEnd: (ending: Ending) => void): PageResponse {
     const { login, sessions, redirectUrl } = this.#options
     const site = siteOf(request, redirectUrl)
     if (site === undefined) return this.#insecure(request)
@@ -200,10 +206,30 @@ export class LoginPages {
     const value = cookieIn(request.cookie, name)
     const session = value === undefined ? undefined : sessions.sessionIn(value)
     const ended = value === undefined ? undefined : sessions.logOut(value)
-    if (ended) onEnd(ended.id, ended.expires)
+    if (ended) onEnd(ended)
     const loggedOut = `${site.origin}${BASE}/logged-out`
     const atIssuer = session?.provider === 'oidc' ? login.logoutUrl(loggedOut) : undefined
     return redirect(atIssuer ?? `${BASE}/logged-out`, ['Set-Cookie', removeCookie(name)])
+  }
+
+  /** POST /.htgate/backchannel-logout: the issuer itself ends sessions (OpenID Connect Back-Channel Logout 1.0, 2.5). */
+  async endByIssuer(request: PageRequest, onEnd: (ending: Ending) => void): Promise<PageResponse> {
+    const { login, sessions, onIssuerLogout } = this.#options
+    const form = await request.form().catch(() => new URLSearchParams())
+    try {
+      const { origin, before, jti } = await login.logoutIn(form.getAll('logout_token'), this.#now())
+      const ending = sessions.logOutBy(origin, before, jti)
+      if (ending === undefined) throw new BadToken('it has been used before')
+      onEnd(ending)
+      onIssuerLogout()
+      return json(200, {})
+    } catch (error) {
+      const { message } = error as Error
+      onIssuerLogout(message)
+      if (error instanceof BadToken)
+        return json(400, { error: 'invalid_request', error_description: message })
+      return json(503, { error: 'temporarily_unavailable' }, ['Retry-After', '10'])
+    }
   }
 
   /** GET /.htgate/logged-out */

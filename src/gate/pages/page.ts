@@ -122,6 +122,13 @@ export const redirect = (location: string, headers: readonly string[] = [], stat
   body: '',
 })
 
+/** For programs. */
+export const json = (status: number, value: unknown, headers: readonly string[] = []): PageResponse => ({
+  status,
+  headers: ['Content-Type', 'application/json', ...SAFE_HEADERS, ...headers],
+  body: JSON.stringify(value),
+})
+
 export const script = (body: string): PageResponse => ({
   status: 200,
   headers: [

@@ -1,4 +1,5 @@
 import type { SessionCredential } from '../../auth/credential.js'
+import type { Ending } from '../../auth/sessions/ended.js'
 import type { Seals } from '../../auth/sessions/seal.js'
 import { type AccountPages, isOwnForm } from './account.js'
 import { cookieIn, sessionCookie } from './cookies.js'
@@ -24,8 +25,8 @@ export interface PagesOptions {
   readonly redirectUrl?: URL | undefined
   /** The challenge of HTTP Basic, where users have passwords. */
   readonly basicChallenge?: string | undefined
-  /** Told of each session that was logged out. */
-  readonly onLogout: (id: string, expires: number) => void
+  /** Called with the sessions that were ended. */
+  readonly onLogout: (ending: Ending) => void
 }
 
 /** Somebody who is logged in, for the code that her forms have to come with. */
@@ -89,6 +90,9 @@ export class Pages {
       return notFound()
     }
     if (method !== 'POST') return notAllowed()
+    if (logins && path === `${BASE}/backchannel-logout`) {
+      return logins.endByIssuer(request, this.#options.onLogout)
+    }
     if ([`${BASE}/tokens`, `${BASE}/tokens/revoke`, `${BASE}/logout`].includes(path))
       return this.#post(request)
     return notFound()

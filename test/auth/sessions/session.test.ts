@@ -1,6 +1,7 @@
 import { createCipheriv, randomBytes } from 'node:crypto'
 import { expect, test } from 'vitest'
 import type { Account, Provider } from '../../../src/auth/provider.js'
+import { EndedSessions } from '../../../src/auth/sessions/ended.js'
 import { SessionProvider } from '../../../src/auth/sessions/provider.js'
 import { parseSecrets, Seals } from '../../../src/auth/sessions/seal.js'
 import { ConfiguredGroups } from '../../../src/auth/sessions/session.js'
@@ -134,9 +135,58 @@ test('logged out, a session is over, and only that one', () => {
   expect(provider.epoch).toBe(1)
   const other = sessions()
   expect(other.remembered(cookie(first))).toBeDefined()
-  other.end(ended?.id as string, ended?.expires as number)
+  other.end(JSON.parse(JSON.stringify(ended)))
   expect(other.remembered(cookie(first))).toBeUndefined()
   expect(provider.logOut('nonsense')).toBeUndefined()
+})
+
+test('an issuer ends one session by its sid, or all by the account’s sub, but not those that begin later', () => {
+  let now = 1_790_000_000_000
+  const provider = sessions({ now: () => now })
+  const begin = (sid: string | undefined, sub: string) => cookie(provider.begin(ann, { sid, sub }))
+  const isGood = (each: ReturnType<typeof begin>) => provider.remembered(each) !== undefined
+  const [one, two, other, nameless] = [
+    begin('1', 'ann'),
+    begin('2', 'ann'),
+    begin('3', 'bob'),
+    begin(undefined, 'ann'),
+  ]
+  const byHand = cookie(provider.begin(ann))
+  expect(provider.logOutBy({ sid: '1' }, now, 'a')).toBeDefined()
+  expect([one, two, other, nameless, byHand].map(isGood)).toEqual([false, true, true, true, true])
+  // A silent renewal that was under way begins no new session.
+  now += 2000
+  expect(isGood(begin('1', 'ann'))).toBe(false)
+  // With both, the session that it names, and those whose login had no name.
+  expect(provider.logOutBy({ sid: '4', sub: 'ann' }, now, 'b')).toBeDefined()
+  expect([two, other, nameless, byHand].map(isGood)).toEqual([true, true, false, true])
+  const ending = provider.logOutBy({ sub: 'ann' }, now, 'c')
+  expect([two, other, byHand].map(isGood)).toEqual([false, true, true])
+  now += 2000
+  const later = begin('5', 'ann')
+  expect(isGood(later)).toBe(true)
+  expect(provider.logOutBy({ sub: 'ann' }, now, 'c')).toBeUndefined()
+  expect(isGood(later)).toBe(true)
+
+  // Another process, told by a message; a restarted one knows nothing.
+  const process = sessions({ now: () => now })
+  expect(process.remembered(two)).toBeDefined()
+  process.end(JSON.parse(JSON.stringify(ending)))
+  expect(process.remembered(two)).toBeUndefined()
+  expect(process.logOutBy({ sub: 'ann' }, now, 'c')).toBeUndefined()
+})
+
+test('what ended is forgotten when its time is over, and bounded', () => {
+  const ended = new EndedSessions()
+  const session = (id: string) => ({ ...ann, id, user: 'ann', origin: {}, issued: 0, expires: 0 })
+  ended.add({ id: 'first', until: 10 }, 0)
+  ended.add({ id: 'second', until: 1000 }, 5)
+  expect(ended.has(session('first'))).toBe(true)
+  ended.add({ id: 'third', until: 1000 }, 20)
+  expect(['first', 'second', 'third'].map((id) => ended.has(session(id)))).toEqual([false, true, true])
+  for (let i = 0; i < 100_000; i++) ended.add({ id: `${i}`, until: 1000 }, 30)
+  expect(ended.has(session('second'))).toBe(false)
+  expect(ended.has(session('99999'))).toBe(true)
 })
 
 test('where the account can be asked for, the session ends with it', async () => {

@@ -58,6 +58,7 @@ export async function startLab({
   const issuer = await start({
     redirectUris: [`${url}/.htgate/callback`],
     logoutUris: [`${url}/.htgate/logged-out`],
+    backchannelLogoutUri: `${url}/.htgate/backchannel-logout`,
     users,
   })
   const upstream = await startUpstream()

@@ -3,11 +3,13 @@ import { jwtVerify } from 'jose'
 import type { Configuration, ServerMetadata } from 'openid-client'
 import type { Principal } from '../../principal.js'
 import type { Finding } from '../../provider.js'
+import type { Origin } from '../../sessions/session.js'
 import { ALGORITHMS, CLOCK_TOLERANCE } from './bearer.js'
 import { BadClaims, type ClaimNames, type Claims, groupsOf, userOf, valueAt } from './claims.js'
 import type { Fetch } from './http.js'
 import { isSafe } from './http.js'
 import { type Issuer, IssuerDown, type Metadata } from './issuer.js'
+import { type IssuerLogout, verifyLogoutToken } from './logout-token.js'
 
 // The authorization code flow (OpenID Connect Core, section 3.1) with PKCE, state and nonce, by openid-client. No token is
 // kept: they are read for who the user is, and dropped.
@@ -100,7 +102,10 @@ export class BrowserLogin {
    * @param callback the URL that the browser came back to, as it was registered, with its query
    * @throws LoginFailed, BadClaims, IssuerDown
    */
-  async finish(callback: URL, { state, nonce, verifier }: LoginSecrets): Promise<Principal> {
+  async finish(
+    callback: URL,
+    { state, nonce, verifier }: LoginSecrets,
+  ): Promise<{ readonly principal: Principal; readonly origin: Origin }> {
     const client = await import('openid-client')
     const configuration = await this.#configuration()
     try {
@@ -115,7 +120,11 @@ export class BrowserLogin {
       const { user, groups } = this.#options.claims
       const name = userOf(complete, user)
       if (name === undefined) throw new BadClaims(`neither ID token nor userinfo has the claim ${user}`)
-      return { name, provider: 'oidc', groups: groupsOf(complete, groups) }
+      const sid = typeof claims.sid === 'string' ? claims.sid : undefined
+      return {
+        principal: { name, provider: 'oidc', groups: groupsOf(complete, groups) },
+        origin: { sid, sub: claims.sub as string },
+      }
     } catch (error) {
       throw this.#failure(error, client)
     }
@@ -163,6 +172,17 @@ export class BrowserLogin {
     url.searchParams.set('client_id', this.#options.clientId)
     url.searchParams.set('post_logout_redirect_uri', returnTo)
     return url.href
+  }
+
+  /**
+   * Which sessions the issuer ends, by the one logout token that it sent.
+   *
+   * @param now in milliseconds since the epoch
+   * @throws BadToken, or what says that the issuer's keys can't be had
+   */
+  logoutIn(tokens: readonly string[], now: number): Promise<IssuerLogout> {
+    const { issuer, clientId } = this.#options
+    return verifyLogoutToken(tokens, { issuer: issuer.url, clientId, key: issuer.key, now })
   }
 
   /** The library takes the ID token's word for it, since it came over TLS; the signature is looked at here. */

@@ -1,0 +1,75 @@
+import { decodeProtectedHeader, errors, type JWTVerifyGetKey, jwtVerify } from 'jose'
+import type { Origin } from '../../sessions/session.js'
+import { ALGORITHMS, BadToken, CLOCK_TOLERANCE, isJwt } from './bearer.js'
+import type { Claims } from './claims.js'
+
+// Logout tokens (OpenID Connect Back-Channel Logout 1.0, sections 2.4 and 2.6).
+
+const EVENT = 'http://schemas.openid.net/event/backchannel-logout'
+/** `logout+jwt` is recommended; a token that says nothing, or `JWT`, is told from others by its claims. */
+const TYPES = ['logout+jwt', 'jwt']
+
+/** What a logout token asks for. */
+export interface IssuerLogout {
+  /** Whose sessions; with a `sid`, that one alone. */
+  readonly origin: Origin
+  /** Sessions that began until then, in milliseconds since the epoch: later ones are of a new login. */
+  readonly before: number
+  /** The token's ID. */
+  readonly jti: string
+}
+
+export interface LogoutRules {
+  readonly issuer: string
+  readonly clientId: string
+  readonly key: JWTVerifyGetKey
+  /** In milliseconds since the epoch. */
+  readonly now: number
+}
+
+/**
+ * Verifies what came as `logout_token`.
+ * @throws BadToken, or what `key` throws when the issuer's keys can't be had
+ */
+export async function verifyLogoutToken(
+  tokens: readonly string[],
+  { issuer, clientId, key, now }: LogoutRules,
+): Promise<IssuerLogout> {
+  const [token] = tokens
+  if (token === undefined || tokens.length > 1) throw new BadToken('there is not exactly one logout_token')
+  if (!isJwt(token)) throw new BadToken('it is not a signed JWT')
+  let claims: Claims
+  let type: string | undefined
+  try {
+    type = decodeProtectedHeader(token).typ
+    const verified = await jwtVerify(token, key, {
+      algorithms: ALGORITHMS,
+      issuer,
+      audience: clientId,
+      requiredClaims: ['iss', 'aud', 'iat', 'exp', 'jti', 'events'],
+      clockTolerance: CLOCK_TOLERANCE,
+      currentDate: new Date(now),
+    })
+    claims = verified.payload
+  } catch (error) {
+    if (error instanceof errors.JOSEError || error instanceof TypeError) throw new BadToken(error.message)
+    throw error
+  }
+  const { events, sid, sub, jti, nonce, iat } = claims
+  const kind = type?.toLowerCase().replace(/^application\//, '')
+  if (kind !== undefined && !TYPES.includes(kind)) throw new BadToken(`it is of type ${type}`)
+  if (typeof iat !== 'number' || iat * 1000 > now + CLOCK_TOLERANCE * 1000)
+    throw new BadToken('it was issued in the future')
+  if (nonce !== undefined) throw new BadToken('it has a nonce, as ID tokens have')
+  const isObject = (value: unknown) => typeof value === 'object' && value !== null && !Array.isArray(value)
+  if (!isObject(events) || !Object.hasOwn(events as object, EVENT) || !isObject((events as Claims)[EVENT]))
+    throw new BadToken('it does not say that it is for a logout')
+  if (typeof jti !== 'string' || jti === '') throw new BadToken('its jti is not text')
+  for (const value of [sid, sub]) {
+    if (value !== undefined && (typeof value !== 'string' || value === ''))
+      throw new BadToken('its sid or sub is not text')
+  }
+  if (sid === undefined && sub === undefined) throw new BadToken('it has neither sid nor sub')
+  const before = Math.min(now, (iat + CLOCK_TOLERANCE) * 1000)
+  return { origin: { sid, sub } as Origin, before, jti }
+}
