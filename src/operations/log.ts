@@ -81,12 +81,11 @@ export class Log {
   access(entry: AccessEntry): void {
     if (this.#format === 'off') return
     const { user, client, method, path, status, bytes, reason, provider, missingRole, userAgent } = entry
-    const time = now()
     const ms = tenths(entry.ms)
     const upstream = entry.upstreamMs === undefined ? undefined : tenths(entry.upstreamMs)
     if (this.#format === 'json') {
       this.#add(
-        `{"time":"${time}","level":"info","user":${orNull(user)},"client":"${client}","method":${orNull(method)},"path":${orNull(path)},"status":${status},"bytes":${bytes},"ms":${ms},"upstream_ms":${upstream ?? 'null'},"reason":${word(reason)},"provider":${word(provider)},"missing_role":${word(missingRole)},"user_agent":${this.#agent(userAgent)}}`,
+        `{"time":"${now()}","level":"info","user":${this.#user.of(user)},"client":"${client}","method":${orNull(method)},"path":${this.#path.of(path)},"status":${status},"bytes":${bytes},"ms":${ms},"upstream_ms":${upstream ?? 'null'},${this.#rest(reason, provider, missingRole, userAgent)}}`,
       )
     } else {
       const more = [
@@ -97,22 +96,40 @@ export class Log {
         userAgent === undefined ? '' : ` user_agent=${quoted(userAgent.slice(0, MAX_AGENT))}`,
       ]
       this.#add(
-        `${time} ${client} ${orDash(user)} ${orDash(method)} ${orDash(path)} ${status} ${bytes} ${ms}ms${more.join('')}`,
+        `${now()} ${client} ${orDash(user)} ${orDash(method)} ${orDash(path)} ${status} ${bytes} ${ms}ms${more.join('')}`,
       )
     }
   }
 
-  #lastAgent = ''
-  #lastAgentJson = '""'
+  readonly #user = new LastJson()
+  readonly #path = new LastJson()
+  #lastReason: string | undefined
+  #lastProvider: string | undefined
+  #lastRole: string | undefined
+  #lastAgent: string | undefined
+  #lastRest = ''
 
-  /** A client sends the same one each time, so its JSON is made once. */
-  #agent(agent: string | undefined): string {
-    if (agent === undefined) return 'null'
-    if (agent !== this.#lastAgent) {
+  /** What is mostly the same as in the line before, and then is not made again. */
+  #rest(
+    reason: string | undefined,
+    provider: string | undefined,
+    role: string | undefined,
+    agent: string | undefined,
+  ): string {
+    if (
+      agent !== this.#lastAgent ||
+      provider !== this.#lastProvider ||
+      reason !== this.#lastReason ||
+      role !== this.#lastRole ||
+      this.#lastRest === ''
+    ) {
       this.#lastAgent = agent
-      this.#lastAgentJson = json(agent.slice(0, MAX_AGENT))
+      this.#lastProvider = provider
+      this.#lastReason = reason
+      this.#lastRole = role
+      this.#lastRest = `"reason":${word(reason)},"provider":${word(provider)},"missing_role":${word(role)},"user_agent":${orNull(agent?.slice(0, MAX_AGENT))}`
     }
-    return this.#lastAgentJson
+    return this.#lastRest
   }
 
   #add(line: string): void {
@@ -122,6 +139,12 @@ export class Log {
     }
     this.#lines += `${line}\n`
     if (this.#lines.length > BLOCK) this.#seal()
+    if (!this.#writing) this.#flushSoon()
+  }
+
+  /** Also where lines came during a write: to write them at once would make many small writes of one large. */
+  #flushSoon(): void {
+    if (this.#lines === '' && this.#blocks.length === 0) return
     this.#timer ??= setTimeout(() => this.#flush(), DELAY).unref()
   }
 
@@ -154,8 +177,11 @@ export class Log {
         this.#dropped = 0
         this.event('warn', `${count} log lines dropped: standard output is too slow`)
       }
-      this.#flush()
-      if (!this.#writing) this.#done?.()
+      if (this.#done === undefined) this.#flushSoon()
+      else {
+        this.#flush()
+        if (!this.#writing) this.#done()
+      }
     })
   }
 
@@ -196,6 +222,20 @@ const json = (value: unknown): string => JSON.stringify(value).replace(CONTROL, 
 
 /** Words of the gate's own, which need no escapes. */
 const word = (text: string | undefined): string => (text === undefined ? 'null' : `"${text}"`)
+
+/** The JSON of a text, which is not made again where the same text comes several times in a row. */
+class LastJson {
+  #text: string | undefined
+  #json = 'null'
+
+  of(text: string | undefined): string {
+    if (text !== this.#text) {
+      this.#text = text
+      this.#json = orNull(text)
+    }
+    return this.#json
+  }
+}
 
 /** Text that JSON holds as it is. */
 const PLAIN = /^[\x20\x21\x23-\x5b\x5d-\x7e]*$/
