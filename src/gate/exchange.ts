@@ -26,6 +26,18 @@ export interface BodyConsumer {
   clientReady(): void
 }
 
+/** Makes the response. */
+export interface ResponseProducer {
+  /** Nothing more is wanted: the client has gone or has got all, or the response is another one. */
+  abandon(): void
+}
+
+/** Hears of an exchange's end. */
+export interface ExchangeObserver {
+  /** The client has gone or has got all that there is for it. */
+  closed(): void
+}
+
 /** One request and its response. Nothing else touches the client's connection. */
 export class Exchange implements RequestSink {
   /** By performance.now(). */
@@ -40,9 +52,9 @@ export class Exchange implements RequestSink {
   readonly client: Client
   readonly #http: ServerExchange
   readonly #isUpgrade: boolean
-  readonly #closeListeners: (() => void)[] = []
-  #abandonListeners: (() => void)[] = []
+  #observer: ExchangeObserver | undefined
   #consumer: BodyConsumer | undefined
+  #producer: ResponseProducer | undefined
   #tunnel: Terminable | undefined
   #status: number | undefined
   #upstreamMs: number | undefined
@@ -92,8 +104,10 @@ export class Exchange implements RequestSink {
   }
 
   /** Lets the body come. */
-  receive(consumer: BodyConsumer): void {
+  receive(consumer: BodyConsumer, producer?: ResponseProducer): void {
     this.#consumer = consumer
+    if (this.#closed) producer?.abandon()
+    else this.#producer = producer
     this.#http.isBodyWanted = true
     this.#http.resume()
   }
@@ -136,16 +150,9 @@ export class Exchange implements RequestSink {
     return this.#closed
   }
 
-  /** Calls `listener` when the client has gone or has got all that there is for it. */
-  onClose(listener: () => void): void {
-    if (this.#closed) listener()
-    else this.#closeListeners.push(listener)
-  }
-
-  /** Calls `listener` once nothing more is wanted from the producer of the response: also after `terminate`. */
-  onAbandon(listener: () => void): void {
-    if (this.#closed) listener()
-    else this.#abandonListeners.push(listener)
+  /** Tells `observer` when it closes; there is one. */
+  observe(observer: ExchangeObserver): void {
+    this.#observer = observer
   }
 
   /** Answers with a response of the gate's own, unless another one has begun. */
@@ -244,13 +251,13 @@ export class Exchange implements RequestSink {
     if (this.#closed) return
     this.#closed = true
     this.#abandon()
-    for (const listener of this.#closeListeners) listener()
+    this.#observer?.closed()
   }
 
   #abandon(): void {
-    const listeners = this.#abandonListeners
-    this.#abandonListeners = []
-    for (const listener of listeners) listener()
+    const producer = this.#producer
+    this.#producer = undefined
+    producer?.abandon()
   }
 }
 

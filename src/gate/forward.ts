@@ -8,7 +8,7 @@ import type { Log } from '../operations/log.js'
 import { responseLines, trailerLines } from '../upstream/headers.js'
 import { isHostRejection, MlflowHints } from '../upstream/mlflow-hints.js'
 import type { Upstream, UpstreamRequest } from '../upstream/upstream.js'
-import type { BodyConsumer, Exchange } from './exchange.js'
+import type { BodyConsumer, Exchange, ResponseProducer } from './exchange.js'
 import type { Handler } from './extension-points.js'
 import { HeaderFilter } from './removed-headers.js'
 import { type Reply, replies } from './replies.js'
@@ -65,7 +65,7 @@ interface Tools {
 }
 
 /** One request on its way to the upstream, and the response to it on its way to the client. */
-class Relay implements ResponseSink, BodyConsumer {
+class Relay implements ResponseSink, BodyConsumer, ResponseProducer {
   readonly #exchange: Exchange
   readonly #request: UpstreamRequest
   readonly #tools: Tools
@@ -91,8 +91,7 @@ class Relay implements ResponseSink, BodyConsumer {
     this.#sent = performance.now()
     this.#connection = this.#tools.upstream.send(this.#request, this, this.#isRepeated)
     if (this.#isRepeated) return
-    this.#exchange.onAbandon(() => this.#abandon())
-    this.#exchange.receive(this)
+    this.#exchange.receive(this, this)
   }
 
   // The client's request.
@@ -120,8 +119,7 @@ class Relay implements ResponseSink, BodyConsumer {
     this.#connection?.resume()
   }
 
-  /** The client has gone, or is not to get the response. */
-  #abandon(): void {
+  abandon(): void {
     // Of a response that is complete the request may still be on its way.
     if (this.#ended) return
     this.#connection?.abort()

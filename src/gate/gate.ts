@@ -8,7 +8,7 @@ import type { RequestMetrics } from '../operations/metrics.js'
 import type { Peer } from './client-address.js'
 import type { Connection } from './connections.js'
 import { type CredentialFault, faultOf } from './credential-faults.js'
-import { type Exchange, pathOf } from './exchange.js'
+import { type Exchange, type ExchangeObserver, pathOf } from './exchange.js'
 import type { CredentialSource, Handler, Pages, Subject } from './extension-points.js'
 import { isQuestion, originalRequest } from './forward-auth.js'
 import { type OpenRequest, OpenRequests } from './open-requests.js'
@@ -42,7 +42,7 @@ export interface GateOptions {
 }
 
 /** What the gate finds out about a request on its way through. */
-class Passage implements OpenRequest {
+class Passage implements OpenRequest, ExchangeObserver {
   credential: Credential | undefined
   principal: Principal | undefined
   /** The principal's name, or the name that was claimed. */
@@ -54,12 +54,19 @@ class Passage implements OpenRequest {
   /** The role that was missing. */
   missingRole: string | undefined
   place = -1
+  /** Aborts when the client has gone, while a provider is asked. */
+  gone: AbortController | undefined
 
   constructor(
     readonly exchange: Exchange,
     readonly connection: Connection,
     readonly subject: Subject,
+    readonly finish: (passage: Passage) => void,
   ) {}
+
+  closed(): void {
+    this.finish(this)
+  }
 }
 
 /**
@@ -108,10 +115,10 @@ export class Gate {
 
   /** Handles a request. */
   readonly handle = (exchange: Exchange, connection: Connection): void => {
-    const passage = new Passage(exchange, connection, this.#subjectOf(exchange))
+    const passage = new Passage(exchange, connection, this.#subjectOf(exchange), this.#finish)
     exchange.errorBody = this.#profile.errorBody
     this.#metrics.begin()
-    exchange.onClose(() => this.#finish(passage))
+    exchange.observe(passage)
     if (!this.#admits(exchange.peer)) {
       passage.reason = 'certificate-revoked'
       exchange.reply(replies.certificateRevoked)
@@ -168,7 +175,7 @@ export class Gate {
       return
     }
     const epoch = this.#logins.epoch
-    const verdict = this.#logins.remembered(credential) ?? this.#verify(exchange, credential)
+    const verdict = this.#logins.remembered(credential) ?? this.#verify(passage, credential)
     const act = (verdict: LoginVerdict) => {
       if (!verdict.ok) return this.#refuse(passage, verdict)
       if (typeof authorization === 'string' && credential === presented) {
@@ -196,10 +203,11 @@ export class Gate {
   }
 
   /** Asks the providers, for as long as the client waits for the answer. */
-  #verify(exchange: Exchange, credential: Credential): LoginVerdict | Promise<LoginVerdict> {
-    const gone = new AbortController()
-    exchange.onClose(() => gone.abort())
-    return this.#logins.login(credential, exchange.client.address, gone.signal)
+  #verify(passage: Passage, credential: Credential): LoginVerdict | Promise<LoginVerdict> {
+    const { exchange } = passage
+    passage.gone = new AbortController()
+    if (exchange.isClosed) passage.gone.abort()
+    return this.#logins.login(credential, exchange.client.address, passage.gone.signal)
   }
 
   #refuse(
@@ -262,7 +270,8 @@ export class Gate {
     return false
   }
 
-  #finish(passage: Passage): void {
+  readonly #finish = (passage: Passage): void => {
+    passage.gone?.abort()
     this.#open.remove(passage)
     const { exchange, subject, user, provider, reason, missingRole } = passage
     const { status = CLIENT_CLOSED_REQUEST, started, bytes, client, upstreamMs, headers } = exchange

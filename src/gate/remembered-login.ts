@@ -13,6 +13,8 @@ const LIFETIME = 1000
  */
 export class RememberedLogin {
   readonly #header: Buffer
+  /** For the header of a request; as long. */
+  readonly #presented: Buffer
   readonly #until: number
   readonly #epoch: number
 
@@ -29,6 +31,7 @@ export class RememberedLogin {
     now: number,
   ) {
     this.#header = Buffer.from(authorization, 'latin1')
+    this.#presented = Buffer.alloc(this.#header.length)
     const { expiresAt } = principal
     const left = expiresAt === undefined ? LIFETIME : Math.min(LIFETIME, expiresAt - Date.now())
     this.#until = now + left
@@ -39,6 +42,7 @@ export class RememberedLogin {
   holds(authorization: Authorization, epoch: number, now: number): boolean {
     if (now >= this.#until || epoch !== this.#epoch) return false
     if (typeof authorization !== 'string' || authorization.length !== this.#header.length) return false
-    return timingSafeEqual(this.#header, Buffer.from(authorization, 'latin1'))
+    this.#presented.write(authorization, 'latin1')
+    return timingSafeEqual(this.#header, this.#presented)
   }
 }
