@@ -4,7 +4,7 @@ import type { Bounded, Deadlines } from './deadlines.js'
 import type { Fields } from './fields.js'
 import { CHUNKED, type Length, UNTIL_CLOSE } from './framing.js'
 import type { ResponseHead } from './head.js'
-import { Outbox } from './outbox.js'
+import { beginTurn, endTurn, Outbox } from './outbox.js'
 import { badResponse, ProtocolError } from './protocol-error.js'
 import { ResponseReceiver } from './receiver.js'
 import { chunkSize, lastChunk, requestHead } from './serializer.js'
@@ -247,14 +247,16 @@ export class ClientConnection implements Bounded {
       return
     }
     this.#heard = true
+    beginTurn()
     try {
       this.#receiver.receive(bytes)
       this.#receiver.own()
+      this.#settle()
     } catch (error) {
       this.#refuse(error)
-      return
+    } finally {
+      endTurn()
     }
-    this.#settle()
   }
 
   #read(): void {

@@ -5,15 +5,38 @@ const MOST_TOGETHER = 16_384
 /** Bytes that may wait for the other side. Beyond that whoever writes should stop. */
 const MOST_WAITING = 256 * 1024
 
+/** Events of sockets that are being handled. */
+let turns = 0
+/** The first of those that have text. They are chained: an array would be a new one each turn. */
+let first: Outbox | undefined
+
+/** What is written from here on goes out with `endTurn`: to be called when an event of a socket is handled. */
+export function beginTurn(): void {
+  turns++
+}
+
+export function endTurn(): void {
+  turns--
+  if (turns === 0 && first !== undefined) flushAll()
+}
+
+function flushAll(): void {
+  while (first !== undefined) {
+    const outbox = first
+    first = outbox.unchain()
+    outbox.flush()
+  }
+}
+
 /**
- * What goes out on a socket. Heads and small parts of bodies that are written in one go leave in one packet, at the end
- * of the turn.
+ * What goes out on a socket. Heads and small parts of bodies that are written in one go leave in one packet.
  */
 export class Outbox {
   readonly #socket: Socket
   /** Latin1: a character is a byte. */
   #text = ''
-  #scheduled = false
+  #isChained = false
+  #next: Outbox | undefined
 
   constructor(socket: Socket) {
     this.#socket = socket
@@ -58,15 +81,19 @@ export class Outbox {
   }
 
   #schedule(): void {
-    if (this.#scheduled) return
-    this.#scheduled = true
-    process.nextTick(flushScheduled, this)
+    if (this.#isChained) return
+    this.#isChained = true
+    // Outside of a turn, such as after a promise, it is the end of the tick.
+    if (turns === 0 && first === undefined) process.nextTick(flushAll)
+    this.#next = first
+    first = this
   }
 
-  static flushScheduled(outbox: Outbox): void {
-    outbox.#scheduled = false
-    outbox.flush()
+  /** Takes the first one out of the chain; returns the next. */
+  unchain(): Outbox | undefined {
+    const next = this.#next
+    this.#next = undefined
+    this.#isChained = false
+    return next
   }
 }
-
-const { flushScheduled } = Outbox

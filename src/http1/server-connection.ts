@@ -2,7 +2,7 @@ import type { Socket } from 'node:net'
 import type { Bounded, Deadlines } from './deadlines.js'
 import type { Fields } from './fields.js'
 import type { RequestHead } from './head.js'
-import { Outbox } from './outbox.js'
+import { beginTurn, endTurn, Outbox } from './outbox.js'
 import { badRequest, ProtocolError } from './protocol-error.js'
 import { RequestReceiver } from './receiver.js'
 import { lengthLine, statusLine } from './serializer.js'
@@ -190,13 +190,15 @@ export class ServerConnection implements Bounded, ExchangeConnection {
 
   #onData(bytes: Buffer): void {
     if (this.#closing) return
+    beginTurn()
     try {
       this.#receiver.receive(bytes)
+      this.#settle()
     } catch (error) {
       this.#refuse(error)
-      return
+    } finally {
+      endTurn()
     }
-    this.#settle()
   }
 
   /** Goes on with what was read already. */
