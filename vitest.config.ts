@@ -1,4 +1,5 @@
 import { defineConfig } from 'vitest/config'
+import LongestFirst from './test/support/longest-first.js'
 
 export default defineConfig({
   test: {
@@ -8,5 +9,6 @@ export default defineConfig({
     hookTimeout: 60_000,
     // Two cores: tests that start processes and measure latency get in each other's way beyond that.
     maxWorkers: 2,
+    sequence: { sequencer: LongestFirst },
   },
 })

@@ -1,7 +1,6 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { type Browser, chromium, type Page } from 'playwright-core'
+import type { Page } from 'playwright-core'
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
 import { temporaryFolder } from '../support/folder.js'
 import { type Gate, startGate } from '../support/gate.js'
@@ -13,16 +12,15 @@ import {
   startOidcProvider,
   startZitadel,
 } from '../support/issuers.js'
-import { mlflowClient, startMlflow } from '../support/mlflow.js'
-import { describeIf, describeWith, peer } from '../support/peers.js'
-import { freePort, type Server } from '../support/servers.js'
+import { mlflowClient } from '../support/mlflow.js'
+import { describeIf, describeWith } from '../support/peers.js'
+import { freePort } from '../support/servers.js'
+import { type Stage, setStage } from '../support/stage.js'
 
 // A person's day: they open MLflow in a real browser, log in at a real issuer, see their runs, make a token, and a real
 // MLflow client uses it until it is revoked.
 
-let mlflow: Server
-let browser: Browser
-let run: { readonly experiment: string; readonly id: string }
+let stage: Stage
 
 /** A gate in front of MLflow, with this issuer. */
 async function start(startIssuer: typeof startOidcProvider): Promise<Gate> {
@@ -38,7 +36,7 @@ async function start(startIssuer: typeof startOidcProvider): Promise<Gate> {
   writeFileSync(secret, CLIENT_SECRET)
   writeFileSync(session, 'a session secret of more than 32 characters')
   return startGate({
-    upstream: mlflow.url,
+    upstream: stage.mlflow.url,
     args: [
       ...['--oidc-issuer', issuer.url, '--oidc-client-id', CLIENT_ID, '--oidc-client-secret-file', secret],
       ...['--oidc-audience', AUDIENCE, '--session-secret-file', session],
@@ -72,42 +70,24 @@ const ISSUERS = [
 ]
 
 describeWith(['chromium', 'mlflow'], 'Chromium and MLflow', () => {
-  let folder: string
-
   beforeAll(async () => {
-    folder = mkdtempSync(join(tmpdir(), 'htgate-oidc-'))
-    mlflow = await startMlflow(folder)
-    const uri = { MLFLOW_TRACKING_URI: mlflow.url }
-    const [{ stdout }, chrome] = await Promise.all([
-      mlflowClient('test/e2e/client.py', ['curves'], uri),
-      chromium.launch({
-        executablePath: peer('chromium') as string,
-        args: ['--no-sandbox', '--disable-dev-shm-usage'],
-      }),
-    ])
-    const [, experiment = '', id = ''] = /^(\d+) ([0-9a-f]{32})$/m.exec(stdout.toString()) ?? []
-    run = { experiment, id }
-    browser = chrome
+    stage = await setStage()
   }, 240_000)
 
-  afterAll(async () => {
-    await browser?.close()
-    await mlflow?.stop()
-    rmSync(folder, { recursive: true, force: true })
-  })
+  afterAll(() => stage?.close())
 
   for (const { name, startIssuer, missing } of ISSUERS)
     describeIf(missing, name, () => {
       test('log in, see runs, make a token, use it, revoke it', async () => {
         const gate = await start(startIssuer)
-        const context = await browser.newContext({ viewport: { width: 1280, height: 800 } })
+        const context = await stage.browser.newContext({ viewport: { width: 1280, height: 800 } })
         onTestFinished(() => context.close())
         const page = await context.newPage()
         // Where MLflow keeps its place: behind the #.
-        await page.goto(`${gate.url}/#/experiments/${run.experiment}/runs`)
+        await page.goto(`${gate.url}/#/experiments/${stage.experiment}/runs`)
         await logIn(page)
         await page.getByRole('link', { name: 'deeper' }).waitFor({ timeout: 60_000 })
-        expect(page.url()).toContain(`/#/experiments/${run.experiment}/runs`)
+        expect(page.url()).toContain(`/#/experiments/${stage.experiment}/runs`)
 
         await page.goto(`${gate.url}/.htgate/`)
         await page.getByLabel('Name').fill('laptop')
@@ -119,7 +99,7 @@ describeWith(['chromium', 'mlflow'], 'Chromium and MLflow', () => {
           await page.screenshot({ path: process.env.HTGATE_SCREENSHOT_ACCOUNT, fullPage: true })
         }
 
-        expect(await metric(gate, token, run.id)).toMatchObject({ status: 0 })
+        expect(await metric(gate, token, stage.run)).toMatchObject({ status: 0 })
         const all = await mlflowClient('test/e2e/client.py', ['all', '100000'], {
           MLFLOW_TRACKING_URI: gate.url,
           MLFLOW_TRACKING_USERNAME: 'ann',
@@ -130,7 +110,7 @@ describeWith(['chromium', 'mlflow'], 'Chromium and MLflow', () => {
         await page.goto(`${gate.url}/.htgate/`)
         await page.getByRole('button', { name: 'Revoke laptop' }).click()
         await page.getByText('The token is revoked.').waitFor()
-        expect((await metric(gate, token, run.id)).status).not.toBe(0)
+        expect((await metric(gate, token, stage.run)).status).not.toBe(0)
       }, 240_000)
     })
 })

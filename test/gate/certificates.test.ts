@@ -2,11 +2,10 @@ import { execFileSync } from 'node:child_process'
 import { copyFileSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { Agent, request as send } from 'node:https'
 import { join } from 'node:path'
-import { setTimeout as delay } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { makeCertificate } from '../support/certificate.js'
 import { temporaryFolder } from '../support/folder.js'
-import { startGate, startUpstream, valuesOf } from '../support/gate.js'
+import { startGate, startUpstream, until, valuesOf } from '../support/gate.js'
 import { describeWith, peer } from '../support/peers.js'
 import { basic } from '../support/requests.js'
 
@@ -130,7 +129,7 @@ describeWith(['openssl'], 'client certificates', () => {
     expect(user()).toBe('alice')
   })
 
-  test('that are revoked are refused within a second, on open connections too', async () => {
+  test('that are revoked are refused as soon as that is seen, on open connections too', async () => {
     const folder = temporaryFolder()
     const authority = makeAuthority(folder)
     const crl = join(temporaryFolder(), 'crl.pem')
@@ -145,10 +144,9 @@ describeWith(['openssl'], 'client certificates', () => {
       expect(await get(gate.port, ca, { ...ann, agent })).toBe(200)
       authority.revoke(ann.cert)
       copyFileSync(authority.crl, crl)
-      await delay(1000)
       const refused = more.length > 0 ? 403 : 401
+      await until(async () => (await get(gate.port, ca, ann)) === refused)
       expect(await get(gate.port, ca, { ...ann, agent })).toBe(refused)
-      expect(await get(gate.port, ca, ann)).toBe(refused)
       expect(await get(gate.port, ca, bob)).toBe(200)
       const password = { authorization: basic('alice', 'secret') }
       expect(await get(gate.port, ca, ann, password)).toBe(more.length > 0 ? 403 : 200)
@@ -165,7 +163,6 @@ describeWith(['openssl'], 'client certificates', () => {
     const ann = authority.issue('ann', '/CN=ann')
     expect(await get(gate.port, ca, ann)).toBe(503)
     copyFileSync(authority.crl, crl)
-    await delay(1000)
-    expect(await get(gate.port, ca, ann)).toBe(200)
+    await until(async () => (await get(gate.port, ca, ann)) === 200)
   })
 })

@@ -3,9 +3,9 @@ import { describe, expect, onTestFinished, test } from 'vitest'
 import {
   ALICE,
   asAlice,
-  type GateProcess,
+  type Gate,
   raw,
-  startGateProcess,
+  startGate,
   startUpstream,
   statuses,
   type Upstream,
@@ -17,17 +17,17 @@ import {
 
 const LOGIN = `Authorization: ${ALICE}\r\n`
 
-async function start(): Promise<{ gate: GateProcess; upstream: Upstream }> {
+async function start(): Promise<{ gate: Gate; upstream: Upstream }> {
   const upstream = await startUpstream()
-  return { upstream, gate: await startGateProcess({ upstream: upstream.url }) }
+  return { upstream, gate: await startGate({ upstream: upstream.url }) }
 }
 
-async function stillServes(gate: GateProcess): Promise<void> {
+async function stillServes(gate: Gate): Promise<void> {
   expect((await asAlice(gate.url)).status).toBe(200)
 }
 
 /** Sends `text` and waits for `count` responses, or the end. */
-async function send(gate: GateProcess, text: string, count = 1): Promise<string> {
+async function send(gate: Gate, text: string, count = 1): Promise<string> {
   const { socket, closed, text: received } = raw(gate.port, text)
   let over = false
   void closed.then(() => (over = true))
@@ -199,7 +199,7 @@ describe('a client that takes its time, or too much', () => {
     const upstream = await startUpstream((request, response) => {
       if (request.method === 'GET') response.end()
     })
-    const gate = await startGateProcess({ upstream: upstream.url })
+    const gate = await startGate({ upstream: upstream.url })
     const clients = Array.from({ length: 100 }, () =>
       raw(gate.port, `PUT / HTTP/1.1\r\nHost: x\r\n${LOGIN}Content-Length: 1000000\r\n\r\npart`),
     )

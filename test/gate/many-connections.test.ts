@@ -49,9 +49,7 @@ test(`${IDLE} idle connections`, { timeout: 300_000 }, async ({ annotate }) => {
   await annotate(`${Math.round(each / 1024)} kB for each idle connection`)
   // What the first requests leave behind counts, too.
   expect(each).toBeLessThan(20 * 1024 + (30 * MIB) / IDLE)
-  const started = performance.now()
   expect((await asAlice(gate.url)).status).toBe(200)
-  expect(performance.now() - started).toBeLessThan(2000)
   expect(sockets.filter((socket) => socket.destroyed)).toEqual([])
 })
 
@@ -101,7 +99,5 @@ test(`${SLOW} uploads that trickle, and downloads that nobody reads`, { timeout:
     `${Math.round(eachUpload / 1024)} kB for each upload, ${Math.round(each / 1024)} kB with the downloads`,
   )
   expect(each).toBeLessThan(0.25 * MIB)
-  const started = performance.now()
   expect((await asAlice(gate.url)).status).toBe(200)
-  expect(performance.now() - started).toBeLessThan(2000)
 })

@@ -49,11 +49,8 @@ test('wrong logins that are pipelined without end take little memory, and delay 
     () => sent > 5000,
     () => sent,
   )
-  const until5s = performance.now() + 5000
-  let served = 0
-  while (performance.now() < until5s || served < 20) {
+  for (let served = 0; served < 50 || sent < 20_000; served++) {
     expect((await asAlice(gate.url)).status).toBe(200)
-    served++
   }
   expect(peakOf(gate) - before).toBeLessThan(100)
   expect(gate.process.exitCode).toBeNull()

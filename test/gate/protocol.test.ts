@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { get, request as send } from 'node:http'
 import { createServer, type Socket } from 'node:net'
-import { describe, expect, onTestFinished, test } from 'vitest'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import {
   ALICE,
   asAlice,
@@ -392,7 +392,13 @@ test('an upstream that accepts no connection: 504, and how long that was tried',
   stopped.kill('SIGSTOP')
   for (let i = 0; i < 8; i++) raw(port, '')
   const gate = await startGate({ upstream: `http://127.0.0.1:${port}`, args: ['--upstream-timeout', '60'] })
-  const { status, body } = await asAlice(gate.url)
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+  onTestFinished(() => void vi.useRealTimers())
+  const answer = asAlice(gate.url)
+  const timers = vi.spyOn(globalThis, 'setTimeout')
+  while (!timers.mock.calls.some(([, ms]) => ms === 10_000)) await new Promise(setImmediate)
+  vi.advanceTimersByTime(10_000)
+  const { status, body } = await answer
   expect(status).toBe(504)
   expect(body).toContain('within 10 s')
 })

@@ -1,8 +1,9 @@
 import { expect, test } from 'vitest'
 import { hash } from '../../src/index.js'
-import { passwordFile, request, startGateProcess, startUpstream } from '../support/gate.js'
+import { passwordFile, request, startGateProcess, startUpstream, until } from '../support/gate.js'
 import { probabilityOfLarger } from '../support/ranks.js'
 import { basic } from '../support/requests.js'
+import { freePort } from '../support/servers.js'
 
 const WORKERS = 4
 const NAMES = 12
@@ -90,9 +91,7 @@ test('a record that would take hours keeps nobody out, and is reported', async (
     as('bob', 'x', 40),
     as('cyd', 'x', 41),
   ]
-  const start = performance.now()
   expect((await as('ann', 'secret', 50)).status).toBe(200)
-  expect(performance.now() - start).toBeLessThan(5000)
   expect((await Promise.all(guesses)).map(({ status }) => status)).toEqual(Array(32).fill(401))
 })
 
@@ -100,11 +99,19 @@ test('a client that guesses and leaves keeps nobody out', { timeout: 120_000 }, 
   const cost13 = await hash('secret', { cost: 13 })
   const file = passwordFile(`ann:${await hash('secret', { cost: 4 })}\nbob:${cost13}\n`)
   const upstream = await startUpstream()
+  const admin = await freePort()
   const gate = await startGateProcess({
     upstream: upstream.url,
     file,
-    args: ['--hash-threads', '1', '--login-failures', '0', '--trust-proxy', 'loopback'],
+    args: [
+      ...['--hash-threads', '1', '--login-failures', '0', '--trust-proxy', 'loopback'],
+      ...['--admin', `127.0.0.1:${admin}`],
+    ],
   })
+  const metric = async (name: string) => {
+    const { body } = await request(`http://127.0.0.1:${admin}/metrics`)
+    return Number(new RegExp(`^${name}\\S* (\\d+)$`, 'm').exec(body)?.[1])
+  }
   const gone = new AbortController()
   const guesses = Array.from({ length: 40 }, (_, i) =>
     fetch(gate.url, {
@@ -112,12 +119,11 @@ test('a client that guesses and leaves keeps nobody out', { timeout: 120_000 }, 
       signal: gone.signal,
     }).catch(() => {}),
   )
-  await new Promise((resolve) => setTimeout(resolve, 500))
+  await until(async () => (await metric('htgate_requests_in_progress')) === 40)
   gone.abort()
   await Promise.all(guesses)
-  // 40 hashes of that cost take 16 s and more; they are no longer computed.
+  // The hashes of those who have left are no longer computed.
   const headers = { authorization: basic('ann', 'secret'), 'x-forwarded-for': '192.0.2.1' }
-  const start = performance.now()
   expect((await request(gate.url, { headers })).status).toBe(200)
-  expect(performance.now() - start).toBeLessThan(8000)
+  expect(await metric('htgate_hashes_total')).toBeLessThan(20)
 })

@@ -5,12 +5,13 @@ import { join } from 'node:path'
 import { performance } from 'node:perf_hooks'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import { beforeEach, describe, expect, test, vi } from 'vitest'
+import { beforeEach, describe, expect, test } from 'vitest'
 import { append } from '../../../src/passwd-file/records.js'
 import { update } from '../../../src/passwd-file/store/update.js'
 import { temporaryFolder } from '../../support/folder.js'
 import { randomFrom } from '../../support/random.js'
 import { htpasswd, OUR_HTPASSWD } from '../../support/run.js'
+import { withoutWaiting } from '../../support/waiting.js'
 
 // A command that gives the first of many users another password, and so moves all that follows, is stopped: before each
 // call that changes something on disk, halfway through each write, and from outside at random moments. Then another user
@@ -109,12 +110,10 @@ async function addUser(): Promise<string> {
     const { status, stderr } = await htpasswd(['-bp', 'users', user, 'x'], { cwd })
     expect(status, String(stderr)).toBe(0)
   } else {
-    // What waits for a lock waits by setTimeout.
-    const waits = vi.spyOn(globalThis, 'setTimeout')
     const pieces = (before: Buffer) => append(before, Buffer.from(record))
-    await update(file, (before) => ({ pieces: pieces(before), done: undefined }), { alone: true })
-    expect(waits).not.toHaveBeenCalled()
-    waits.mockRestore()
+    await withoutWaiting(() =>
+      update(file, (before) => ({ pieces: pieces(before), done: undefined }), { alone: true }),
+    )
   }
   return record
 }

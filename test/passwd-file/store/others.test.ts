@@ -15,11 +15,13 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest'
+import { append } from '../../../src/passwd-file/records.js'
 import { update } from '../../../src/passwd-file/store/update.js'
 import { temporaryFolder } from '../../support/folder.js'
 import { lacksOrdinaryUser, lacksRoot } from '../../support/ordinary-user.js'
 import { describeIf } from '../../support/peers.js'
 import { htpasswd } from '../../support/run.js'
+import { withoutWaiting } from '../../support/waiting.js'
 
 // Root edits a password file where mallory may create files, or owns the folder; she gains nothing by what she puts there.
 
@@ -96,10 +98,8 @@ describeIf([...lacksRoot, ...lacksOrdinaryUser], 'root edits, mallory attacks', 
       const entry = join(temporaryFolder(), 'entry')
       writeFileSync(entry, `${space}.${process.pid}.${start}`, { mode: 0o644 })
       asMallory(script.replaceAll('ENTRY', entry))
-      const before = performance.now()
-      const { status, stderr } = await add('bob')
-      expect(status, String(stderr)).toBe(0)
-      expect(performance.now() - before).toBeLessThan(5_000)
+      const pieces = (before: Buffer) => append(before, Buffer.from('bob:x\n'))
+      await withoutWaiting(() => update(file, (before) => ({ pieces: pieces(before), done: undefined })))
       expect(content()).toBe('alice:x\nbob:x\n')
     })
 

@@ -44,6 +44,9 @@ const isUserBind = ({ operation, dn }: { operation: string; dn: string }) =>
 const isUserSearch = ({ operation, bytes }: { operation: string; bytes: Buffer }) =>
   operation === 'search' && bytes.includes('alice')
 
+/** Milliseconds that a busy machine may take for what needs no waiting, or a timeout of a second. */
+const AT_ONCE = 20_000
+
 describe('a directory that answers', () => {
   test('lets alice in, over two connections: one that searches, one that binds', async () => {
     const { answer, server } = await answered(() => undefined)
@@ -153,10 +156,10 @@ describe('a directory that fails', () => {
   test.each(Object.keys(broken))('%s, instead of an answer to a bind', async (name) => {
     const { answer, took, status } = await answered(
       (request) => (isUserBind(request) ? broken[name]?.(request) : undefined),
-      { timeout: 5000 },
+      { timeout: 2 * AT_ONCE },
     )
     expect(answer).toBe('unavailable')
-    expect(took).toBeLessThan(2500)
+    expect(took).toBeLessThan(AT_ONCE)
     expect(status.ready).toBe(false)
   })
 
@@ -169,7 +172,7 @@ describe('a directory that fails', () => {
     for (const step of steps) {
       const { answer, took, status } = await answered(step)
       expect(answer).toBe('unavailable')
-      expect(took).toBeLessThan(1500)
+      expect(took).toBeLessThan(AT_ONCE)
       expect(status.detail).toContain('no answer in time')
     }
   })
@@ -184,7 +187,7 @@ describe('a directory that fails', () => {
       return NOTHING
     })
     expect(answer).toBe('unavailable')
-    expect(took).toBeLessThan(1500)
+    expect(took).toBeLessThan(AT_ONCE)
   })
 
   test('ends in mid answer', async () => {
@@ -195,10 +198,10 @@ describe('a directory that fails', () => {
           socket.write(entry(request, ALICE, { uid: ['alice'] }).subarray(0, 30), () => socket[end]())
           return NOTHING
         },
-        { timeout: 5000 },
+        { timeout: 2 * AT_ONCE },
       )
       expect(answer).toBe('unavailable')
-      expect(took).toBeLessThan(2500)
+      expect(took).toBeLessThan(AT_ONCE)
     }
   })
 
@@ -212,7 +215,7 @@ describe('a directory that fails', () => {
               result(request, 'search'),
             ]
           : undefined,
-      { timeout: 5000 },
+      { timeout: 2 * AT_ONCE },
     )
     expect(many.answer).toBe('alice')
     const large = await answered(
@@ -227,7 +230,7 @@ describe('a directory that fails', () => {
         for (let i = 0; i < bytes.length; i += 7) socket.write(bytes.subarray(i, i + 7))
         return NOTHING
       },
-      { timeout: 5000 },
+      { timeout: 2 * AT_ONCE },
     )
     expect(large.answer.split(' ')).toHaveLength(901)
   })
@@ -301,7 +304,7 @@ describeWith(['openssl'], 'TLS with a directory', () => {
     for (const way of ways) {
       const { answer, took, server } = await answered(way, { startTls: true })
       expect(answer).toBe('unavailable')
-      expect(took).toBeLessThan(1500)
+      expect(took).toBeLessThan(AT_ONCE)
       expect(server.requests.map(({ operation }) => operation)).not.toContain('bind')
     }
   })
@@ -338,7 +341,7 @@ describeWith(['openssl'], 'TLS with a directory', () => {
     const start = performance.now()
     const hanging = await directory(at(`ldaps://127.0.0.1:${port}`))
     expect(hanging.provider.status().detail).toContain('no answer in time')
-    expect(performance.now() - start).toBeLessThan(1500)
+    expect(performance.now() - start).toBeLessThan(AT_ONCE)
     silent.close()
   })
 })

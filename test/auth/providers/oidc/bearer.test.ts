@@ -1,5 +1,5 @@
 import { exportSPKI, generateKeyPair, importJWK } from 'jose'
-import { expect, onTestFinished, test } from 'vitest'
+import { expect, onTestFinished, test, vi } from 'vitest'
 import type { Credential } from '../../../../src/auth/credential.js'
 import type { Claims } from '../../../../src/auth/providers/oidc/claims.js'
 import { issuerFetch } from '../../../../src/auth/providers/oidc/http.js'
@@ -182,10 +182,18 @@ test('an e-mail address counts only when it is verified', async () => {
   expect(await verdictOn({ email, email_verified: false })).toMatchObject(denied)
 })
 
+/** Stops performance.now(); answers a function that turns it on by milliseconds. */
+function stoppedClock(): (ms: number) => void {
+  vi.useFakeTimers({ toFake: ['performance'] })
+  onTestFinished(() => void vi.useRealTimers())
+  return (ms) => void vi.advanceTimersByTime(ms)
+}
+
 test('a new key is found, but a flood of unknown ones asks the issuer once', async () => {
+  const elapse = stoppedClock()
   const { issuer, provider, verdictOn } = await subject({}, 300)
   expect(await verdictOn(ann)).toMatchObject({ ok: true })
-  await new Promise((resolve) => setTimeout(resolve, 310))
+  elapse(310)
   await issuer.rotate()
   expect(await verdictOn(ann)).toMatchObject({ ok: true })
   const asked = issuer.asked.filter((path) => path === '/jwks').length
@@ -199,18 +207,20 @@ test('a new key is found, but a flood of unknown ones asks the issuer once', asy
 })
 
 test('a withdrawn key ends with the age of the keys', async () => {
+  const elapse = stoppedClock()
   const { issuer, provider } = await subject({}, 50, 100)
   const token = await issuer.sign(ann)
   expect(await provider.verify(bearer(token))).toMatchObject({ ok: true })
   await issuer.rotate(false)
-  await new Promise((resolve) => setTimeout(resolve, 150))
+  elapse(150)
   expect(await provider.verify(bearer(token))).toMatchObject(denied)
 })
 
 test('while the issuer is down, known keys are used, and an unknown one is refused', async () => {
+  const elapse = stoppedClock()
   const { issuer, provider, verdictOn } = await subject({}, 20, 20)
   issuer.isDown = true
-  await new Promise((resolve) => setTimeout(resolve, 50))
+  elapse(50)
   expect(await verdictOn(ann)).toMatchObject({ ok: true })
   expect(await verdictOn(ann, { header: { kid: 'unknown' } })).toMatchObject(denied)
   expect(provider.status()).toEqual({ ready: true })
