@@ -7,6 +7,7 @@ export default defineConfig({
     include: ['test/**/*.test.ts'],
     testTimeout: 60_000,
     hookTimeout: 60_000,
+    expect: { poll: { timeout: 30_000, interval: 20 } },
     // Two cores: tests that start processes and measure latency get in each other's way beyond that.
     maxWorkers: 2,
     sequence: { sequencer: LongestFirst },

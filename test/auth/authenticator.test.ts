@@ -174,7 +174,7 @@ describe('the file', () => {
     writeFileSync(file, `${ANN}\n`)
     await vi.waitFor(async () => {
       expect(await subject.authenticate(basic('ann', 'secret'))).toMatchObject({ ok: true })
-    }, 5_000)
+    }, 30_000)
     expect(subject.events.at(-1)).toMatchObject({ type: 'loaded', users: 1, schemes: { sha1: 1 } })
   })
 
@@ -184,7 +184,7 @@ describe('the file', () => {
     rmSync(subject.file)
     await vi.waitFor(async () => {
       expect(await subject.authenticate(basic('ann', 'secret'))).toMatchObject({ reason: 'unavailable' })
-    }, 5_000)
+    }, 30_000)
   })
 
   test('that is a folder is told of once', async () => {
@@ -193,12 +193,12 @@ describe('the file', () => {
     mkdirSync(subject.file)
     const told = () => subject.events.filter((event) => event.type === 'unreadable' && isFolder(event.error))
     const isFolder = (error: Error) => error.message === `cannot read ${subject.file}: it is not a file`
-    await vi.waitFor(() => expect(told()).toHaveLength(1), 5_000)
+    await vi.waitFor(() => expect(told()).toHaveLength(1), 30_000)
     await expect(subject.reload()).rejects.toMatchObject({ code: 'ERR_FILE_TYPE' })
 
     rmSync(subject.file, { recursive: true })
     writeFileSync(subject.file, ANN)
-    await vi.waitFor(() => expect(subject.events.at(-1)?.type).toBe('loaded'), 5_000)
+    await vi.waitFor(() => expect(subject.events.at(-1)?.type).toBe('loaded'), 30_000)
     expect(told()).toHaveLength(2) // once by itself, once when asked
   })
 

@@ -306,7 +306,7 @@ describeWith(['nginx', 'caddy', 'traefik', 'openssl'], 'behind a proxy that asks
           expect((await program({ authorization: ways[0] as string }).post(SITE + RUNS, {})).status).toBe(
             401,
           ),
-        { timeout: 10_000 },
+        { timeout: 30_000 },
       )
 
       const value = client.cookie(SITE, '__Host-htgate') as string

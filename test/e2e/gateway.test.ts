@@ -4,7 +4,7 @@ import { createServer, type Server as HttpServer, type IncomingHttpHeaders } fro
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest'
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { logOf, startHtgate } from '../support/htgate.js'
 import { startMlflow } from '../support/mlflow.js'
 import { describeWith } from '../support/peers.js'
@@ -115,11 +115,8 @@ describeWith(['mlflow'], 'MLflow’s gateway', () => {
       const told = JSON.stringify(seen)
       expect(told).not.toMatch(/will|x-forwarded|x-real-ip|x-mlflow-authorization|127\.0\.0\.1:\d+".*"x-/i)
       expect(Object.keys(seen[0] ?? {}).filter((name) => /forwarded|real-ip|user$/.test(name))).toEqual([])
-      await vi.waitFor(() =>
-        expect(logOf(gate).filter((entry) => entry.path === path)).toMatchObject([
-          { user: 'will', status: 200 },
-        ]),
-      )
+      const entries = () => logOf(gate).filter((entry) => entry.path === path)
+      await expect.poll(entries).toMatchObject([{ user: 'will', status: 200 }])
     },
   )
 

@@ -14,10 +14,10 @@ test('--rehash replaces a weak record at the login, and the same password goes o
   onTestFinished(() => gate.stop())
 
   expect(await statusFor(gate.url, 'ann', 'secret')).toBe(200)
-  await vi.waitFor(() => expect(readFileSync(file, 'utf8')).toMatch(/^ann:\$2y\$05\$/), 10_000)
+  await vi.waitFor(() => expect(readFileSync(file, 'utf8')).toMatch(/^ann:\$2y\$05\$/), 30_000)
   await vi.waitFor(
     () => expect(gate.output()).toContain('replaced the record of \\"ann\\" by a bcrypt one'),
-    10_000,
+    30_000,
   )
   expect(await statusFor(gate.url, 'ann', 'secret')).toBe(200)
   expect(await statusFor(gate.url, 'ann', 'wrong')).toBe(401)

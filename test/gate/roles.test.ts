@@ -86,19 +86,20 @@ describe('roles', () => {
   test('a change of the group file takes effect within a second; without it the answer is 503', async () => {
     const gate = await startWith([...ROLES, '--group-file', groups])
     const statusOf = async (user: string) => (await as(user, gate.url + READ)).status
+    const both = async () => [await statusOf('rita'), await statusOf('nora')]
     expect(await statusOf('rita')).toBe(200)
     expect(await statusOf('nora')).toBe(403)
 
     writeFileSync(`${groups}.new`, 'staff: nora\n')
     renameSync(`${groups}.new`, groups)
-    await eventually(async () => expect([await statusOf('rita'), await statusOf('nora')]).toEqual([403, 200]))
+    await expect.poll(both).toEqual([403, 200])
 
     renameSync(groups, `${groups}.gone`)
-    await eventually(async () => expect([await statusOf('rita'), await statusOf('nora')]).toEqual([503, 503]))
+    await expect.poll(both).toEqual([503, 503])
     expect((await as('rita', gate.url + READ)).headers['retry-after']).toBe('10')
     expect(await statusOf('will')).toBe(200)
     renameSync(`${groups}.gone`, groups)
-    await eventually(async () => expect(await statusOf('nora')).toBe(200))
+    await expect.poll(() => statusOf('nora')).toBe(200)
   })
 
   test('a response that goes on ends when its user loses the role', async () => {
@@ -423,16 +424,3 @@ describe('on /gateway/', () => {
     expect(valuesOf(upstream.seen[0], 'x-forwarded-user')).toEqual(['will'])
   })
 })
-
-/** Until it holds, within a second and what a busy machine adds. */
-async function eventually(check: () => Promise<void>): Promise<void> {
-  const deadline = Date.now() + 5000
-  for (;;) {
-    try {
-      return await check()
-    } catch (error) {
-      if (Date.now() > deadline) throw error
-      await new Promise((resolve) => setTimeout(resolve, 50))
-    }
-  }
-}

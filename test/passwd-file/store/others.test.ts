@@ -133,7 +133,8 @@ describeIf([...lacksRoot, ...lacksOrdinaryUser], 'root edits, mallory attacks', 
       })
       const before = readdirSync(join(secret, '..'))
       const outcomes = { done: 0, refused: 0 }
-      for (let i = 0; i < rounds; i++) {
+      // On a busy machine the attacker may be the faster one for a while.
+      for (let i = 0; i < rounds || outcomes.done === 0; i++) {
         try {
           await update(file, (old) => ({ pieces: [old, Buffer.from(`u${i}:x\n`)], done: undefined }))
           outcomes.done++

@@ -245,7 +245,7 @@ test('an issuer that is down at the start is asked again, and meanwhile answers 
     retryAfter: 10,
   })
   issuer.isDown = false
-  await expect.poll(() => provider.status().ready, { timeout: 5000 }).toBe(true)
+  await expect.poll(() => provider.status().ready, { timeout: 20_000 }).toBe(true)
   expect(await provider.verify(bearer(await issuer.sign(ann)))).toMatchObject({ ok: true })
   expect(told).toEqual([
     expect.stringMatching(/answers 503; nobody can log in there$/),
