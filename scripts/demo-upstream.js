@@ -3,7 +3,9 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import { dirname, join } from 'node:path'
+import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
+import { wrapCommand, wrapMessage } from './wrap.js'
 
 const htgate = join(dirname(dirname(fileURLToPath(import.meta.url))), 'bin/htgate.js')
 
@@ -26,11 +28,13 @@ export async function startDemoUpstream() {
 /**
  * Puts htgate with the password file `file` in front of it, suggests commands to try, and waits for Ctrl-C.
  * @param credentials `user:password` of a user in the file
+ * @param columns of the terminal
  */
-export async function guardDemoUpstream(file, credentials) {
+export async function guardDemoUpstream(file, credentials, columns = 80) {
   const server = await startDemoUpstream()
   const upstream = `http://127.0.0.1:${server.address().port}`
-  console.log(`$ htgate --file .htpasswd --upstream ${upstream} --listen 127.0.0.1:0 --log text\n`)
+  const typed = `$ htgate --file .htpasswd --upstream ${upstream} --listen 127.0.0.1:0 --log text`
+  console.log(`${wrapCommand(typed, columns)}\n`)
   const args = ['--file', file, '--upstream', upstream, '--listen', '127.0.0.1:0', '--log', 'text']
   const gate = spawn(process.execPath, [htgate, ...args], {
     stdio: ['ignore', 'inherit', 'pipe'],
@@ -38,14 +42,15 @@ export async function guardDemoUpstream(file, credentials) {
     detached: true,
   })
   for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => gate.kill(signal))
-  gate.stderr.on('data', (chunk) => {
-    process.stderr.write(chunk)
-    const [, address] = /listening on (\S+)/.exec(String(chunk)) ?? []
+  createInterface({ input: gate.stderr }).on('line', (line) => {
+    process.stderr.write(`${wrapMessage(line, columns)}\n`)
+    const [, address] = /listening on (\S+)/.exec(line) ?? []
     if (address === undefined) return
+    const commands = [`curl http://${address}/`, `curl -u ${credentials} http://${address}/`]
+    const indented = commands.map((command) => wrapCommand(`  ${command}`, columns))
     console.log(`
 Try it in another terminal or in a browser:
-  curl http://${address}/
-  curl -u ${credentials} http://${address}/
+${indented.join('\n')}
 Ctrl-C stops it.
 `)
   })

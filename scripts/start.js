@@ -6,16 +6,19 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { styleText } from 'node:util'
 import { guardDemoUpstream } from './demo-upstream.js'
-import { wrapComment } from './wrap-comment.js'
+import { wrapCommand, wrapComment } from './wrap.js'
 
 const htpasswd = join(dirname(dirname(fileURLToPath(import.meta.url))), 'bin/htpasswd.js')
 const folder = mkdtempSync(join(tmpdir(), 'htgate-'))
+const columns = process.stdout.columns ?? 80
 const colour = process.stdout.isTTY && !process.env.NO_COLOR
 const bold = (text) => (colour ? styleText('bold', text) : text)
 const dim = (text) => (colour ? styleText('dim', text) : text)
 
 try {
-  say('Create a password file with one user, hashed with bcrypt.')
+  say('Create a password file that other users cannot read, with one user, hashed with bcrypt.')
+  process.umask(0o077)
+  console.log(bold('$ umask 077'))
   run('-cbB -C 10 .htpasswd alice correct-horse')
   say('Add a second one, hashed with SHA-512. A password on standard input does not show up in ps(1).')
   run('-i5 .htpasswd bob', 'battery-staple\n')
@@ -27,17 +30,18 @@ try {
   run('-D .htpasswd bob')
   show('.htpasswd')
   say('Guard a server that has no login of its own with this file.')
-  await guardDemoUpstream(join(folder, '.htpasswd'), 'alice:correct-horse')
+  await guardDemoUpstream(join(folder, '.htpasswd'), 'alice:correct-horse', columns)
 } finally {
   rmSync(folder, { recursive: true, force: true })
 }
 
 function say(text) {
-  console.log(`\n${dim(wrapComment(text, process.stdout.columns ?? 80))}`)
+  console.log(`\n${dim(wrapComment(text, columns))}`)
 }
 
 function run(line, input) {
-  console.log(bold(`$ ${input === undefined ? '' : `echo ${input.trim()} | `}htpasswd ${line}`))
+  const typed = `$ ${input === undefined ? '' : `echo ${input.trim()} | `}htpasswd ${line}`
+  console.log(bold(wrapCommand(typed, columns)))
   const { status, stdout, stderr } = spawnSync(process.execPath, [htpasswd, ...line.split(' ')], {
     cwd: folder,
     input,

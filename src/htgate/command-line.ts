@@ -136,14 +136,11 @@ const PARAGRAPHS = [
 ]
 
 const EXAMPLES = [
-  ['htpasswd -cB -C 10 .htpasswd alice'],
-  ['htgate --file .htpasswd --listen :8080 -- mlflow server --port {port}'],
-  ['htgate --file .htpasswd --upstream http://127.0.0.1:5000 --listen :8080'],
-  [
-    'htgate --file .htpasswd --upstream http://127.0.0.1:5000 --listen :443',
-    '--tls-cert cert.pem --tls-key key.pem',
-  ],
-  ['htgate --file .htpasswd --forward-auth --listen 127.0.0.1:9090', '--trust-proxy loopback'],
+  'htpasswd -cB -C 10 .htpasswd alice',
+  'htgate --file .htpasswd --listen :8080 -- mlflow server --port {port}',
+  'htgate --file .htpasswd --upstream http://127.0.0.1:5000 --listen :8080',
+  'htgate --file .htpasswd --upstream http://127.0.0.1:5000 --listen :443 --tls-cert cert.pem --tls-key key.pem',
+  'htgate --file .htpasswd --forward-auth --listen 127.0.0.1:9090 --trust-proxy loopback',
 ]
 
 const NARROWEST = 40
@@ -167,7 +164,7 @@ export function helpText(columns: number): string {
   }
   for (const paragraph of PARAGRAPHS) lines.push('', ...wrap(paragraph, width, 0))
   lines.push('', 'Examples:')
-  for (const parts of EXAMPLES) lines.push(`  ${parts.join(' \\\n      ')}`)
+  for (const example of EXAMPLES) lines.push(...wrapCommand(example, width))
   return `${lines.join('\n')}\n`
 }
 
@@ -180,6 +177,20 @@ function describe({ help, choices, defaultText }: OptionText): string {
   const values = choices === undefined ? '' : `: ${choices.join(', ')}`
   const standard = defaultText === undefined ? '' : ` (default: ${defaultText})`
   return `${help}${values}${standard}`
+}
+
+/** A command line as a shell takes it, broken between options. */
+function wrapCommand(command: string, width: number): string[] {
+  const lines: string[] = []
+  let line = ' '
+  for (const part of command.split(/ (?=-)/)) {
+    if (line.length + 1 + part.length + ' \\'.length > width && line.trim() !== '') {
+      lines.push(`${line} \\`)
+      line = '     '
+    }
+    line += ` ${part}`
+  }
+  return [...lines, line]
 }
 
 /** Lines of at most `width` columns, each indented by `indent`. */
