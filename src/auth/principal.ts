@@ -23,6 +23,6 @@ export interface Principal {
    * name the user or one of its groups, `maxRole` is its role. Default false.
    */
   readonly isService?: boolean
-  /** What the login was by, where that isn't the provider's usual way: `token 3f9a0c61d2b47e58`. For the log. */
+  /** How it was authenticated, where the kind of credential doesn't say: `token 3f9a0c61d2b47e58`. For the log. */
   readonly via?: string
 }

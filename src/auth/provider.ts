@@ -29,6 +29,13 @@ export interface Provider {
    * and has its owner's groups. Synchronous where that needs no I/O. Absent from providers that cannot tell.
    */
   account?(name: string): Account | Promise<Account>
+  /**
+   * A text that changes when the password of the account called `name` does: sessions that began with it end then. It stays
+   * in this process. Undefined, or absent, where the provider cannot tell.
+   *
+   * @param fresh whether it has to be that of the password that was verified just now, though it takes longer
+   */
+  passwordMark?(name: string, fresh?: boolean): PasswordMark | Promise<PasswordMark>
   /** Increments on every change that may revoke a login: then whatever was decided before is decided again. */
   readonly epoch: number
   /** Calls `listener` after every increment of `epoch`. */
@@ -44,6 +51,8 @@ export interface Provider {
 
 /** The principal; `unknown` when there is no such account; `unavailable` when the file or directory cannot be read. */
 export type Account = Principal | 'unknown' | 'unavailable'
+
+export type PasswordMark = string | undefined
 
 /** Numbers of one process, by name, to be summed over all processes. */
 export interface Measures {

@@ -49,6 +49,8 @@ class Passage implements OpenRequest, ExchangeObserver {
   user: string | undefined
   /** The provider that vouches for the principal. */
   provider: string | undefined
+  /** How the principal was authenticated. */
+  via: string | undefined
   /** Why the request was refused or ended, in a word that the log and the metrics share. */
   reason: string | undefined
   /** The role that was missing. */
@@ -238,6 +240,7 @@ export class Gate {
     const { exchange, subject } = passage
     passage.user = principal.name
     passage.provider = principal.provider
+    passage.via = principal.via ?? VIA[credential.kind]
     if (!this.#isSound(passage)) return
     const renewal = credential.kind === 'session' ? this.#pages?.renewal(exchange, subject) : undefined
     if (renewal) {
@@ -273,7 +276,7 @@ export class Gate {
   readonly #finish = (passage: Passage): void => {
     passage.gone?.abort()
     this.#open.remove(passage)
-    const { exchange, subject, user, provider, reason, missingRole } = passage
+    const { exchange, subject, user, provider, via, reason, missingRole } = passage
     const { status = CLIENT_CLOSED_REQUEST, started, bytes, client, upstreamMs, headers } = exchange
     const ms = performance.now() - started
     this.#metrics.end(status, ms, bytes, reason)
@@ -288,6 +291,7 @@ export class Gate {
       upstreamMs,
       reason,
       provider,
+      via,
       missingRole,
       userAgent: headers.userAgent,
     })
@@ -295,6 +299,14 @@ export class Gate {
 }
 
 type RefusalReason = Refusal['reason'] | 'malformed'
+
+/** How a login is called in the log, where its principal doesn't say. */
+const VIA: Readonly<Record<Credential['kind'], string>> = {
+  basic: 'password',
+  bearer: 'bearer',
+  session: 'session',
+  certificate: 'certificate',
+}
 
 /** What is not known of what could not be read as a request. */
 const UNREADABLE = {
@@ -304,6 +316,7 @@ const UNREADABLE = {
   upstreamMs: undefined,
   reason: undefined,
   provider: undefined,
+  via: undefined,
   missingRole: undefined,
   userAgent: undefined,
 }

@@ -42,6 +42,8 @@ export interface AccessEntry {
   /** Why the gate refused or ended it. */
   readonly reason: string | undefined
   readonly provider: string | undefined
+  /** How the principal was authenticated: `password`, `session`, `bearer`, `certificate` or `token ID`. */
+  readonly via: string | undefined
   readonly missingRole: string | undefined
   readonly userAgent: string | undefined
 }
@@ -80,18 +82,19 @@ export class Log {
   /** A request that has ended. */
   access(entry: AccessEntry): void {
     if (this.#format === 'off') return
-    const { user, client, method, path, status, bytes, reason, provider, missingRole, userAgent } = entry
+    const { user, client, method, path, status, bytes, reason, provider, via, missingRole, userAgent } = entry
     const ms = tenths(entry.ms)
     const upstream = entry.upstreamMs === undefined ? undefined : tenths(entry.upstreamMs)
     if (this.#format === 'json') {
       this.#add(
-        `{"time":"${now()}","level":"info","user":${this.#user.of(user)},"client":"${client}","method":${orNull(method)},"path":${this.#path.of(path)},"status":${status},"bytes":${bytes},"ms":${ms},"upstream_ms":${upstream ?? 'null'},${this.#rest(reason, provider, missingRole, userAgent)}}`,
+        `{"time":"${now()}","level":"info","user":${this.#user.of(user)},"client":"${client}","method":${orNull(method)},"path":${this.#path.of(path)},"status":${status},"bytes":${bytes},"ms":${ms},"upstream_ms":${upstream ?? 'null'},${this.#rest(reason, provider, via, missingRole, userAgent)}}`,
       )
     } else {
       const more = [
         upstream === undefined ? '' : ` upstream=${upstream}ms`,
         reason === undefined ? '' : ` reason=${reason}`,
         provider === undefined ? '' : ` provider=${quoted(provider)}`,
+        via === undefined ? '' : ` via=${quoted(via)}`,
         missingRole === undefined ? '' : ` missing_role=${missingRole}`,
         userAgent === undefined ? '' : ` user_agent=${quoted(userAgent.slice(0, MAX_AGENT))}`,
       ]
@@ -106,6 +109,7 @@ export class Log {
   #lastReason: string | undefined
   #lastProvider: string | undefined
   #lastRole: string | undefined
+  #lastVia: string | undefined
   #lastAgent: string | undefined
   #lastRest = ''
 
@@ -113,21 +117,24 @@ export class Log {
   #rest(
     reason: string | undefined,
     provider: string | undefined,
+    via: string | undefined,
     role: string | undefined,
     agent: string | undefined,
   ): string {
     if (
       agent !== this.#lastAgent ||
       provider !== this.#lastProvider ||
+      via !== this.#lastVia ||
       reason !== this.#lastReason ||
       role !== this.#lastRole ||
       this.#lastRest === ''
     ) {
       this.#lastAgent = agent
       this.#lastProvider = provider
+      this.#lastVia = via
       this.#lastReason = reason
       this.#lastRole = role
-      this.#lastRest = `"reason":${word(reason)},"provider":${word(provider)},"missing_role":${word(role)},"user_agent":${orNull(agent?.slice(0, MAX_AGENT))}`
+      this.#lastRest = `"reason":${word(reason)},"provider":${word(provider)},"via":${word(via)},"missing_role":${word(role)},"user_agent":${orNull(agent?.slice(0, MAX_AGENT))}`
     }
     return this.#lastRest
   }

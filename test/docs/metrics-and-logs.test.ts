@@ -71,7 +71,7 @@ test('describes every field of a request in the log, and no other', async () => 
       ms: 1,
       upstreamMs: 1,
     },
-    ...{ reason: 'role', provider: 'file', missingRole: 'write', userAgent: 'curl' },
+    ...{ reason: 'role', provider: 'file', via: 'password', missingRole: 'write', userAgent: 'curl' },
   }
   expect(namesIn('Requests').toSorted()).toEqual(
     Object.keys(await logged((log) => log.access(entry))).toSorted(),

@@ -40,6 +40,7 @@ test('the log has a line for each request, without query, password or header', a
     upstream_ms: expect.any(Number),
     reason: null,
     provider: 'file',
+    via: 'password',
     missing_role: null,
     user_agent: 'curl/8',
   })
@@ -80,7 +81,9 @@ test('--log text is for people, and --log off writes nothing', async () => {
   await asAlice(`${text.url}/x`)
   await until(
     () =>
-      /Z 127\.0\.0\.1 alice GET \/x 200 2 \d+\.\dms upstream=\d+\.\dms provider=file\n/.test(text.output()),
+      /Z 127\.0\.0\.1 alice GET \/x 200 2 \d+\.\dms upstream=\d+\.\dms provider=file via=password\n/.test(
+        text.output(),
+      ),
     text.output,
   )
   const off = await startGateProcess({ upstream: upstream.url, args: ['--log', 'off'] })

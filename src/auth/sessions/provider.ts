@@ -1,11 +1,12 @@
 import type { Credential } from '../credential.js'
 import type { Principal } from '../principal.js'
-import type { Account, Provider, ProviderStatus, Verdict } from '../provider.js'
+import type { Account, PasswordMark, Provider, ProviderStatus, Verdict } from '../provider.js'
 import { EndedSessions, type Ending } from './ended.js'
 import type { Seals } from './seal.js'
 import {
   type ConfiguredGroups,
   digestsOf,
+  markDigest,
   newSession,
   type Origin,
   parseSession,
@@ -14,7 +15,7 @@ import {
 } from './session.js'
 
 // The session cookie as a credential. It is judged without asking anyone, by its seal; but where the account's provider
-// can be asked, as a password file can, a session ends with the account.
+// can be asked, as a password file can, a session ends with the account, and with the password that it began with.
 
 const MAX_REMEMBERED = 10_000
 /** In milliseconds. */
@@ -30,6 +31,21 @@ export interface SessionProviderOptions {
   readonly now?: (() => number) | undefined
 }
 
+/** A session in use. */
+interface Opened {
+  readonly session: Session
+  readonly principal: Principal
+  /** The last password's mark that was found to be, or not to be, the one at the login: the same text as before is cheap. */
+  seenMark?: string | undefined
+  isSeenGood?: boolean
+}
+
+/** What an account's provider says of it now. */
+interface Standing {
+  readonly account: Account | Promise<Account> | undefined
+  readonly mark: PasswordMark | Promise<PasswordMark>
+}
+
 export class SessionProvider implements Provider {
   readonly name = 'session'
   readonly concurrency = 16
@@ -41,7 +57,7 @@ export class SessionProvider implements Provider {
   #epoch = 0
   readonly #listeners: (() => void)[] = []
   /** By cookie. */
-  readonly #opened = new Map<string, { readonly session: Session; readonly principal: Principal }>()
+  readonly #opened = new Map<string, Opened>()
   readonly #ended = new EndedSessions()
 
   constructor({ seals, groups, ttl, accounts = [], now = Date.now }: SessionProviderOptions) {
@@ -71,10 +87,16 @@ export class SessionProvider implements Provider {
    * The cookie's value for a login that has just succeeded.
    *
    * @param origin what the issuer knows it by, if it was by one
+   * @param passwordMark what `markOf` says, if it was by a password
    */
-  begin(principal: Principal, origin?: Origin): string {
-    const session = newSession(principal, this.#now(), this.ttl, origin)
+  begin(principal: Principal, origin?: Origin, passwordMark?: string): string {
+    const session = newSession(principal, this.#now(), this.ttl, origin, passwordMark)
     return this.#seals.seal('session', serializeSession(session, this.#groups))
+  }
+
+  /** The mark of the password that the user has just logged in by. */
+  async markOf({ provider, name }: Principal): Promise<PasswordMark> {
+    return this.#accounts.find((each) => each.name === provider)?.passwordMark?.(name, true)
   }
 
   /** The session in a cookie that is good right now; the account isn't asked for. */
@@ -124,19 +146,21 @@ export class SessionProvider implements Provider {
     if (credential.kind !== 'session') return undefined
     const opened = this.#open(credential.value)
     if (opened === undefined) return undefined
-    const account = this.#accountOf(opened.session)
-    if (account === undefined) return opened.principal
-    return account instanceof Promise ? undefined : withAccount(opened.principal, account)
+    const { account, mark } = this.#standingOf(opened.session)
+    if (account instanceof Promise || mark instanceof Promise || !hasMark(opened, mark)) return undefined
+    return account === undefined ? opened.principal : withAccount(opened.principal, account)
   }
 
   async verify(credential: Credential): Promise<Verdict> {
     const opened = credential.kind === 'session' ? this.#open(credential.value) : undefined
     if (opened === undefined) return { ok: false, reason: 'denied', unknown: true }
     const candidate = opened.session.user
-    const account = await this.#accountOf(opened.session)
+    const standing = this.#standingOf(opened.session)
+    const [account, mark] = await Promise.all([standing.account, standing.mark])
     if (account === 'unavailable') return { ok: false, reason: 'unavailable', candidate }
     const principal = account === undefined ? opened.principal : withAccount(opened.principal, account)
-    return principal ? { ok: true, principal } : { ok: false, reason: 'denied', candidate }
+    if (principal === undefined || !hasMark(opened, mark)) return { ok: false, reason: 'denied', candidate }
+    return { ok: true, principal }
   }
 
   status(): ProviderStatus {
@@ -145,7 +169,7 @@ export class SessionProvider implements Provider {
 
   async close(): Promise<void> {}
 
-  #open(value: string): { readonly session: Session; readonly principal: Principal } | undefined {
+  #open(value: string): Opened | undefined {
     let opened = this.#opened.get(value)
     if (opened === undefined) {
       const content = this.#seals.open('session', value)
@@ -163,17 +187,33 @@ export class SessionProvider implements Provider {
     return opened
   }
 
-  /** Undefined where the account can't be asked for: then the seal alone counts. */
-  #accountOf({ provider, user }: Session): Account | Promise<Account> | undefined {
+  /** The account is undefined where it can't be asked for: then the seal alone counts. */
+  #standingOf({ provider, user, mark }: Session): Standing {
     const known = this.#accounts.find(({ name }) => name === provider)
-    if (known === undefined) return 'unknown'
-    return known.account?.(user)
+    if (known === undefined) return { account: 'unknown', mark: undefined }
+    // Both in one turn, so that a directory is asked once.
+    return {
+      account: known.account?.(user),
+      mark: mark === undefined ? undefined : known.passwordMark?.(user),
+    }
   }
 
   #changed(): void {
     this.#epoch++
     for (const listener of this.#listeners) listener()
   }
+}
+
+/** Whether the password is the one that the session began with, as far as the provider could tell then. */
+function hasMark(opened: Opened, mark: PasswordMark): boolean {
+  const { id, mark: begun } = opened.session
+  if (begun === undefined) return true
+  if (mark === undefined) return false
+  if (opened.seenMark !== mark) {
+    opened.seenMark = mark
+    opened.isSeenGood = markDigest(id, mark) === begun
+  }
+  return opened.isSeenGood === true
 }
 
 /** The session's principal, with the groups that the account has now. */

@@ -1,14 +1,17 @@
-import { createHash, randomBytes } from 'node:crypto'
+import { createHash, createHmac, randomBytes } from 'node:crypto'
 import type { Principal } from '../principal.js'
 
-// What the session cookie holds: the user, which of the configured groups the user is in, the end of the session, and by
-// what the issuer can end it earlier. No token, and never 500 bytes: groups are bits, one for each group that the
-// configuration names, and a login with a name of more than 255 bytes is refused before it gets here.
+// What the session cookie holds: the user, which of the configured groups the user is in, the end of the session, and what
+// can end it earlier: the issuer's session, or the password. No token, and never 500 bytes: groups are bits, one for each
+// group that the configuration names, and a login with a name of more than 255 bytes is refused before it gets here.
 
 const ID_BYTES = 9
 const FINGERPRINT_BYTES = 4
 const ORIGIN_BYTES = 8
 const NO_ORIGIN = Buffer.alloc(ORIGIN_BYTES)
+const MARK_BYTES = ORIGIN_BYTES
+/** In the length of the provider's name: a mark takes the place of the digests. */
+const HAS_MARK = 0x80
 const HEAD_BYTES = ID_BYTES + FINGERPRINT_BYTES + 2 * ORIGIN_BYTES + 4 + 4 + 1 + 2
 
 /** By what an issuer knows a login: its own session there (`sid`), and its account (`sub`). */
@@ -30,27 +33,39 @@ export interface Session {
   /** In milliseconds since the epoch, to the second, as all times here. */
   readonly issued: number
   readonly expires: number
+  /** A digest of the password's mark (`Provider.passwordMark`) at the login; undefined where there was none. */
+  readonly mark?: string | undefined
 }
 
 /**
  * @param issued in milliseconds since the epoch
  * @param ttl in milliseconds
  * @param origin as the issuer's ID token has it
+ * @param passwordMark the provider's, of the password that the login was by
  */
-export const newSession = (
+export function newSession(
   { name, provider, groups }: Principal,
   issued: number,
   ttl: number,
   origin: Origin = {},
-): Session => ({
-  id: randomBytes(ID_BYTES).toString('base64url'),
-  user: name,
-  provider,
-  groups,
-  origin: digestsOf(origin),
-  issued: Math.floor(issued / 1000) * 1000,
-  expires: Math.floor((issued + ttl) / 1000) * 1000,
-})
+  passwordMark?: string,
+): Session {
+  const id = randomBytes(ID_BYTES).toString('base64url')
+  return {
+    id,
+    user: name,
+    provider,
+    groups,
+    origin: digestsOf(origin),
+    issued: Math.floor(issued / 1000) * 1000,
+    expires: Math.floor((issued + ttl) / 1000) * 1000,
+    mark: passwordMark === undefined ? undefined : markDigest(id, passwordMark),
+  }
+}
+
+/** Of each session's own, so that nothing shows whether two passwords are the same. */
+export const markDigest = (id: string, passwordMark: string): string =>
+  createHmac('sha256', id).update(passwordMark).digest().toString('base64url', 0, MARK_BYTES)
 
 /** Digests of 64 bits: a collision ends a session too many, and the user logs in again. */
 export const digestsOf = ({ sid, sub }: Origin): Origin => ({
@@ -91,7 +106,8 @@ export class ConfiguredGroups {
 
 /**
  * What is sealed: ID (9 bytes), fingerprint (4), digests of `sid` and `sub` (8 each, zeros where there is none), issued (4)
- * and length (4) in seconds, then provider, group bits and user, the first two with their lengths (1 and 2).
+ * and length (4) in seconds, then provider, group bits and user, the first two with their lengths (1 and 2). A login by a
+ * password has the mark in place of the first digest, and 128 added to the length of the provider's name.
  */
 export function serializeSession(session: Session, configured: ConfiguredGroups): Buffer {
   const provider = Buffer.from(session.provider)
@@ -99,11 +115,11 @@ export function serializeSession(session: Session, configured: ConfiguredGroups)
   const numbers = Buffer.alloc(HEAD_BYTES - ID_BYTES - FINGERPRINT_BYTES - 2 * ORIGIN_BYTES)
   numbers.writeUInt32BE(session.issued / 1000, 0)
   numbers.writeUInt32BE((session.expires - session.issued) / 1000, 4)
-  numbers.writeUInt8(provider.length, 8)
+  numbers.writeUInt8(provider.length | (session.mark === undefined ? 0 : HAS_MARK), 8)
   numbers.writeUInt16BE(bits.length, 9)
   const id = Buffer.from(session.id, 'base64url')
   const { sid, sub } = session.origin
-  const origin = [sid, sub].map((each) => (each ? Buffer.from(each, 'base64url') : NO_ORIGIN))
+  const origin = [session.mark ?? sid, sub].map((each) => (each ? Buffer.from(each, 'base64url') : NO_ORIGIN))
   const user = Buffer.from(session.user)
   return Buffer.concat([id, configured.fingerprint, ...origin, numbers, provider, bits, user])
 }
@@ -117,19 +133,22 @@ export function parseSession(bytes: Buffer, configured: ConfiguredGroups): Sessi
   const id = bytes.toString('base64url', 0, ID_BYTES)
   const fingerprint = bytes.subarray(ID_BYTES, ID_BYTES + FINGERPRINT_BYTES)
   if (!fingerprint.equals(configured.fingerprint)) return undefined
-  const originStart = ID_BYTES + FINGERPRINT_BYTES
-  const originAt = (start: number) => {
+  const digestAt = (start: number) => {
     const found = bytes.subarray(start, start + ORIGIN_BYTES)
     return found.equals(NO_ORIGIN) ? undefined : found.toString('base64url')
   }
-  const [sid, sub] = [originAt(originStart), originAt(originStart + ORIGIN_BYTES)]
-  const origin = { ...(sid === undefined ? {} : { sid }), ...(sub === undefined ? {} : { sub }) }
+  const originStart = ID_BYTES + FINGERPRINT_BYTES
   const numbers = bytes.subarray(originStart + 2 * ORIGIN_BYTES)
+  const hasMark = (numbers.readUInt8(8) & HAS_MARK) !== 0
+  const [first, sub] = [digestAt(originStart), digestAt(originStart + ORIGIN_BYTES)]
+  const mark = hasMark ? (first ?? NO_ORIGIN.toString('base64url')) : undefined
+  const sid = hasMark ? undefined : first
+  const origin = { ...(sid === undefined ? {} : { sid }), ...(sub === undefined ? {} : { sub }) }
   const issued = numbers.readUInt32BE(0) * 1000
   const expires = issued + numbers.readUInt32BE(4) * 1000
-  const bitsStart = HEAD_BYTES + numbers.readUInt8(8)
+  const bitsStart = HEAD_BYTES + (numbers.readUInt8(8) & ~HAS_MARK)
   const userStart = bitsStart + numbers.readUInt16BE(9)
   const provider = bytes.toString('utf8', HEAD_BYTES, bitsStart)
   const groups = configured.fromBits(bytes.subarray(bitsStart, userStart))
-  return { id, user: bytes.toString('utf8', userStart), provider, groups, origin, issued, expires }
+  return { id, user: bytes.toString('utf8', userStart), provider, groups, origin, issued, expires, mark }
 }

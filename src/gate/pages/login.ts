@@ -243,12 +243,13 @@ export class LoginPages {
     return url === undefined ? [] : [new URL(url).origin]
   }
 
-  /** A session for somebody who has logged in by another way; undefined where no cookie would be safe. */
-  sessionFor(request: PageRequest, principal: Principal): string | undefined {
+  /** A session for a user who has logged in with a password; undefined where no cookie would be safe. */
+  async sessionFor(request: PageRequest, principal: Principal): Promise<string | undefined> {
     const site = siteOf(request, this.#options.redirectUrl)
     if (site === undefined) return undefined
     const { sessions } = this.#options
-    return setCookie(sessionCookie(site.isSecure), sessions.begin(principal), sessions.ttl / 1000)
+    const value = sessions.begin(principal, undefined, await sessions.markOf(principal))
+    return setCookie(sessionCookie(site.isSecure), value, sessions.ttl / 1000)
   }
 
   #pendingIn(value: string | undefined): PendingLogin | undefined {

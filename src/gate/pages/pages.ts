@@ -122,12 +122,13 @@ export class Pages {
     const { basicChallenge, logins } = this.#options
     if (basicChallenge === undefined) return notFound()
     const login = await request.login()
-    if (login?.kind !== 'basic') return unauthorized(basicChallenge)
+    // A token in the password's place is for programs: a session would have more rights than it, and outlive it.
+    if (login?.kind !== 'basic' || login.principal.via !== undefined) return unauthorized(basicChallenge)
     const query = new URLSearchParams(request.query)
     const returnTo = query.has('return')
       ? returnPath(query.get('return') as string, this.isLogin)
       : `${BASE}/`
-    const cookie = logins?.sessionFor(request, login.principal)
+    const cookie = await logins?.sessionFor(request, login.principal)
     return redirect(returnTo, cookie === undefined ? [] : ['Set-Cookie', cookie])
   }
 

@@ -51,10 +51,16 @@ test('a session has its user and the configured groups, and ends', async () => {
   expect(await provider.verify(cookie(value))).toMatchObject({ ok: false, reason: 'denied' })
 })
 
+const marked = { ...provider('oidc'), passwordMark: () => 'a mark' }
+
 test('the cookie stays under 500 bytes with 200 groups and the longest name', () => {
   const names = Array.from({ length: 200 }, (_, i) => `department-of-machine-learning-${i}`)
-  const provider = sessions({ groups: new ConfiguredGroups(names) })
-  const value = provider.begin({ name: 'é'.repeat(127), provider: 'oidc', groups: names })
+  const provider = sessions({ groups: new ConfiguredGroups(names), accounts: [marked] })
+  const value = provider.begin(
+    { name: 'é'.repeat(127), provider: 'oidc', groups: names },
+    undefined,
+    'a mark',
+  )
   expect(`__Host-htgate=${value}`.length).toBeLessThan(500)
   expect(provider.remembered(cookie(value))?.groups).toHaveLength(200)
 })
@@ -201,6 +207,33 @@ test('where the account can be asked for, the session ends with it', async () =>
   account = 'unknown'
   expect(await provider1.verify(cookie(value))).toMatchObject({ reason: 'denied' })
   expect(sessions().remembered(cookie(value))).toBeUndefined()
+})
+
+test('a session that began with a password ends when the password is another', async () => {
+  const account: Account = { name: 'ann', provider: 'file', groups: ['ml'] }
+  let mark: string | undefined = 'first'
+  const file = { ...provider('file', () => account), passwordMark: () => mark }
+  const asked = sessions({ accounts: [file] })
+  const value = asked.begin(account, undefined, await asked.markOf(account))
+  const later = asked.begin(account)
+  for (const now of [asked, sessions({ accounts: [file] })]) {
+    mark = 'first'
+    expect(now.remembered(cookie(value))).toBeDefined()
+    mark = 'second'
+    expect(now.remembered(cookie(value))).toBeUndefined()
+    expect(await now.verify(cookie(value))).toMatchObject({ reason: 'denied', candidate: 'ann' })
+    mark = undefined
+    expect(now.remembered(cookie(value))).toBeUndefined()
+    // One that began where the provider could not tell.
+    expect(now.remembered(cookie(later))).toBeDefined()
+  }
+  mark = 'first'
+  const slow = { ...file, passwordMark: async () => mark }
+  const waits = sessions({ accounts: [slow] })
+  expect(waits.remembered(cookie(value))).toBeUndefined()
+  expect(await waits.verify(cookie(value))).toMatchObject({ ok: true })
+  mark = 'second'
+  expect(await waits.verify(cookie(value))).toMatchObject({ ok: false })
 })
 
 test('a form’s code is bound to its user and lasts for hours', () => {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { passwordFile, record, request } from '../../support/gate.js'
+import { passwordFile, record, request, until } from '../../support/gate.js'
 import { formsIn, type Page, WebClient } from '../../support/web-client.js'
 import { startLab } from './support.js'
 
@@ -44,6 +44,31 @@ describe('the account page', () => {
     )
     expect(await statusWith(gate.url, tokenIn(made))).toBe(200)
   })
+})
+
+test('the log says how each user was authenticated', async () => {
+  const { gate, logIn } = await startLab()
+  const { client } = await logIn()
+  const page = await client.get(`${gate.url}/.htgate/`)
+  const made = await client.submit(page, { name: 'x', role: 'read', days: '30' }, formOf(page, 'tokens'))
+  const basicOf = (text: string) => ({ authorization: `Basic ${Buffer.from(text).toString('base64')}` })
+  await client.get(`${gate.url}/by-session`)
+  await request(`${gate.url}/by-password`, { headers: basicOf('alice:secret') })
+  await request(`${gate.url}/by-token`, { headers: basicOf(`x:${tokenIn(made)}`) })
+  await request(`${gate.url}/by-nothing`)
+  await until(() => gate.output().includes('/by-nothing'), gate.output)
+  const seen = gate.log().map(({ path, user, provider, via }) => ({ path, user, provider, via }))
+  expect(seen.filter(({ path }) => String(path).startsWith('/by-'))).toEqual([
+    { path: '/by-session', user: 'ann', provider: 'oidc', via: 'session' },
+    { path: '/by-password', user: 'alice', provider: 'file', via: 'password' },
+    {
+      path: '/by-token',
+      user: 'ann',
+      provider: 'oidc',
+      via: expect.stringMatching(/^token [0-9a-f]{16}$/),
+    },
+    { path: '/by-nothing', user: null, provider: null, via: null },
+  ])
 })
 
 describe('tokens', () => {

@@ -1,5 +1,6 @@
-import { writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest'
+import { createToken } from '../../../src/auth/providers/tokens/token-file.js'
 import { passwordFile, record, request, startGate, until, valuesOf } from '../../support/gate.js'
 import { formsIn, WebClient } from '../../support/web-client.js'
 import { startLab } from './support.js'
@@ -75,15 +76,78 @@ test('the gate starts without the issuer, says so, and lets passwords and sessio
   expect((await replica.get(`${gate.url}/`)).status).toBe(200)
 })
 
-test('a session by a password ends with the user’s record', async () => {
-  const file = passwordFile(record('alice', 'secret') + record('bob', 'x'))
-  const { gate } = await startLab({ file })
-  const client = new WebClient()
-  const authorization = `Basic ${Buffer.from('alice:secret').toString('base64')}`
-  await client.get(`${gate.url}/.htgate/password`, { authorization })
-  expect((await client.get(`${gate.url}/`)).status).toBe(200)
-  writeFileSync(file, record('bob', 'x'))
-  await until(async () => (await client.get(`${gate.url}/`)).status !== 200)
+describe('sessions by a password', () => {
+  const asUser = (user: string, password: string) => ({
+    authorization: `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`,
+  })
+
+  async function logInWith(url: string, password = 'secret'): Promise<WebClient> {
+    const client = new WebClient()
+    await client.get(`${url}/.htgate/password`, asUser('alice', password))
+    return client
+  }
+
+  test('end when the password changes, also for what is open; other users’ go on', async () => {
+    const bob = record('bob', 'secret')
+    const file = passwordFile(record('alice', 'secret') + bob)
+    const { gate, upstream } = await startLab({ file })
+    const client = await logInWith(gate.url)
+    const other = new WebClient()
+    await other.get(`${gate.url}/.htgate/password`, asUser('bob', 'secret'))
+    expect((await client.get(`${gate.url}/`)).status).toBe(200)
+    let isOpen = false
+    upstream.server.removeAllListeners('request')
+    upstream.server.on('request', ({ url }, response) => {
+      if (url !== '/events') return response.end('ok')
+      response.write('open')
+      isOpen = true
+    })
+    const cookie = `htgate=${client.cookie(gate.url, 'htgate')}`
+    const open = request(`${gate.url}/events`, { headers: { cookie } })
+    const ended = open.then(
+      () => 'complete',
+      () => 'broken off',
+    )
+    await until(() => isOpen)
+
+    writeFileSync(file, record('alice', 'changed') + bob)
+    await until(async () => (await client.get(`${gate.url}/`)).status !== 200)
+    expect(await ended).toBe('broken off')
+    expect((await other.get(`${gate.url}/.htgate/`)).status).toBe(200)
+    const again = await logInWith(gate.url, 'changed')
+    expect((await again.get(`${gate.url}/.htgate/`)).status).toBe(200)
+  })
+
+  test('end with the user’s record', async () => {
+    const file = passwordFile(record('alice', 'secret') + record('bob', 'x'))
+    const { gate } = await startLab({ file })
+    const client = await logInWith(gate.url)
+    expect((await client.get(`${gate.url}/`)).status).toBe(200)
+    writeFileSync(file, record('bob', 'x'))
+    await until(async () => (await client.get(`${gate.url}/`)).status !== 200)
+  })
+
+  test('outlast the record’s replacement by a stronger one at the same login', async () => {
+    const file = passwordFile()
+    const { gate } = await startLab({ file, args: ['--rehash', 'bcrypt:5'] })
+    const client = await logInWith(gate.url)
+    await until(() => gate.output().includes('replaced the record'), gate.output)
+    expect(readFileSync(file, 'utf8')).toContain('$05$')
+    expect((await client.get(`${gate.url}/`)).status).toBe(200)
+    gate.reload()
+    await until(() => gate.output().split(': 1 user').length > 1, gate.output)
+    expect((await client.get(`${gate.url}/`)).status).toBe(200)
+  })
+
+  test('do not begin with a token in the password’s place', async () => {
+    const { gate, tokenFile } = await startLab()
+    const made = { user: 'alice', role: 'read', name: 'ci', account: 'file' } as const
+    const { token } = await createToken(tokenFile, made)
+    await until(async () => (await request(gate.url, { headers: asUser('x', token) })).status === 200)
+    const page = await new WebClient().get(`${gate.url}/.htgate/password`, asUser('alice', token))
+    expect(page.status).toBe(401)
+    expect(page.headers.get('set-cookie')).toBeNull()
+  })
 })
 
 test('a secret that is replaced at SIGHUP ends the sessions of the old one only when that is gone', async () => {

@@ -25,6 +25,15 @@ export const STATE_ATTRIBUTES = [
   'accountExpires',
 ]
 
+/** When the password was last changed, as servers call it: OpenLDAP, Active Directory, FreeIPA, Samba, shadow(5). */
+export const PASSWORD_ATTRIBUTES = [
+  'pwdChangedTime',
+  'pwdLastSet',
+  'krbLastPwdChange',
+  'sambaPwdLastSet',
+  'shadowLastChange',
+]
+
 const AD: Readonly<Record<string, string>> = {
   '530': 'may not log in at this time of day',
   '531': 'may not log in from this machine',

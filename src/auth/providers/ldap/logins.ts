@@ -9,7 +9,7 @@ import { present } from './filter.js'
 import { groupsOf } from './groups.js'
 import { isBoundAs } from './identity.js'
 import type { LdapSettings } from './options.js'
-import { findUsers, isPrintable, readUser, type UserEntry, valuesOf } from './search.js'
+import { findUsers, isPrintable, passwordMarkOf, readUser, type UserEntry, valuesOf } from './search.js'
 import { UniformTiming } from './timing.js'
 import type { Endpoint } from './url.js'
 
@@ -21,6 +21,13 @@ export type Say = (type: 'login-refused' | 'login-remark', user: string, what: s
 /**
  * Logins, each on fresh connections. What cannot be decided is a DirectoryError.
  */
+/** An account as the directory has it. */
+export interface AccountNow {
+  readonly principal: Principal | 'unknown'
+  /** See `Provider.passwordMark`. */
+  readonly passwordMark?: string | undefined
+}
+
 export class DirectoryLogins {
   readonly #settings: LdapSettings
   readonly #directory: Directory
@@ -39,12 +46,13 @@ export class DirectoryLogins {
   }
 
   /** Who an account is now, without a login. */
-  async account(name: string): Promise<Principal | 'unknown'> {
+  async account(name: string): Promise<AccountNow> {
     const { connection } = await this.#directory.service(this.#directory.deadline())
     try {
       const user = this.#onlyOne(await findUsers(connection, this.#settings, name), name)
-      if (user === undefined || isDisabled(user.attributes)) return 'unknown'
-      return await this.#principal(connection, user)
+      if (user === undefined || isDisabled(user.attributes)) return { principal: 'unknown' }
+      const principal = await this.#principal(connection, user)
+      return { principal, passwordMark: passwordMarkOf(user.attributes) }
     } finally {
       connection.close()
     }

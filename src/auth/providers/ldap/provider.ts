@@ -4,7 +4,15 @@ import { performance } from 'node:perf_hooks'
 import type { BasicCredential, Credential } from '../../credential.js'
 import { KeyedHash } from '../../keyed-hash.js'
 import type { Principal } from '../../principal.js'
-import type { Account, Finding, Measures, Provider, ProviderStatus, Verdict } from '../../provider.js'
+import type {
+  Account,
+  Finding,
+  Measures,
+  PasswordMark,
+  Provider,
+  ProviderStatus,
+  Verdict,
+} from '../../provider.js'
 import { checkDirectory } from './check.js'
 import { failureOf } from './diagnosis.js'
 import { Directory } from './directory.js'
@@ -13,7 +21,7 @@ import type { LdapEvent } from './events.js'
 import { present } from './filter.js'
 import { Health } from './health.js'
 import { Lane } from './lane.js'
-import { DirectoryLogins, unknown } from './logins.js'
+import { type AccountNow, DirectoryLogins, unknown } from './logins.js'
 import type { LdapSettings } from './options.js'
 import { RememberedValues } from './remembered.js'
 import { isPrintable } from './search.js'
@@ -41,6 +49,8 @@ export class LdapProvider implements Provider {
   readonly concurrency: number
   /** Absent without an account that can search. */
   readonly account?: (name: string) => Account | Promise<Account>
+  /** Absent where `account` is. */
+  readonly passwordMark?: (name: string, fresh?: boolean) => PasswordMark | Promise<PasswordMark>
   readonly #settings: LdapSettings
   readonly #tell: (event: LdapEvent) => void
   readonly #directory: Directory
@@ -50,9 +60,9 @@ export class LdapProvider implements Provider {
   readonly #logins: RememberedValues<Principal>
   readonly #hmac = new KeyedHash(randomBytes(32))
   /** By name. */
-  readonly #accounts: RememberedValues<Principal | 'unknown'>
+  readonly #accounts: RememberedValues<AccountNow>
   readonly #underWay = new Map<string, Promise<Verdict>>()
-  readonly #lookups = new Map<string, Promise<Account>>()
+  readonly #lookups = new Map<string, Promise<AccountNow | 'unavailable'>>()
   readonly #refreshes = new Lane(REFRESHES)
   readonly #searches = new Lane(SEARCHES)
   readonly #listeners: (() => void)[] = []
@@ -76,7 +86,10 @@ export class LdapProvider implements Provider {
     this.#health = new Health(this.#tell)
     this.#logins = new RememberedValues(settings.cacheSize, settings.ttl, () => this.#changed())
     this.#accounts = new RememberedValues(settings.cacheSize, settings.ttl, () => this.#changed())
-    if (settings.bindAs === undefined) this.account = (name) => this.#account(name)
+    if (settings.bindAs === undefined) {
+      this.account = (name) => then(this.#account(name), principalIn)
+      this.passwordMark = (name, fresh = false) => then(this.#account(name, fresh), markIn)
+    }
   }
 
   get epoch(): number {
@@ -184,9 +197,9 @@ export class LdapProvider implements Provider {
     }
   }
 
-  #account(name: string): Account | Promise<Account> {
-    if (!isName(name)) return 'unknown'
-    const known = this.#accounts.get(name)
+  #account(name: string, fresh = false): AccountNow | Promise<AccountNow | 'unavailable'> {
+    if (!isName(name)) return { principal: 'unknown' }
+    const known = fresh ? undefined : this.#accounts.get(name)
     if (known !== undefined && known.refreshAt > performance.now()) return known.value
     let lookup = this.#lookups.get(name)
     if (lookup === undefined) {
@@ -196,7 +209,7 @@ export class LdapProvider implements Provider {
     return known?.value ?? lookup
   }
 
-  async #lookUp(name: string): Promise<Account> {
+  async #lookUp(name: string): Promise<AccountNow | 'unavailable'> {
     const before = this.#accounts.get(name)
     const since = performance.now()
     const account = await this.#attempt(name, () => this.#directoryLogins.account(name))
@@ -205,7 +218,7 @@ export class LdapProvider implements Provider {
       return account
     }
     this.#accounts.set(name, account, since)
-    if (before !== undefined && !isSame(before.value, account)) this.#changed()
+    if (before !== undefined && !isSameAccount(before.value, account)) this.#changed()
     return account
   }
 
@@ -314,6 +327,18 @@ function passwordOf(bytes: Buffer): string | undefined {
   if (bytes.length === 0 || bytes.includes(0) || !isUtf8(bytes)) return undefined
   return bytes.toString()
 }
+
+const principalIn = (account: AccountNow | 'unavailable'): Account =>
+  account === 'unavailable' ? account : account.principal
+const markIn = (account: AccountNow | 'unavailable'): PasswordMark =>
+  account === 'unavailable' ? undefined : account.passwordMark
+
+/** What `use` makes of a value, now or later. */
+const then = <T, U>(value: T | Promise<T>, use: (value: T) => U): U | Promise<U> =>
+  value instanceof Promise ? value.then(use) : use(value)
+
+const isSameAccount = (a: AccountNow, b: AccountNow): boolean =>
+  a.passwordMark === b.passwordMark && isSame(a.principal, b.principal)
 
 const isName = (name: string): boolean => isPrintable(name) && Buffer.byteLength(name) <= LONGEST_NAME
 

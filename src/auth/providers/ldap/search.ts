@@ -1,6 +1,6 @@
 import type { Attributes, Entry } from './ber.js'
 import { type Connection, code } from './connection.js'
-import { failureOf, STATE_ATTRIBUTES } from './diagnosis.js'
+import { failureOf, PASSWORD_ATTRIBUTES, STATE_ATTRIBUTES } from './diagnosis.js'
 import { filterFor, present } from './filter.js'
 import type { LdapSettings } from './options.js'
 
@@ -49,7 +49,14 @@ export async function readUser(
 }
 
 function attributesOf({ url, userAttribute, groupBase }: LdapSettings): string[] {
-  const attributes = [url.attribute, userAttribute, 'uid', 'sAMAccountName', ...STATE_ATTRIBUTES]
+  const attributes = [
+    url.attribute,
+    userAttribute,
+    'uid',
+    'sAMAccountName',
+    ...STATE_ATTRIBUTES,
+    ...PASSWORD_ATTRIBUTES,
+  ]
   if (groupBase === undefined) attributes.push('memberOf')
   return [...new Set(attributes)]
 }
@@ -91,6 +98,12 @@ export async function allValues(
 
 export const valuesOf = (attributes: Attributes, name: string): readonly string[] =>
   attributes.get(name.toLowerCase()) ?? []
+
+/** Changes when the password does, where the directory shows when that was: at the first change, or at all of them. */
+export const passwordMarkOf = (attributes: Attributes): string =>
+  PASSWORD_ATTRIBUTES.flatMap((name) => valuesOf(attributes, name).map((value) => `${name}=${value}`)).join(
+    ' ',
+  )
 
 function rangeOf(
   attributes: Attributes,

@@ -12,7 +12,15 @@ import {
   workerDied,
 } from '../../events.js'
 import type { Principal } from '../../principal.js'
-import type { Account, Measures, Provider, ProviderStatus, Refused, Verdict } from '../../provider.js'
+import type {
+  Account,
+  Measures,
+  PasswordMark,
+  Provider,
+  ProviderStatus,
+  Refused,
+  Verdict,
+} from '../../provider.js'
 import { VerifiedCache, type VerifiedKey } from '../../verified-cache.js'
 import { Watcher } from '../../watcher.js'
 import { DEFAULT_MAX_HASH_COST } from './hash-cost.js'
@@ -96,8 +104,10 @@ class FileProvider implements PasswordFileProvider {
   #users: UsersTable | undefined
   #detail = 'the password file has not been read yet'
   #closed = false
-  /** Users whose records are being replaced. */
-  readonly #rehashing = new Set<string>()
+  /** By user: records that are being replaced by stronger ones of the same password. */
+  readonly #rehashing = new Map<string, Promise<void>>()
+  /** By user: records that were replaced so, until the file has been read again. */
+  readonly #rehashed = new Map<string, { readonly from: string; readonly to: string }>()
   readonly #counts = { hashes: 0, rehashes: 0, reloads: 0 }
 
   constructor(options: PasswordFileOptions) {
@@ -143,6 +153,14 @@ class FileProvider implements PasswordFileProvider {
     return this.#users.encodedOf(Buffer.from(name)) === undefined ? 'unknown' : this.#principal(name)
   }
 
+  passwordMark(name: string, fresh = false): PasswordMark | Promise<PasswordMark> {
+    const pending = fresh ? this.#rehashing.get(name) : undefined
+    if (pending !== undefined) return pending.then(() => this.passwordMark(name))
+    const encoded = this.#users?.encodedOf(Buffer.from(name))
+    const rehashed = this.#rehashed.get(name)
+    return rehashed !== undefined && rehashed.from === encoded ? rehashed.to : encoded
+  }
+
   async verify(credential: Credential, _client: string, signal?: AbortSignal): Promise<Verdict> {
     if (credential.kind !== 'basic') return { ok: false, reason: 'denied', unknown: true }
     const { name: candidate } = credential
@@ -161,7 +179,7 @@ class FileProvider implements PasswordFileProvider {
       // If the record changed meanwhile, the new one decides.
       if (this.#users?.encodedOf(credential.user) !== encoded) continue
       this.#cache.add(claim.key)
-      void this.#strengthen(claim)
+      this.#strengthen(claim)
       return { ok: true, principal: this.#principal(candidate) }
     }
   }
@@ -200,6 +218,9 @@ class FileProvider implements PasswordFileProvider {
     const users = await UsersTable.build(bytes, this.#maxHashCost)
     if (this.#closed) return
     this.#users = users
+    for (const [name, { from }] of this.#rehashed) {
+      if (users.encodedOf(Buffer.from(name)) !== from) this.#rehashed.delete(name)
+    }
     this.#counts.reloads++
     for (const event of eventsOf(this.#file, users, this.#maxHashCost)) this.#tell(event)
     this.#changed()
@@ -241,17 +262,29 @@ class FileProvider implements PasswordFileProvider {
   }
 
   /** Replaces a record that is weaker than requested, after a successful login, and remembers the new one. */
-  async #strengthen({ credential, encoded }: Claim): Promise<void> {
+  #strengthen({ credential, encoded }: Claim): void {
     const wanted = this.#wanted
     const { name } = credential
     if (wanted === undefined || encoded === undefined || this.#rehashing.has(name)) return
     const password = Uint8Array.from(credential.password)
     if (!wantsRehash(password, encoded, wanted)) return
-    this.#rehashing.add(name)
+    const work = this.#rehash(credential, password, encoded, wanted)
+    this.#rehashing.set(
+      name,
+      work.finally(() => this.#rehashing.delete(name)),
+    )
+  }
+
+  async #rehash(
+    credential: BasicCredential,
+    password: Uint8Array<ArrayBuffer>,
+    encoded: string,
+    wanted: Algorithm,
+  ): Promise<void> {
+    const { name } = credential
     const user = Uint8Array.from(credential.user)
     const question = { task: 'rehash', file: this.#file, user, password, encoded, wanted } as const
     const answer = await this.#pool.ask(question)
-    this.#rehashing.delete(name)
     if (typeof answer !== 'object') return // Busy or closed; the next login tries again.
     if ('failure' in answer) {
       const { code, message } = answer.failure
@@ -259,6 +292,7 @@ class FileProvider implements PasswordFileProvider {
     }
     if (answer.fresh === undefined) return
     this.#counts.rehashes++
+    this.#rehashed.set(name, { from: encoded, to: answer.fresh })
     this.#cache.add(this.#cache.keyOf(credential, answer.fresh))
     this.#tell(rehashed(this.#file, name, wanted.scheme))
   }

@@ -312,6 +312,23 @@ describeWith(['slapd', 'ldapmodify'], 'OpenLDAP', () => {
     expect((await directory(own)).provider.account).toBeUndefined()
   })
 
+  test('the mark of a password changes when the password does', async () => {
+    const { provider } = await directory(options({ ttl: 400 }))
+    const mark = async (fresh?: boolean) => provider.passwordMark?.('user6', fresh)
+    // What was loaded into the directory has never been changed.
+    const first = await mark(true)
+    expect(first).toBe('')
+    expect(await mark()).toBe(first)
+    let changes = 0
+    provider.onChange(() => changes++)
+    await slapd.modify(
+      `dn: uid=user6,${PEOPLE}\nchangetype: modify\nreplace: userPassword\nuserPassword: other\n`,
+    )
+    expect(await until(mark, (it) => it !== first, 5000)).toMatch(/^pwdChangedTime=\d{14}Z$/)
+    expect(changes).toBeGreaterThan(0)
+    expect(await mark(true)).not.toBe(first)
+  })
+
   test('stopped, restarted, killed, hanging: 503, and remembered logins last their time', async () => {
     const { provider, login, who, events } = await directory(options({ ttl: 60_000, timeout: 500 }))
     expect((await login('bob', 'builder')).ok).toBe(true)
