@@ -33,20 +33,34 @@ export class MlflowProfile implements Profile {
   readonly loginVariables = ['MLFLOW_TRACKING_USERNAME', 'MLFLOW_TRACKING_PASSWORD'] as const
   readonly relayLoginHeader = 'x-mlflow-authorization'
   readonly #table = new RouteTable(parseRoutes(MLFLOW_ROUTES))
-  #remembered = new Map<string, Classified>()
+  /** By method and path: to look one up makes no text, and hashes none that was hashed before. */
+  readonly #remembered = new Map<string, Map<string, Classified>>()
+  #count = 0
 
   classify(method: string, target: string, upgrade: boolean): Classified {
     // MLflow has no WebSocket routes.
     if (upgrade) return 'admin'
     const query = target.indexOf('?')
-    const key = `${method} ${query === -1 ? target : target.slice(0, query)}`
-    const known = this.#remembered.get(key)
+    const path = query === -1 ? target : target.slice(0, query)
+    const known = this.#remembered.get(method)?.get(path)
     if (known !== undefined && !target.includes('#')) return known
     const classified = this.#lookUp(method, target)
-    if (classified === 'ambiguous' || key.length > LONGEST_REMEMBERED) return classified
-    if (this.#remembered.size >= REMEMBERED) this.#remembered = new Map()
-    this.#remembered.set(key, classified)
+    if (classified !== 'ambiguous' && path.length + method.length < LONGEST_REMEMBERED)
+      this.#remember(method, path, classified)
     return classified
+  }
+
+  #remember(method: string, path: string, classified: Classified): void {
+    if (++this.#count > REMEMBERED) {
+      this.#count = 1
+      this.#remembered.clear()
+    }
+    let paths = this.#remembered.get(method)
+    if (paths === undefined) {
+      paths = new Map()
+      this.#remembered.set(method, paths)
+    }
+    paths.set(path, classified)
   }
 
   /** Its gateway sends the headers of a request on to the provider of a language model. */
