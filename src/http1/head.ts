@@ -131,7 +131,11 @@ function minorOf(version: string): 0 | 1 {
 }
 
 /** HTTP-version SP status-code SP [ reason-phrase ], and the last SP may be missing, as many servers have it. */
-const STATUS_LINE = /^HTTP\/1\.([01]) ([1-9]\d\d)(?: ([\t\x20-\x7e\x80-\xff]*))?$/
+const STATUS_LINE = /^HTTP\/1\.[01] [1-9]\d\d(?: [\t\x20-\x7e\x80-\xff]*)?$/
+/** Where its parts are. */
+const MINOR = 7
+const STATUS = 9
+const REASON = 13
 
 export class ResponseHead extends Head {
   readonly minor: 0 | 1
@@ -148,11 +152,11 @@ export class ResponseHead extends Head {
   constructor(text: string, toHead: boolean) {
     super(text)
     const eol = text.indexOf('\n')
-    const [, minor, status, reason = ''] = STATUS_LINE.exec(text.slice(0, eol - 1)) ?? []
-    if (minor === undefined) throw badResponse('the first line is not an HTTP/1.1 status line')
-    this.minor = minor === '1' ? 1 : 0
-    this.status = Number(status)
-    this.reason = reason
+    const line = text.slice(0, eol - 1)
+    if (!STATUS_LINE.test(line)) throw badResponse('the first line is not an HTTP/1.1 status line')
+    this.minor = line[MINOR] === '1' ? 1 : 0
+    this.status = Number(line.slice(STATUS, STATUS + 3))
+    this.reason = line.slice(REASON)
     readFields(text, eol + 1, this.fields, badResponse, this)
     this.length = responseLength(this, this.minor, this.status, toHead)
   }
@@ -172,9 +176,10 @@ export function parseTrailers(text: string, failure: (message: string) => Protoc
  * The names that stood at the same place in heads before, each as `Name:` and in lower case. A client sends the same ones
  * in the same order, and to compare costs less than to look a name up.
  */
-const expected: (readonly [prefix: string, lower: string])[] = []
-/** Places and characters that are remembered at most. */
+const expected: (readonly [prefix: string, lower: string] | undefined)[] = []
+/** Places, of requests and of responses, and characters that are remembered at most. */
 const MOST_EXPECTED = 32
+for (let i = 0; i < 2 * MOST_EXPECTED; i++) expected.push(undefined)
 /** One of so many names that were not expected takes the place: clients that differ take turns. */
 const PATIENCE = 16
 let misses = 0
@@ -188,11 +193,12 @@ function readFields(
   head: Head | undefined,
 ): void {
   const last = text.length - 2
+  const offset = failure === badResponse ? MOST_EXPECTED : 0
   let line = at
-  while (line < last) {
+  for (let count = 0; line < last; count++) {
     const eol = text.indexOf('\n', line)
-    const place = fields.count + (failure === badResponse ? MOST_EXPECTED : 0)
-    const guess = expected[place]
+    const place = offset + count
+    const guess = count < MOST_EXPECTED ? expected[place] : undefined
     let colon: number
     let name: string | undefined
     if (guess !== undefined && text.startsWith(guess[0], line)) {
@@ -202,11 +208,7 @@ function readFields(
       colon = text.indexOf(':', line)
       name = colon > line && colon < eol ? lowerName(text.slice(line, colon)) : undefined
       if (name === undefined) throw flaw(text, line, failure)
-      if (
-        fields.count < MOST_EXPECTED &&
-        name.length < MOST_EXPECTED &&
-        (!guess || ++misses % PATIENCE === 0)
-      ) {
+      if (count < MOST_EXPECTED && name.length < MOST_EXPECTED && (!guess || ++misses % PATIENCE === 0)) {
         // Not a slice, which would keep the whole head in memory.
         expected[place] = [Buffer.from(text.slice(line, colon + 1), 'latin1').toString('latin1'), name]
       }
@@ -215,9 +217,9 @@ function readFields(
     let to = eol - 1
     while (from < to && isWhitespace(text.charCodeAt(from))) from++
     while (to > from && isWhitespace(text.charCodeAt(to - 1))) to--
-    if (fields.count === MOST_FIELDS) throw tooMany(failure)
+    if (count === MOST_FIELDS) throw tooMany(failure)
     fields.add(name, line, from, to)
-    head?.note(name, fields.count - 1)
+    head?.note(name, count)
     line = eol + 1
   }
 }
