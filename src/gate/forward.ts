@@ -10,6 +10,7 @@ import { isHostRejection, MlflowHints } from '../upstream/mlflow-hints.js'
 import type { Upstream, UpstreamRequest } from '../upstream/upstream.js'
 import type { BodyConsumer, Exchange, ResponseProducer } from './exchange.js'
 import type { Handler } from './extension-points.js'
+import type { PageScript } from './page-script.js'
 import { HeaderFilter } from './removed-headers.js'
 import { type Reply, replies } from './replies.js'
 import { groupsText, headerText } from './request-headers.js'
@@ -25,6 +26,8 @@ export interface ForwardOptions {
   readonly log: Log
   /** Which headers of clients pass. */
   readonly filter?: HeaderFilter
+  /** Added to the application's pages. Default: nothing is. */
+  readonly pageScript?: PageScript | undefined
 }
 
 /** Sends requests to the upstream, and its responses to the client. */
@@ -34,6 +37,7 @@ export function createForward({
   rules,
   log,
   filter = new HeaderFilter(),
+  pageScript,
 }: ForwardOptions): Handler {
   const hints = new MlflowHints()
   return (exchange, principal) => {
@@ -42,11 +46,13 @@ export function createForward({
       exchange.reply(replies.badRequest)
       return
     }
+    const script = pageScript?.concerns(exchange) ? pageScript : undefined
     const lines = upstreamLines(exchange, principal, names, rules, upstream.authority)
     const relay = new Relay(
       exchange,
-      { method, target, lines, length },
+      { method, target, lines: script ? script.requestLines(lines) : lines, length },
       { upstream, names, filter, log, hints },
+      script,
     )
     relay.send()
   }
@@ -79,9 +85,13 @@ class Relay implements ResponseSink, BodyConsumer, ResponseProducer {
   /** Whether the response is complete. */
   #ended = false
   #tunnel: Tunnel | undefined
+  readonly #script: PageScript | undefined
+  /** What follows the response's body. */
+  #tail: Buffer | undefined
 
-  constructor(exchange: Exchange, request: UpstreamRequest, tools: Tools) {
+  constructor(exchange: Exchange, request: UpstreamRequest, tools: Tools, script?: PageScript) {
     this.#exchange = exchange
+    this.#script = script
     this.#request = request
     this.#tools = tools
     this.#requestEnded = request.length === 0
@@ -141,13 +151,15 @@ class Relay implements ResponseSink, BodyConsumer, ResponseProducer {
       return
     }
     this.#hasHead = true
-    const lines = this.#withOwnLocation(responseLines(head), head)
-    exchange.writeHead(
-      status,
-      head.reason,
-      head.fields.names.includes('date') ? lines : lines + dateLine(),
-      announcedLength(head),
-    )
+    let lines = this.#withOwnLocation(responseLines(head), head)
+    let length = announcedLength(head)
+    this.#tail = this.#script?.tailOf(head)
+    if (this.#script && this.#tail) {
+      lines = this.#script.responseLines(lines)
+      if (length > 0) length += this.#tail.length
+    }
+    const dated = head.fields.names.includes('date') ? lines : lines + dateLine()
+    exchange.writeHead(status, head.reason, dated, length)
   }
 
   body(bytes: Buffer): void {
@@ -162,6 +174,7 @@ class Relay implements ResponseSink, BodyConsumer, ResponseProducer {
   end(trailers: Fields | undefined): void {
     this.#ended = true
     if (this.#requestEnded) this.#connection = undefined
+    if (this.#tail) this.#exchange.write(this.#tail)
     this.#exchange.end(trailers && trailerLines(trailers, () => true))
   }
 

@@ -7,6 +7,7 @@ import type { CredentialSource, Handler } from '../gate/extension-points.js'
 import { createForward } from '../gate/forward.js'
 import { confirm } from '../gate/forward-auth.js'
 import { Gate } from '../gate/gate.js'
+import { PageScript } from '../gate/page-script.js'
 import { GatePages } from '../gate/pages/gate-pages.js'
 import { HeaderFilter } from '../gate/removed-headers.js'
 import { Rules } from '../gate/rules.js'
@@ -195,7 +196,11 @@ function openHandler(
   const ca = upstreamCa === undefined ? undefined : readCa(upstreamCa)
   const upstream = new Upstream({ url, ca, timeout: upstreamTimeout })
   const names = new UpstreamNames(settings.app, url.origin, upstreamHost)
-  return { handler: createForward({ upstream, names, rules, filter, log }), close: () => upstream.close() }
+  const { app, oidcIssuer, sessionScript } = settings
+  const hasScript = oidcIssuer !== undefined && sessionScript
+  const pageScript = hasScript ? new PageScript((path) => app.isPage(path)) : undefined
+  const handler = createForward({ upstream, names, rules, filter, log, pageScript })
+  return { handler, close: () => upstream.close() }
 }
 
 function addressesOf({ listen }: Settings): readonly Address[] {

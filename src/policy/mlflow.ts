@@ -63,6 +63,11 @@ export class MlflowProfile implements Profile {
     paths.set(path, classified)
   }
 
+  /** It has one page, below any --static-prefix. */
+  isPage(path: string): boolean {
+    return path.endsWith('/') && this.#table.withoutPrefix(mergeSlashes(decodedPath(path))) === '/'
+  }
+
   /** Its gateway sends the headers of a request on to the provider of a language model. */
   relays(target: string): boolean {
     if (!target.includes('gateway') && !target.includes('%')) return false

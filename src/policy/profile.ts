@@ -24,6 +24,8 @@ export interface Profile {
    * @param upgrade whether the request asks for a tunnel, as WebSocket does
    */
   classify(method: string, target: string, upgrade: boolean): Classified
+  /** Whether a path, encoded as it came, is a page that stays open and sends requests of its own. */
+  isPage(path: string): boolean
   /** Whether the application passes this request's headers on to a third party. */
   relays(target: string): boolean
   /**
@@ -48,6 +50,7 @@ export const none: Profile = {
   relayLoginHeader: undefined,
   // What goes through a tunnel is not seen, so it may be anything.
   classify: (method, _target, upgrade) => (SAFE.has(method) && !upgrade ? 'read' : 'write'),
+  isPage: () => false,
   relays: () => false,
   hostFor: () => undefined,
   errorBody: (code, message) => JSON.stringify({ error: code, message }),

@@ -82,6 +82,8 @@ describeWith(['chromium', 'mlflow'], 'Chromium and MLflow', () => {
         const gate = await start(startIssuer)
         const context = await stage.browser.newContext({ viewport: { width: 1280, height: 800 } })
         onTestFinished(() => context.close())
+        // MLflow’s page is large, and this machine may be busy.
+        context.setDefaultTimeout(90_000)
         const page = await context.newPage()
         // Where MLflow keeps its place: behind the #.
         await page.goto(`${gate.url}/#/experiments/${stage.experiment}/runs`)
@@ -111,6 +113,20 @@ describeWith(['chromium', 'mlflow'], 'Chromium and MLflow', () => {
         await page.getByRole('button', { name: 'Revoke laptop' }).click()
         await page.getByText('The token is revoked.').waitFor()
         expect((await metric(gate, token, stage.run)).status).not.toBe(0)
+
+        // The session is over, and so is the issuer's: the next click leads to the login, and back to where it was to lead.
+        await page.goto(`${gate.url}/#/experiments/${stage.experiment}/runs`)
+        const link = page.getByRole('link', { name: 'deeper' })
+        await link.waitFor({ timeout: 60_000 })
+        await context.clearCookies()
+        await link.click()
+        await logIn(page)
+        await page.waitForURL((url) => url.origin === gate.url && url.hash.includes(`/runs/${stage.run}`))
+        await page.getByText('Overview').first().waitFor({ timeout: 60_000 })
+        await page.getByText('deeper').first().waitFor()
+        if (process.env.HTGATE_SCREENSHOT_BACK) {
+          await page.screenshot({ path: process.env.HTGATE_SCREENSHOT_BACK })
+        }
       }, 240_000)
     })
 })

@@ -24,6 +24,10 @@ export function cookieIn(header: string | undefined, name: string): string | und
   return pairs(header).find((pair) => pair.name === name)?.value
 }
 
+/** Whether the header has a session cookie, good or not. */
+export const holdsSession = (header: string): boolean =>
+  cookieIn(header, sessionCookie(true)) !== undefined || cookieIn(header, sessionCookie(false)) !== undefined
+
 /** The cookies of logins that are under way. */
 export function loginCookiesIn(
   header: string | undefined,

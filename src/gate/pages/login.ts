@@ -75,7 +75,7 @@ export class LoginPages {
 
   constructor(options: LoginPagesOptions) {
     this.#options = options
-    this.#now = options.now ?? Date.now
+    this.#now = options.now ?? (() => Date.now())
   }
 
   /** Whether a cookie holds a session that has not ended. */
@@ -334,4 +334,39 @@ function bounce(returnTo: string): PageResponse {
 export const loginScript = (): PageResponse =>
   script(`const next = document.getElementById('next').href
 location.replace(location.hash ? next + '&fragment=' + encodeURIComponent(location.hash) : next)
+`)
+
+/**
+ * GET /.htgate/session.js, which page-script.ts adds to the application's page: once a request of the page was answered 401
+ * and the session has ended, the page is loaded again, which leads to the login and back to the same place.
+ */
+export const sessionScript = (): PageResponse =>
+  script(`{
+  const AGAIN = 'htgate-loaded-again'
+  const send = window.fetch.bind(window)
+  let asked = 0
+  const check = async () => {
+    const now = Date.now()
+    if (now - asked < 2000) return
+    asked = now
+    const response = await send('${BASE}/session', { cache: 'no-store' })
+    if (!response.ok || (await response.json()).loggedIn) return
+    // Not in circles, should the new session be refused as well.
+    if (now - Number(sessionStorage.getItem(AGAIN)) < 30000) return
+    sessionStorage.setItem(AGAIN, now)
+    location.reload()
+  }
+  const look = () => void check().catch(() => {})
+  window.fetch = async (...request) => {
+    const response = await send(...request)
+    if (response.status === 401) look()
+    return response
+  }
+  // What goes another way, and has been read to its end. Browsers that do not tell the status check after each request.
+  new PerformanceObserver((list) => {
+    const failed = ({ initiatorType, responseStatus = 401, name }) =>
+      responseStatus === 401 && /^(fetch|xmlhttprequest)$/.test(initiatorType) && !name.endsWith('${BASE}/session')
+    if (list.getEntries().some(failed)) look()
+  }).observe({ type: 'resource', buffered: true })
+}
 `)

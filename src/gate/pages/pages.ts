@@ -3,10 +3,11 @@ import type { Ending } from '../../auth/sessions/ended.js'
 import type { Seals } from '../../auth/sessions/seal.js'
 import { type AccountPages, isOwnForm } from './account.js'
 import { cookieIn, sessionCookie } from './cookies.js'
-import { type LoginPages, loginScript } from './login.js'
+import { type LoginPages, loginScript, sessionScript } from './login.js'
 import {
   htmlPage,
   isSameOrigin,
+  json,
   type PageLogin,
   type PageRequest,
   type PageResponse,
@@ -84,6 +85,10 @@ export class Pages {
           return this.#password(request)
         case `${BASE}/login.js`:
           return loginScript()
+        case `${BASE}/session.js`:
+          return sessionScript()
+        case `${BASE}/session`:
+          return json(200, { loggedIn: (await request.login()) !== undefined })
         case `${BASE}/logged-out`:
           if (logins) return logins.loggedOut()
       }

@@ -88,6 +88,15 @@ export const oidc = group(
       },
       duration,
     ),
+    sessionScript: withDefault(
+      {
+        argument: 'state',
+        help: 'with --app mlflow, add a script to MLflow’s page that leads to the login and back when the session has ended; off leaves that to the next page that is opened',
+        choices: ['on', 'off'],
+        default: 'on',
+      },
+      onOrOff,
+    ),
   },
   (values, named) => {
     const needed = ['oidcClientId', 'sessionSecretFile'] as const
@@ -162,6 +171,11 @@ export const certificates = group(
 function notEmpty(name: string, text: string): string {
   if (text.trim() === '') throw errors.badOption(name, text, 'a text')
   return text
+}
+
+function onOrOff(name: string, text: string): boolean {
+  if (text !== 'on' && text !== 'off') throw errors.badOption(name, text, 'on or off')
+  return text === 'on'
 }
 
 function issuer(name: string, text: string): string {
