@@ -362,11 +362,11 @@ export const sessionScript = (): PageResponse =>
     if (response.status === 401) look()
     return response
   }
-  // What goes another way, and has been read to its end. Browsers that do not tell the status check after each request.
+  // Scripts, styles and pictures, which MLflow loads when they are needed.
+  addEventListener('error', ({ target }) => target instanceof Element && look(), true)
+  // What came before this script, or goes another way.
   new PerformanceObserver((list) => {
-    const failed = ({ initiatorType, responseStatus = 401, name }) =>
-      responseStatus === 401 && /^(fetch|xmlhttprequest)$/.test(initiatorType) && !name.endsWith('${BASE}/session')
-    if (list.getEntries().some(failed)) look()
+    if (list.getEntries().some(({ responseStatus }) => responseStatus === 401)) look()
   }).observe({ type: 'resource', buffered: true })
 }
 `)
