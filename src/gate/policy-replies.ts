@@ -9,7 +9,7 @@ const reply = (
   title: string,
   message: string,
   headers: readonly string[] = [],
-): Reply => ({ status, code, title, message, page: message, headers })
+): Reply => ({ status, code, title, message, headers })
 
 const forbidden = (needed: Access, has: Access | undefined): Reply =>
   reply(

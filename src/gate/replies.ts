@@ -1,6 +1,7 @@
 import { dateLine } from '../http1/serializer.js'
 import type { Profile } from '../policy/profile.js'
 import type { CredentialFault } from './credential-faults.js'
+import { escapeHtml, htmlDocument, PLAIN_POLICY } from './pages/page.js'
 
 // Every response that the gate makes itself. MLflow's client shows the message of a JSON error whose code is one of its own
 // (mlflow.exceptions). It gives up at once on 4xx other than 408 and 429, and
@@ -11,8 +12,10 @@ export interface Reply {
   readonly code: string
   readonly title: string
   readonly message: string
-  /** The message for a person with a browser. */
-  readonly page: string
+  /** What a person with a browser reads, as HTML. Default: the message. */
+  readonly page?: (() => string) | undefined
+  /** What the link says that opens the same page again. Default: there is none. */
+  readonly action?: string | undefined
   readonly headers: readonly string[]
   /** The whole body, of a page that isn't made of the above; `headers` have its type. */
   readonly content?: string
@@ -24,8 +27,8 @@ const reply = (
   title: string,
   message: string,
   headers: readonly string[] = [],
-  page = message,
-): Reply => ({ status, code, title, message, page, headers })
+  { page, action }: Pick<Reply, 'page' | 'action'> = {},
+): Reply => ({ status, code, title, message, page, action, headers })
 
 /** What a server's login is called, and how its clients log in. */
 export interface LoginWords {
@@ -41,6 +44,16 @@ const headersOf = (challenges: readonly string[]): string[] =>
 const variablesOf = ({ loginVariables }: LoginWords['profile']): string | undefined =>
   loginVariables && `the environment variables ${loginVariables.join(' and ')}`
 
+/** Lines for the shell that runs a program. */
+function programs({ title, loginVariables }: LoginWords['profile']): string {
+  if (loginVariables === undefined) return ''
+  const lines = loginVariables.map((name) => `export ${name}=…`)
+  return `
+<h2>For programs</h2>
+<p>${title}’s client reads its login from the environment:</p>
+<pre>${lines.join('\n')}</pre>`
+}
+
 function unauthenticated({ challenges, profile }: LoginWords, title: string, what: string): Reply {
   const variables = variablesOf(profile)
   return reply(
@@ -49,8 +62,17 @@ function unauthenticated({ challenges, profile }: LoginWords, title: string, wha
     title,
     variables ? `${what} Set ${variables}, or log in with your browser.` : what,
     headersOf(challenges),
-    `${what} Reload this page to enter them.${variables ? ` For ${profile.title}’s client, set ${variables}.` : ''}`,
+    { page: () => `<p>${what}</p>${actionLink('Log in')}${programs(profile)}` },
   )
+}
+
+const actionLink = (text: string): string =>
+  `\n<p class="actions"><a class="button main" href="">${text}</a></p>`
+
+/** A time as people say it. */
+function durationOf(seconds: number): string {
+  if (seconds < 100) return seconds === 1 ? '1 second' : `${seconds} seconds`
+  return `${Math.ceil(seconds / 60)} minutes`
 }
 
 /** What spoils a password that its user knows to be right. */
@@ -67,7 +89,9 @@ function spoiled({ challenges, profile }: LoginWords, fault: CredentialFault): R
   const [name, password] = profile.loginVariables ?? []
   const where =
     name === undefined ? '' : fault === 'line-break' ? ` from ${password}` : ` in ${name} or ${password}`
-  return reply(401, 'UNAUTHENTICATED', 'Login failed', `${FAULTS[fault]}${where}.`, headersOf(challenges))
+  const message = `${FAULTS[fault]}${where}.`
+  const again = { action: 'Log in' }
+  return reply(401, 'UNAUTHENTICATED', 'Login failed', message, headersOf(challenges), again)
 }
 
 /** Codes and titles of what is answered where no request can be read. */
@@ -98,14 +122,24 @@ export const replies = {
           'Login failed',
           'The Authorization header is not valid HTTP Basic (RFC 7617) or Bearer (RFC 6750).',
         ),
-  tooManyFailures: ({ profile }: LoginWords, seconds: number) =>
-    reply(
+  tooManyFailures: ({ profile }: LoginWords, seconds: number) => {
+    const what = 'Too many logins with a wrong password from this address for this user.'
+    const wait = durationOf(seconds)
+    const check = profile.loginVariables
+    return reply(
       429,
       'REQUEST_LIMIT_EXCEEDED',
       'Too many failed logins',
-      `Too many logins with a wrong password from this address for this user. Check ${profile.loginVariables?.join(' and ') ?? 'both'}, and try again in ${seconds} s.`,
+      `${what} Check ${check?.join(' and ') ?? 'both'}, and try again in ${wait}.`,
       ['Retry-After', String(seconds)],
-    ),
+      {
+        page: () =>
+          `<p>${what} Wait ${wait}, then log in with the right password.</p>${actionLink('Log in')}
+<h2>For programs</h2>
+<p>A program that still sends an old password counts, too${check ? `: check its ${check.join(' and ')}` : ''}.</p>`,
+      },
+    )
+  },
   certificateRevoked: reply(
     403,
     'PERMISSION_DENIED',
@@ -118,6 +152,7 @@ export const replies = {
     'Busy',
     'Too many people are logging in right now. Try again in a moment.',
     ['Retry-After', '1'],
+    { action: 'Try again' },
   ),
   unavailable: reply(
     503,
@@ -125,19 +160,24 @@ export const replies = {
     'Logins unavailable',
     'The gate in front of this server cannot verify logins at the moment. Its log tells the operator why.',
     ['Retry-After', '10'],
+    { action: 'Try again' },
   ),
   upstreamDown: reply(
     502,
     'TEMPORARILY_UNAVAILABLE',
     'The server behind this gate is down',
     'Your login is fine, but the server behind this gate cannot be reached or broke off the connection. Try again later, or tell its operator.',
+    [],
+    { action: 'Try again' },
   ),
   upstreamSilent: (seconds: number) =>
     reply(
       504,
       'DEADLINE_EXCEEDED',
       'The server behind this gate does not answer',
-      `Your login is fine, but the server behind this gate did not answer within ${seconds} s. Try again later, or tell its operator.`,
+      `Your login is fine, but the server behind this gate did not answer within ${durationOf(seconds)}. Try again later, or tell its operator.`,
+      [],
+      { action: 'Try again' },
     ),
   /** Bytes that are not a request. */
   unreadable: (status: number, message: string) =>
@@ -171,6 +211,7 @@ export function replyAnswer(
   const { type, body } = renderReply(reply, accept, errorBody)
   let lines = dateLine()
   if (type !== undefined) lines += `Content-Type: ${type}\r\nCache-Control: no-store\r\n`
+  if (type === HTML) lines += `Content-Security-Policy: ${PLAIN_POLICY}\r\n`
   for (let i = 0; i < reply.headers.length; i += 2)
     lines += `${reply.headers[i]}: ${reply.headers[i + 1]}\r\n`
   return { lines, body: Buffer.from(body) }
@@ -190,15 +231,9 @@ export function renderReply(
   if (!accept.includes('text/html')) {
     return { type: 'application/json', body: errorBody(reply.code, reply.message) }
   }
-  const body = `<!DOCTYPE html>
-<html lang="en">
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width">
-<title>${reply.title}</title>
-<body style="font: 1.1em/1.5 system-ui, sans-serif; max-width: 34em; margin: 4em auto; padding: 0 1em">
-<h1 style="font-size: 1.4em">${reply.title}</h1>
-<p>${reply.page}</p>
-</html>
-`
-  return { type: 'text/html; charset=utf-8', body }
+  const { title, message, page, action } = reply
+  const content = page?.() ?? `<p>${escapeHtml(message)}</p>`
+  return { type: HTML, body: htmlDocument(title, content + (action ? actionLink(action) : '')) }
 }
+
+const HTML = 'text/html; charset=utf-8'

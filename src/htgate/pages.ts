@@ -130,6 +130,7 @@ export async function openBrowserLogins(context: BrowserLoginsContext): Promise<
       canLookUp: (name) =>
         accounts.some((provider) => provider.name === name && provider.account !== undefined),
       logoutOrigins: () => logins?.logoutOrigins ?? [],
+      serverName: policy.profile.title,
     })
     made = new Pages({
       logins,

@@ -10,7 +10,7 @@ const DAY = 86_400_000
 const LIFETIMES = [7, 30, 90, 365]
 const DEFAULT_LIFETIME = 90
 const ROLES: readonly Role[] = ['read', 'write', 'admin']
-const ROLE_NAMES: Readonly<Record<Role, string>> = { read: 'read', write: 'write', admin: 'administer' }
+const ROLE_NAMES: Readonly<Record<Role, string>> = { read: 'read', write: 'write', admin: 'admin' }
 const MAX_TOKENS = 100
 
 const PROVIDERS: Readonly<Record<string, string>> = {
@@ -32,11 +32,15 @@ export interface AccountPagesOptions {
   /** Whether the owner's provider can be asked for the account later. */
   readonly canLookUp: (provider: string) => boolean
   readonly logoutOrigins: () => readonly string[]
+  /** What people call the guarded server. Default: `the server`. */
+  readonly serverName?: string | undefined
   readonly now?: (() => number) | undefined
 }
 
 /** Something to tell above the rest of the page. */
 interface Notice {
+  /** What the page's title begins with: a screen reader reads it first. */
+  readonly title: string
   readonly html: string
   readonly status?: number
 }
@@ -52,7 +56,7 @@ export class AccountPages {
   async show(login: PageLogin, notice?: Notice): Promise<PageResponse> {
     const { tokens, formCode, logoutOrigins } = this.#options
     const content = [
-      notice === undefined ? '' : `<div class="note" role="status">${notice.html}</div>`,
+      notice === undefined ? '' : noteOf(notice),
       this.#whoIAm(login),
       tokens === undefined ? '' : await this.#tokens(login, tokens),
       login.kind === 'session' ? logOutForm(formCode(login)) : '',
@@ -60,7 +64,9 @@ export class AccountPages {
         ? '<h2>Log out</h2>\n<p>A browser forgets a password when it is closed.</p>'
         : '',
     ]
-    return htmlPage('Your account', content.filter((part) => part !== '').join('\n'), {
+    const title = notice === undefined ? HEADING : `${notice.title} – ${HEADING}`
+    return htmlPage(title, content.filter((part) => part !== '').join('\n'), {
+      heading: HEADING,
       ...(notice?.status === undefined ? {} : { status: notice.status }),
       formTargets: logoutOrigins(),
     })
@@ -70,7 +76,7 @@ export class AccountPages {
   async create(login: PageLogin, form: URLSearchParams, origin: string): Promise<PageResponse> {
     const { tokens, roleOf, canLookUp, now = Date.now } = this.#options
     const refuse = (why: string, status = 400) =>
-      this.show(login, { html: `<p>${escapeHtml(why)}</p>`, status })
+      this.show(login, { title: 'No token made', html: `<p>${escapeHtml(why)}</p>`, status })
     if (tokens === undefined) return refuse('There is no token file here.', 404)
     const flaw = this.#flawOfMaker(login)
     if (flaw) return refuse(flaw, 403)
@@ -92,7 +98,8 @@ export class AccountPages {
     try {
       const expires = now() + days * DAY
       const made = await tokens.create({ user: principal.name, role, expires, name, account, ...known })
-      return await this.show(login, { html: shownOnce(made.token, made.record, origin), status: 201 })
+      const html = shownOnce(made.token, made.record, origin)
+      return await this.show(login, { title: 'Token made', html, status: 201 })
     } catch (error) {
       if (error instanceof RangeError) return refuse(`No token was made: ${error.message}.`)
       return refuse('The token file can’t be written. Tell the operator.', 503)
@@ -104,10 +111,13 @@ export class AccountPages {
     const { tokens } = this.#options
     try {
       const isDone = await tokens?.revoke(login.principal, form.get('id') ?? '')
-      if (isDone) return await this.show(login, { html: '<p>The token is revoked.</p>' })
-      return await this.show(login, { html: '<p>There is no such token.</p>', status: 404 })
+      if (isDone)
+        return await this.show(login, { title: 'Token revoked', html: '<p>The token is revoked.</p>' })
+      const html = '<p>There is no such token.</p>'
+      return await this.show(login, { title: 'Nothing revoked', html, status: 404 })
     } catch {
       return this.show(login, {
+        title: 'Nothing revoked',
         html: '<p>The token file can’t be written. Tell the operator.</p>',
         status: 503,
       })
@@ -122,13 +132,14 @@ export class AccountPages {
       ['Name', escapeHtml(principal.name)],
       ['Logged in by', escapeHtml(PROVIDERS[principal.provider] ?? principal.provider)],
       ['Groups', groups.length === 0 ? 'none' : groups.map(escapeHtml).join(', ')],
-      ['May', role === undefined ? 'nothing here: ask the operator for a role' : ROLE_NAMES[role]],
+      ['Role', role === undefined ? 'none: ask the operator for one' : ROLE_NAMES[role]],
     ]
     if (kind === 'session' && principal.expiresAt !== undefined) {
       rows.push(['Session until', timeOf(principal.expiresAt)])
     }
+    const name = this.#options.serverName ?? 'the server'
     return `<dl>\n${rows.map(([term, value]) => `<dt>${term}</dt><dd>${value}</dd>`).join('\n')}\n</dl>
-<p><a href="/">Back to the server</a></p>`
+<p class="actions"><a class="button" href="/">Open ${escapeHtml(name)}</a></p>`
   }
 
   async #tokens(login: PageLogin, tokens: TokenProvider): Promise<string> {
@@ -139,7 +150,7 @@ export class AccountPages {
     return `<h2 id="tokens">Your tokens</h2>
 <p>A token lets a program in as you, without your password. It can do what you can do, up to its own role, and ends with your account.</p>
 ${records.length === 0 ? '<p>You have none.</p>' : this.#table(records, code)}
-<h2>New token</h2>
+<h2 id="new">New token</h2>
 ${flaw === undefined ? this.#form(login.principal, code) : `<p>${escapeHtml(flaw)}</p>`}`
   }
 
@@ -151,14 +162,17 @@ ${flaw === undefined ? this.#form(login.principal, code) : `<p>${escapeHtml(flaw
       const end =
         expires === undefined ? 'never' : expires <= now() ? `${dayText(expires)} (over)` : dayText(expires)
       const last = used === undefined ? 'never' : dayText(used)
-      return `<tr>
-<td data-label="Name">${escapeHtml(name || id)}</td><td data-label="May">${ROLE_NAMES[role]}</td><td data-label="Expires">${end}</td><td data-label="Last used">${last}</td>
-<td><form method="post" action="${BASE}/tokens/revoke"><input type="hidden" name="code" value="${code}"><input type="hidden" name="id" value="${id}"><button aria-label="Revoke ${escapeHtml(name || id)}">Revoke</button></form></td>
+      return `<tr role="row">
+<td role="cell" data-label="Name">${escapeHtml(name || id)}</td><td role="cell" data-label="Role">${ROLE_NAMES[role]}</td><td role="cell" data-label="Expires">${end}</td><td role="cell" data-label="Last used">${last}</td>
+<td role="cell"><form method="post" action="${BASE}/tokens/revoke"><input type="hidden" name="code" value="${code}"><input type="hidden" name="id" value="${id}"><button aria-label="Revoke ${escapeHtml(name || id)}">Revoke</button></form></td>
 </tr>`
     })
-    return `<table>
-<thead><tr><th scope="col">Name</th><th scope="col">May</th><th scope="col">Expires</th><th scope="col">Last used</th><th scope="col"><span aria-hidden="true"></span></th></tr></thead>
-<tbody>
+    const head = ['Name', 'Role', 'Expires', 'Last used', '<span class="hidden">Revoke</span>']
+    const cells = head.map((text) => `<th role="columnheader" scope="col">${text}</th>`).join('')
+    // On a phone the rows are blocks, which would be no table to a screen reader without these roles.
+    return `<table role="table" aria-labelledby="tokens">
+<thead role="rowgroup"><tr role="row">${cells}</tr></thead>
+<tbody role="rowgroup">
 ${rows.join('\n')}
 </tbody>
 </table>`
@@ -175,10 +189,10 @@ ${rows.join('\n')}
       (days) =>
         `<option value="${days}"${days === DEFAULT_LIFETIME ? ' selected' : ''}>${days} days</option>`,
     ).join('')
-    return `<form class="fields" method="post" action="${BASE}/tokens">
+    return `<form class="fields" aria-labelledby="new" method="post" action="${BASE}/tokens">
 <input type="hidden" name="code" value="${code}">
 <label><span>Name</span><input name="name" required maxlength="60" autocomplete="off" placeholder="laptop"></label>
-<label><span>May</span><select name="role">${roles}</select></label>
+<label><span>Role</span><select name="role">${roles}</select></label>
 <label><span>Expires in</span><select name="days">${lifetimes}</select></label>
 <button class="main">Make token</button>
 </form>`
@@ -194,11 +208,18 @@ ${rows.join('\n')}
   }
 }
 
+const HEADING = 'Your account'
+
+const noteOf = ({ html, status = 200 }: Notice): string =>
+  status < 400
+    ? `<div class="note" role="status">${html}</div>`
+    : `<div class="note bad" role="alert">${html}</div>`
+
 function shownOnce(token: string, record: TokenRecord, origin: string): string {
   return `<p>The token <strong>${escapeHtml(record.name)}</strong> is made. Copy it now: it is not shown again.</p>
-<pre id="token" tabindex="0" aria-label="Lines for the shell">export MLFLOW_TRACKING_URI=${escapeHtml(origin)}
+<textarea id="token" readonly rows="5" spellcheck="false" autofocus aria-label="Lines for the shell">export MLFLOW_TRACKING_URI=${escapeHtml(origin)}
 export MLFLOW_TRACKING_TOKEN=${token}
-mlflow experiments search</pre>
+mlflow experiments search</textarea>
 <p>Where a program asks for user and password, give the token as the password.</p>`
 }
 

@@ -169,5 +169,5 @@ function formOf(exchange: Exchange): Promise<URLSearchParams> {
 }
 
 function replyOf({ status, headers, body }: PageResponse): Reply {
-  return { status, code: '', title: '', message: '', page: '', headers, content: body }
+  return { status, code: '', title: '', message: '', headers, content: body }
 }

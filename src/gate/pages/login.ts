@@ -234,7 +234,10 @@ export class LoginPages {
 
   /** GET /.htgate/logged-out */
   loggedOut(): PageResponse {
-    return htmlPage('You are logged out', `<p>Of this server, in this browser.</p>\n${this.#ways('/')}`)
+    return htmlPage(
+      'You are logged out',
+      `<p>This browser has no session here any more.</p>\n${this.#ways('/')}`,
+    )
   }
 
   /** The origin that a logout leads to, for the page's Content-Security-Policy. */
@@ -301,10 +304,12 @@ This request came for ${escapeHtml(host ?? 'no host')} by HTTP.</p>`
   }
 
   #ways(returnTo: string): string {
-    const login = `<p><a href="${escapeHtml(loginPath(returnTo))}">Log in</a></p>`
-    if (!this.#options.hasPasswords) return login
-    const password = `${BASE}/password?return=${encodeURIComponent(returnTo)}`
-    return `${login}\n<p><a href="${escapeHtml(password)}">Log in with a password</a></p>`
+    const login = `<a class="button main" href="${escapeHtml(loginPath(returnTo))}">Log in</a>`
+    const path = `${BASE}/password?return=${encodeURIComponent(returnTo)}`
+    const password = this.#options.hasPasswords
+      ? `\n<a class="button" href="${escapeHtml(path)}">Log in with a password</a>`
+      : ''
+    return `<p class="actions">${login}${password}</p>`
   }
 }
 
@@ -327,7 +332,11 @@ function bounce(returnTo: string): PageResponse {
 <script src="${BASE}/login.js" defer></script>
 <noscript><meta http-equiv="refresh" content="0; url=${next}"></noscript>`
   const options: PageOptions = { head }
-  return htmlPage('Login', `<p><a id="next" href="${next}">Continue to the login</a></p>`, options)
+  return htmlPage(
+    'Login',
+    `<p class="actions"><a class="button main" id="next" href="${next}">Continue to the login</a></p>`,
+    options,
+  )
 }
 
 /** GET /.htgate/login.js */

@@ -44,26 +44,37 @@ export function escapeHtml(text: string): string {
   return text.replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`)
 }
 
-const STYLE = `:root{color-scheme:light dark;--line:#8886;--soft:#8882;--accent:light-dark(#0b57d0,#8ab4f8)}
+const STYLE = `:root{color-scheme:light dark;--line:light-dark(#8a8f98,#73777f);--rule:light-dark(#dfe2e8,#3a3d43);--soft:light-dark(#f1f3f6,#26282c);
+--quiet:light-dark(#555b65,#b3b7bf);--accent:light-dark(#0b57d0,#8ab4f8);--on-accent:light-dark(#fff,#0a1f44);--good:light-dark(#18794e,#65c18c);--bad:light-dark(#b3261e,#f2938c)}
 *{box-sizing:border-box}
-body{font:1rem/1.5 system-ui,sans-serif;max-width:46rem;margin:0 auto;padding:1.5rem 1rem 4rem}
-h1{font-size:1.4rem;margin:0 0 1rem}h2{font-size:1.1rem;margin:2.2rem 0 .6rem}
-p{margin:.5rem 0}a{color:var(--accent)}
-dl{display:grid;grid-template-columns:max-content 1fr;gap:.3rem 1.2rem;margin:0}
-dt{opacity:.75}dd{margin:0;overflow-wrap:anywhere}
-table{border-collapse:collapse;width:100%}th{text-align:left;font-weight:600}
-th,td{padding:.45rem .8rem .45rem 0;border-bottom:1px solid var(--line);overflow-wrap:anywhere;vertical-align:middle}
-form.fields{display:flex;flex-wrap:wrap;gap:.8rem;align-items:end}
-label{display:block}label span{display:block;font-size:.9rem;opacity:.8}
-input,select,button{font:inherit;padding:.4rem .7rem;border:1px solid var(--line);border-radius:.4rem;min-height:2.6rem}
-button{cursor:pointer;background:var(--soft)}button.main{background:var(--accent);color:light-dark(#fff,#000);border-color:#0000}
+body{font:1rem/1.55 system-ui,sans-serif;margin:0;padding:0 1rem 4rem;background:light-dark(#fff,#16181b);color:light-dark(#1b1d21,#e6e8eb)}
+main{max-width:44rem;margin:0 auto;padding-top:clamp(1.5rem,8vh,4rem)}
+h1{font-size:1.6rem;line-height:1.25;margin:0 0 1rem;text-wrap:balance}h2{font-size:1.15rem;margin:2.4rem 0 .6rem}
+p{margin:.6rem 0}a{color:var(--accent)}
+.actions{display:flex;flex-wrap:wrap;gap:.8rem;margin:1.4rem 0}
+dl{display:grid;grid-template-columns:max-content 1fr;gap:.35rem 1.4rem;margin:0 0 1rem}
+dt{color:var(--quiet)}dd{margin:0;overflow-wrap:anywhere}
+table{border-collapse:collapse;width:100%;margin:.8rem 0}th{text-align:left;font-weight:600;color:var(--quiet);font-size:.9rem}
+th,td{padding:.55rem .8rem .55rem 0;border-bottom:1px solid var(--rule);overflow-wrap:anywhere;vertical-align:middle}
+th:last-child,td:last-child{padding-right:0;text-align:right}
+form.fields{display:flex;flex-wrap:wrap;gap:.9rem;align-items:end;margin:.8rem 0}
+label{display:block}label span{display:block;font-size:.9rem;color:var(--quiet);margin-bottom:.15rem}
+input,select,button,.button,textarea{font:inherit;color:inherit;background:var(--soft);padding:.45rem .9rem;border:1px solid var(--line);border-radius:.45rem;min-height:2.75rem}
+input,select{background:light-dark(#fff,#1d1f23)}
+button,.button{cursor:pointer;font-weight:500;text-decoration:none;display:inline-flex;align-items:center;justify-content:center}
+button:hover,.button:hover{filter:brightness(.95)}
+.main{background:var(--accent);color:var(--on-accent);border-color:#0000}
 :focus-visible{outline:3px solid var(--accent);outline-offset:2px}
-pre{background:var(--soft);padding:1rem;border-radius:.5rem;overflow-x:auto;user-select:all;white-space:pre-wrap;overflow-wrap:anywhere}
-.note{border-left:4px solid var(--accent);padding:.1rem 0 .1rem 1rem;margin:1rem 0}
+pre,textarea{font:.92rem/1.5 ui-monospace,monospace;background:var(--soft);padding:1rem;border:1px solid var(--rule);border-radius:.5rem;width:100%;margin:.8rem 0;overflow-x:auto;white-space:pre-wrap;overflow-wrap:anywhere;display:block}
+textarea{field-sizing:content;resize:vertical}
+.note{border-left:4px solid var(--good);background:var(--soft);padding:.4rem 1rem;border-radius:0 .5rem .5rem 0;margin:0 0 1.6rem}
+.note.bad{border-color:var(--bad)}
+.hidden{position:absolute;clip-path:inset(50%);width:1px;height:1px;overflow:hidden;white-space:nowrap}
 @media(max-width:36rem){thead{position:absolute;clip-path:inset(50%);width:1px;height:1px;overflow:hidden}
-tr,td{display:block}tr{border-bottom:1px solid var(--line);padding:.5rem 0}td{border:0;padding:.15rem 0}
-td[data-label]::before{content:attr(data-label) ': ';opacity:.75}
-dl{grid-template-columns:1fr;gap:0}dd{margin-bottom:.5rem}form.fields label,form.fields button,form.fields input,form.fields select{width:100%}}`
+tr,td{display:block}tr{border-bottom:1px solid var(--rule);padding:.7rem 0}td{border:0;padding:.15rem 0}td:last-child{text-align:left;padding-top:.5rem}
+td[data-label]::before{content:attr(data-label) ': ';color:var(--quiet)}
+dl{grid-template-columns:1fr;gap:0}dd{margin-bottom:.6rem}
+form.fields label,form.fields button,form.fields input,form.fields select,.actions>*{width:100%}}`
 
 const STYLE_HASH = `'sha256-${createHash('sha256').update(STYLE).digest('base64')}'`
 
@@ -74,15 +85,13 @@ export interface PageOptions {
   readonly formTargets?: readonly string[]
   /** Goes into the head; may name a script of the gate's own. */
   readonly head?: string
+  /** What the heading says. Default: the title. */
+  readonly heading?: string
 }
 
-/** @param content HTML, with everything that came from elsewhere escaped */
-export function htmlPage(
-  title: string,
-  content: string,
-  { status = 200, headers = [], formTargets = [], head = '' }: PageOptions = {},
-): PageResponse {
-  const body = `<!DOCTYPE html>
+/** The whole of a page. @param content HTML, with everything that came from elsewhere escaped */
+export const htmlDocument = (title: string, content: string, head = '', heading = title): string =>
+  `<!DOCTYPE html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
@@ -92,12 +101,23 @@ export function htmlPage(
 </head>
 <body>
 <main>
-<h1>${escapeHtml(title)}</h1>
+<h1>${escapeHtml(heading)}</h1>
 ${content}
 </main>
 </body>
 </html>
 `
+
+/** The Content-Security-Policy of a page that only shows something. */
+export const PLAIN_POLICY = `default-src 'none'; style-src ${STYLE_HASH}; form-action 'none'; base-uri 'none'`
+
+/** @param content HTML, with everything that came from elsewhere escaped */
+export function htmlPage(
+  title: string,
+  content: string,
+  { status = 200, headers = [], formTargets = [], head = '', heading = title }: PageOptions = {},
+): PageResponse {
+  const body = htmlDocument(title, content, head, heading)
   const policy = [
     `default-src 'none'; style-src ${STYLE_HASH}; script-src 'self'`,
     `form-action ${["'self'", ...formTargets].join(' ')}; frame-ancestors 'none'; base-uri 'none'`,

@@ -147,14 +147,16 @@ export class Pages {
   }
 }
 
+const ACCOUNT = `\n<p class="actions"><a class="button main" href="${BASE}/">Your account</a></p>`
+
 const unauthorized = (challenge: string | undefined): PageResponse =>
-  htmlPage('Login needed', `<p><a href="${BASE}/login">Log in</a></p>`, {
+  htmlPage('Login needed', `<p class="actions"><a class="button main" href="${BASE}/login">Log in</a></p>`, {
     status: 401,
     headers: challenge === undefined ? [] : ['WWW-Authenticate', challenge],
   })
 
 const notFound = (): PageResponse =>
-  htmlPage('Not found', `<p>There is no such page. <a href="${BASE}/">Your account</a></p>`, { status: 404 })
+  htmlPage('Not found', `<p>There is no such page.</p>${ACCOUNT}`, { status: 404 })
 
 const notAllowed = (): PageResponse =>
   htmlPage('Method not allowed', '<p>This page can be read only.</p>', {
@@ -163,10 +165,6 @@ const notAllowed = (): PageResponse =>
   })
 
 const staleForm = (): PageResponse =>
-  htmlPage(
-    'Please try again',
-    `<p>This form was open for too long. <a href="${BASE}/">Your account</a></p>`,
-    {
-      status: 403,
-    },
-  )
+  htmlPage('Please try again', `<p>This form was open for too long.</p>${ACCOUNT}`, {
+    status: 403,
+  })

@@ -5,6 +5,8 @@ import type { UpstreamUrl } from '../../upstream/upstream.js'
 
 /** How long the upstream may take, in milliseconds. */
 export const PATIENCE = 10_000
+/** How long it may take to end its side of a connection that is ended, in milliseconds. */
+const LINGER = 1000
 
 /**
  * Connects to the upstream and sends nothing.
@@ -25,8 +27,14 @@ export function connectionFinding(
     const timer = setTimeout(() => end({ code: 'ABORT_ERR', message: '' }), PATIENCE).unref()
     const end = (error?: { code?: string; message: string }) => {
       clearTimeout(timer)
-      socket.destroy()
       resolve(error && troubleOf(text, error))
+      if (error) socket.destroy()
+      // A server may log a connection that is reset.
+      else
+        socket
+          .resume()
+          .setTimeout(LINGER, () => socket.destroy())
+          .end()
     }
     socket.on('error', (error) => end(error)).on(isTls ? 'secureConnect' : 'connect', () => end())
   })

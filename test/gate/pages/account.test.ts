@@ -18,7 +18,7 @@ describe('the account page', () => {
     expect(page.body).toMatch(/<dt>Name<\/dt><dd>ann<\/dd>/)
     expect(page.body).toMatch(/<dt>Logged in by<\/dt><dd>OpenID Connect<\/dd>/)
     expect(page.body).toMatch(/<dt>Groups<\/dt><dd>ml-team<\/dd>/)
-    expect(page.body).toMatch(/<dt>May<\/dt><dd>write<\/dd>/)
+    expect(page.body).toMatch(/<dt>Role<\/dt><dd>write<\/dd>/)
     expect(page.body).not.toContain('<script')
     expect(page.headers.get('content-security-policy')).toMatch(
       /^default-src 'none'; style-src 'sha256-[^']+'; .*frame-ancestors 'none'/,
@@ -94,7 +94,7 @@ describe('tokens', () => {
     expect(list.body).not.toContain(token)
     expect(list.body).toContain('&#60;b&#62;laptop&#60;/b&#62;')
     const today = new Date().toISOString().slice(0, 10)
-    expect(list.body).toContain(`<td data-label="Last used">${today}</td>`)
+    expect(list.body).toContain(`data-label="Last used">${today}</td>`)
     const after = await client.submit(list, {}, formOf(list, 'tokens/revoke'))
     expect(after.body).toContain('The token is revoked.')
     expect(await statusWith(gate.url, token)).toBe(401)
