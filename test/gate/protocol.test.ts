@@ -1,7 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { get, request as send } from 'node:http'
-import { createServer, type Socket } from 'node:net'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import {
   ALICE,
@@ -14,28 +13,9 @@ import {
   until,
   valuesOf,
 } from '../support/gate.js'
+import { startRawUpstream } from '../support/raw-upstream.js'
 
 const HEAD = `Host: x\r\nAuthorization: ${ALICE}\r\n`
-
-/** A server that speaks bytes: what HTTP libraries do not let one say. */
-async function startRawUpstream(onRequest: (socket: Socket, text: string, nth: number) => void) {
-  let connections = 0
-  let open = 0
-  const server = createServer((socket) => {
-    let nth = 0 // The gate connects once at the start, and sends nothing.
-    open++
-    socket.on('close', () => open--)
-    socket.on('error', () => {})
-    socket.on('data', (part) => {
-      nth ||= ++connections
-      onRequest(socket, part.toString('latin1'), nth)
-    })
-  })
-  await once(server.listen(0, '127.0.0.1'), 'listening')
-  onTestFinished(() => void server.close())
-  const { port } = server.address() as { port: number }
-  return { url: `http://127.0.0.1:${port}`, connections: () => connections, open: () => open }
-}
 
 describe('responses', () => {
   test('HEAD, 204 and 304 have no body, and the connection goes on', async () => {
@@ -330,7 +310,7 @@ describe('who goes away', () => {
   })
 
   test('a connection that the upstream has closed meanwhile costs a GET nothing', async () => {
-    const upstream = await startRawUpstream((socket, _, nth) => {
+    const upstream = await startRawUpstream((socket, _, __, nth) => {
       // The first connection serves one request, and breaks at the second.
       if (nth === 1 && socket.bytesWritten > 0) return socket.resetAndDestroy()
       socket.write('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok')

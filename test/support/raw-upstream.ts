@@ -8,6 +8,8 @@ export interface RawUpstream {
   text(): string
   /** Those on which something came. */
   connections(): number
+  /** Connections that are open now. */
+  open(): number
 }
 
 /**
@@ -19,8 +21,11 @@ export async function startRawUpstream(
   onData: (socket: Socket, part: string, all: string, nth: number) => void,
 ): Promise<RawUpstream> {
   let connections = 0
+  let open = 0
   let text = ''
   const server = createServer({ allowHalfOpen: true }, (socket) => {
+    open++
+    socket.on('close', () => open--)
     let nth = 0 // The gate connects once at the start, and sends nothing.
     let all = ''
     socket.on('error', () => {})
@@ -36,5 +41,10 @@ export async function startRawUpstream(
   await once(server.listen(0, '127.0.0.1'), 'listening')
   onTestFinished(() => void server.close())
   const { port } = server.address() as AddressInfo
-  return { url: `http://127.0.0.1:${port}`, text: () => text, connections: () => connections }
+  return {
+    url: `http://127.0.0.1:${port}`,
+    text: () => text,
+    connections: () => connections,
+    open: () => open,
+  }
 }
