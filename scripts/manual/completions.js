@@ -1,7 +1,7 @@
-// Completions for the shells, from the same lists of options as the manual pages. Values of options come from their
-// choices, and htpasswd's users from the password file that is already on the command line.
+// Shell completions, from the same lists of options as the manual pages. Option values come from their choices, and
+// htpasswd's users from the password file on the command line.
 
-/** `--file` and `-f` of `-f, --file`. */
+/** Splits `-f, --file` into `-f` and `--file`. */
 const names = ({ flag }) => flag.split(', ')
 
 /** A password file is an operand, not the value of an option. */
@@ -9,9 +9,9 @@ function takesValue({ argument }) {
   return argument !== undefined && !argument.endsWith('passwordfile')
 }
 
-/** Names that a terminal shows as they are, without comments. */
+/** Prints the user names in a file that a terminal can show unchanged. */
 const USERS = `cut -d: -f1 -- "$1" 2>/dev/null | LC_ALL=C grep -v -e '^[[:space:]]*#' -e '[[:cntrl:]]' -e '^$'`
-/** Long commands after which every operand is a file. */
+/** Long commands whose operands are all files. */
 const FILES_ONLY = [
   '--import',
   '--remove',

@@ -5,19 +5,19 @@ import { schemes } from '../../dist/schemes/index.js'
 export const page = {
   name: 'htpasswd',
   section: 5,
-  summary: 'password file of web servers and of htgate',
+  summary: 'password file of web servers and htgate',
   sections: [
     {
       title: 'Description',
       paragraphs: [
-        'A password file holds one record per line: user, colon, hash. Servers ignore a second colon and whatever follows it. Blank lines and lines that start with # are comments. White space before a user is ignored. A user name cannot contain a colon. If a user has several records, servers use the first.',
-        'The file is bytes; names are usually UTF-8. A password is hashed as the bytes the client sends, which are UTF-8 if the server asks for that (RFC 7617).',
-        'Anyone who can read the file can guess at its passwords offline: set mode 640 and the group of the server that reads it.',
+        'A password file holds one record per line: user, colon, hash. Servers ignore a second colon and everything after it, blank lines, and lines that start with #. Most ignore white space before a user. A user name cannot contain a colon. If a user has several records, servers use the first.',
+        'The file has no encoding of its own; names are usually UTF-8. Passwords are hashed as the bytes that the client sends, which are UTF-8 if the server asks for it (RFC 7617).',
+        'Anyone who can read the file can try to crack its passwords offline: set its mode to 640 and its group to that of the server that reads it.',
       ],
     },
     {
       title: 'Schemes',
-      paragraphs: ['Strongest first.'],
+      paragraphs: ['From strongest to weakest.'],
       options: schemes.map((scheme) => ({ flag: scheme.name, text: aboutScheme(scheme) })),
     },
     {
@@ -42,14 +42,14 @@ function aboutScheme(scheme) {
     capital(strength),
     ...(flag ? [`Written by ${flag}`] : scheme.hash ? [] : ['Verified only']),
     ...(work ? [`${capital(work.name)} ${rangeOf(work)}; ${work.recommended} or more recommended`] : []),
-    ...(maxPasswordBytes ? [`Only the first ${maxPasswordBytes} bytes of a password count`] : []),
+    ...(maxPasswordBytes ? [`Uses only the first ${maxPasswordBytes} bytes of a password`] : []),
     ...(passwords === 'text' ? ['Passwords must be UTF-8'] : []),
   ]
     .map((sentence) => `${sentence}.`)
     .join(' ')
 }
 
-/** The scheme's option of htpasswd; undefined if it has none. */
+/** The option of htpasswd that selects the scheme, if there is one. */
 export function flagOf({ name }) {
   const letter = Object.keys(FLAGS).find((letter) => FLAGS[letter] === name)
   return letter && `-${letter}`

@@ -1,6 +1,6 @@
 import { SHORT_OPTIONS, TASK_OPTIONS, TASKS } from '../../dist/htpasswd/manual.js'
 
-/** htpasswd(1); the texts on options are those of --help. */
+/** htpasswd(1). The options have the texts of --help. */
 export const page = {
   name: 'htpasswd',
   section: 1,
@@ -16,36 +16,39 @@ export const page = {
     {
       title: 'Description',
       paragraphs: [
-        "htpasswd creates and edits the files in which web servers look up users and passwords. It takes the command lines of Apache's htpasswd and answers as that does; what it does otherwise, so that no record is lost, its README lists.",
-        'Without -b, -i or -n the password is asked for twice at the terminal; with -v, once. Several options may stand in one argument; of several algorithms the last one counts. Options end at the first operand.',
-        'The file is locked while it is edited, and replaced at once: readers see the old file or the new one. Every line that an edit does not concern stays as it is, to the byte.',
+        "htpasswd creates and edits the password files of web servers. It takes the command lines of Apache's htpasswd, and behaves alike; docs/deviations.md lists the differences, most of which prevent the loss of records.",
+        'Without -b or -i, htpasswd asks for the password at the terminal: twice, or once with -v. Options can be combined in one argument; if several choose an algorithm, the last one wins. Options end at the first operand.',
+        'The file is locked while it is edited, and replaced atomically: readers see either the old file or the new one. An edit leaves all other lines unchanged, byte for byte.',
       ],
     },
     { title: 'Options', options: SHORT_OPTIONS },
     {
       title: 'Many users, and whole files',
       paragraphs: [
-        'These take the place of a user. FILE is standard input if it is left out or -. Lines are user:password, as chpasswd(8) has them; blank ones are passed over. One lock and one write: all of it is done, or nothing.',
+        'These commands take no user name. FILE defaults to standard input, as does -. Its lines are user:password, as for chpasswd(8); blank lines and comments are skipped. The file is locked and written once: all changes are made, or none.',
       ],
       options: [...TASKS, ...TASK_OPTIONS],
     },
     {
       title: 'Exit status',
       options: [
-        { flag: '0', text: 'Done. A user whom -D does not find counts as deleted.' },
+        { flag: '0', text: 'Success. -D succeeds even if the user does not exist.' },
         { flag: '1', text: 'A file could not be read or written; or --audit or --upgrade found something.' },
-        { flag: '2', text: 'The command line makes no sense.' },
+        { flag: '2', text: 'Invalid command line.' },
         {
           flag: '3',
-          text: 'A password is wrong, or the two that were typed differ; or a cost is out of range.',
+          text: 'A password is wrong, or the two typed passwords differ; or the cost is out of range.',
         },
         { flag: '5', text: 'A user, a password, a file name or a record is too long.' },
-        { flag: '6', text: 'No such user (-v), or no record can be written for that name.' },
+        { flag: '6', text: 'No such user (-v, --remove --strict), or an invalid user name.' },
         {
           flag: '7',
-          text: 'The file is not a password file, or the input of --import, --remove or --verify-all has bad lines.',
+          text: 'The file is not a password file, or the input of --import, --remove or --verify-all has invalid lines.',
         },
-        { flag: '9', text: 'A bcrypt record that cannot be read.' },
+        {
+          flag: '9',
+          text: 'The password cannot be verified, for example because the scheme is not supported.',
+        },
         { flag: '130', text: 'Ctrl-C at a prompt; nothing was written.' },
       ],
     },
@@ -53,16 +56,16 @@ export const page = {
       title: 'Examples',
       examples: [
         [
-          'A new file, its first user, and bcrypt with a cost that is worth it:',
+          'Create a file with its first user, and bcrypt at a good cost:',
           'htpasswd -cB -C 10 .htpasswd alice',
         ],
         [
-          'In a script, the password from standard input:',
+          'Add a user in a script, with the password on standard input:',
           'printf %s "$PASSWORD" | htpasswd -iB -C 10 .htpasswd bob',
         ],
-        ['In CI, whether credentials are right:', 'htpasswd -vb .htpasswd alice "$PASSWORD"'],
-        ['Users from a list:', 'htpasswd --import -B -C 10 users.txt .htpasswd'],
-        ['What is weak in a file:', 'htpasswd --audit --minimum bcrypt:10 .htpasswd'],
+        ['Verify a password in CI:', 'htpasswd -vb .htpasswd alice "$PASSWORD"'],
+        ['Import a list of users:', 'htpasswd --import -B -C 10 users.txt .htpasswd'],
+        ['Find weak records:', 'htpasswd --audit --minimum bcrypt:10 .htpasswd'],
       ],
     },
     { title: 'See also', paragraphs: ['htgate(1), htpasswd(5)'] },

@@ -1,4 +1,4 @@
-/** A page as man(7) wants it. */
+/** Renders a page as man(7) source. */
 export function roff({ name, section, summary, synopsis, sections }, version) {
   const lines = [
     `.TH ${name.toUpperCase()} ${section} "" "htgate ${version}" "htgate manual"`,
@@ -24,7 +24,7 @@ export function roff({ name, section, summary, synopsis, sections }, version) {
   return `${lines.join('\n')}\n`
 }
 
-/** A hyphen that is to be copied, a backslash, and a point or quote that would begin a request. */
+/** Escapes backslashes, hyphens (so that they can be copied), and points and quotes that would start a request. */
 function literal(text) {
   return text
     .replaceAll('\\', '\\e')

@@ -5,8 +5,8 @@ import { errors } from './messages.js'
 import type { Invocation } from './options.js'
 
 /**
- * Finds out, before anybody is asked for a password, whether the file can be used as the command line wants it.
- * @throws Exit if not
+ * Checks, before any password prompt, that the file can be opened or created as the command requires.
+ * @throws Exit if it cannot
  */
 export function checkAccess({ file, mode }: Pick<Invocation, 'file' | 'mode'>): void {
   if (statOf(file)?.isFile()) {
@@ -35,7 +35,7 @@ function canOpen(path: string, flags: number): boolean {
   }
 }
 
-/** Without creating it, as Apache's does, which leaves an empty file if the command fails later. */
+/** Checks without creating the file. Apache's creates it, and leaves it empty if the command fails later. */
 function canCreate(path: string): boolean {
   const existing = statOf(path)
   if (existing) return !existing.isDirectory() && canOpen(path, constants.O_WRONLY | constants.O_NONBLOCK)
@@ -43,7 +43,7 @@ function canCreate(path: string): boolean {
   try {
     const target = followLinks(path)
     accessSync(dirname(target), constants.W_OK | constants.X_OK)
-    // Undefined if it doesn't exist; throws if it can't, for a name that is too long.
+    // Throws if the path cannot exist, for example because a name is too long.
     lstatSync(target, { throwIfNoEntry: false })
     return true
   } catch {

@@ -4,12 +4,12 @@ import { type HashScheme, schemeNamed, type WorkFactor } from '../schemes/index.
 import { errors, warnings } from './messages.js'
 import { stderr } from './output.js'
 
-/** What -m -2 -5 -B -d -s -p and -C -r choose. -p stores the password itself. */
+/** What the options -m -2 -5 -B -d -s -p and -C -r choose. -p stores the password itself. */
 export type Chosen = Algorithm<HashScheme | typeof PLAINTEXT>
 
 export const PLAINTEXT = 'plaintext'
 
-/** Apache's option letter for each scheme that it writes. */
+/** Apache's option letters, and the schemes that they select. */
 export const FLAGS: Readonly<Record<string, HashScheme>> = {
   m: 'apr1',
   2: 'sha256-crypt',
@@ -22,7 +22,7 @@ export const FLAGS: Readonly<Record<string, HashScheme>> = {
 const LONG_MAX = 2n ** 63n - 1n
 
 /**
- * Adds the options to `command`, or those that are `wanted`. The result is valid once the command has been parsed.
+ * Adds the `wanted` options to `command`. The result is valid once the command line has been parsed.
  */
 export function algorithmOptions(command: Command, wanted = (_letter: string): boolean => true): Chosen {
   const chosen: { scheme: Chosen['scheme']; work: number | undefined } = { scheme: 'apr1', work: undefined }
@@ -37,7 +37,7 @@ export function algorithmOptions(command: Command, wanted = (_letter: string): b
       stderr(warnings.plain)
     })
   }
-  // -C and -r set the same value in Apache's.
+  // In Apache's htpasswd, -C and -r set the same variable.
   for (const letter of ['C', 'r'].filter(wanted)) {
     command.option(`-${letter} <number>`).on(`option:${letter}`, (text: string) => {
       chosen.work = positiveInteger(text) || undefined
@@ -46,7 +46,7 @@ export function algorithmOptions(command: Command, wanted = (_letter: string): b
   return chosen
 }
 
-/** strtol(3) into a C int: white space, a sign, and larger numbers wrap around. */
+/** Parses as strtol(3) into a C int does: accepts white space and a sign, and wraps around. */
 function positiveInteger(text: string): number {
   const [, digits] = /^[ \t-\r]*([+-]?\d+)$/.exec(text) ?? []
   if (digits === undefined || BigInt(digits) <= 0n) throw errors.workNotPositive()
@@ -54,12 +54,12 @@ function positiveInteger(text: string): number {
   return Number(BigInt.asIntN(32, long))
 }
 
-/** The work factor of what was chosen, if it has one. */
+/** The chosen scheme's work factor, if it has one. */
 export function workFactorOf({ scheme }: Chosen): WorkFactor | undefined {
   return scheme === PLAINTEXT ? undefined : schemeNamed(scheme).work
 }
 
-/** @throws Exit for rounds that crypt(3) rejects: Apache stores a record with which nobody can log in */
+/** @throws Exit for rounds that crypt(3) rejects; Apache's stores a record that matches no password */
 export function checkRounds(chosen: Chosen): void {
   const factor = workFactorOf(chosen)
   if (factor?.name === 'rounds' && isOutOfRange(chosen))
@@ -75,7 +75,7 @@ function isOutOfRange({ scheme, work }: Chosen): boolean {
   return scheme !== PLAINTEXT && work !== undefined && !isInRange(schemeNamed(scheme), work)
 }
 
-/** -C and -r apply to bcrypt and SHA-crypt. */
+/** Warns of -C or -r with a scheme other than bcrypt and SHA-crypt. */
 export function warnOfUnusedWork(chosen: Chosen): void {
   if (chosen.work !== undefined && workFactorOf(chosen) === undefined) stderr(warnings.workIgnored)
 }

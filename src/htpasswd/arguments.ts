@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 
 /**
- * The bytes of the last arguments. Node decodes arguments as UTF-8 and loses other bytes, which Linux has in /proc.
+ * The bytes of the last arguments. Node decodes arguments as UTF-8 and loses other bytes; /proc on Linux still has them.
  */
 export function rawArguments(last: string[]): Buffer[] {
   if (!last.some((arg) => arg.includes('\ufffd'))) return last.map((arg) => Buffer.from(arg))

@@ -7,7 +7,7 @@ import { errors, progress } from './messages.js'
 import type { Invocation } from './options.js'
 import { stderr } from './output.js'
 
-/** Adds the record, or puts it in the place of every record that the user has. */
+/** Adds the record, or replaces all of the user's records with it. */
 export async function setRecord({ file, user, mode }: Invocation, record: Buffer): Promise<void> {
   const updated = await updateFile(file, mode === 'create', (content) => {
     const { lines, malformed } = find(content, user)
@@ -18,7 +18,7 @@ export async function setRecord({ file, user, mode }: Invocation, record: Buffer
   report(updated === 0 ? progress.adding : progress.updating.repeat(updated), progress.passwordFor(user))
 }
 
-/** Takes away every record that the user has; a user without any is no error. */
+/** Deletes all of the user's records. A user without records is not an error. */
 export async function deleteRecord({ file, user }: Invocation): Promise<void> {
   const deleted = await updateFile(file, false, (content) => {
     const { lines, malformed } = find(content, user)
@@ -33,15 +33,15 @@ function report(done: string, passwordFor: Buffer): void {
   stderr(Buffer.concat([Buffer.from(done), passwordFor]))
 }
 
-/** Apache's says what it was about to do before it comes to the line that is no record. */
+/** Apache's has already printed what it is doing by the time it meets a malformed line. */
 function notAPasswordFile(file: string, begun: string): Exit {
   const { status, output } = errors.notAPasswordFile(file)
   return new Exit(status, `${begun}${output}`)
 }
 
 /**
- * An edit of the store's, whose errors are the command's.
- * @returns what was done, when it is on the disk
+ * Edits the file through the store, and turns the store's errors into the command's.
+ * @returns what `edit` reported as done, once it is on disk
  */
 export async function updateFile<Done>(file: string, create: boolean, edit: Edit<Done>): Promise<Done> {
   try {

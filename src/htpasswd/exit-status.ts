@@ -1,4 +1,4 @@
-/** The statuses of Apache's htpasswd (its manual page, and passwd_common.h for 9), and the shell's for Ctrl-C. */
+/** The statuses of Apache's htpasswd (manual page; passwd_common.h for 9), and the shell's for Ctrl-C. */
 export const ExitStatus = {
   ok: 0,
   file: 1,
@@ -13,7 +13,7 @@ export const ExitStatus = {
 
 export type ExitStatus = (typeof ExitStatus)[keyof typeof ExitStatus]
 
-/** Ends the command. `output` goes to standard error as it is. */
+/** Ends the command. `output` goes to standard error unchanged. */
 export class Exit extends Error {
   override readonly name = 'Exit'
   constructor(
@@ -24,8 +24,8 @@ export class Exit extends Error {
   }
 }
 
-/** By name, since each bundle has a class of its own. */
+/** Compares by name, since each bundle has its own copy of the class. */
 export const isExit = (error: unknown): error is Exit => error instanceof Error && error.name === 'Exit'
 
-/** Text, or bytes in any encoding: names are printed as they were given. */
+/** Text, or bytes in any encoding, since names are printed exactly as given. */
 export type Bytes = string | Buffer

@@ -7,7 +7,7 @@ import type { Invocation } from './options.js'
 import { stderr } from './output.js'
 import { password } from './password.js'
 
-/** The record `user:hash` and a newline. Asks for the password if need be. */
+/** Makes the record: `user:hash` and a newline. Asks for the password if necessary. */
 export async function makeRecord(invocation: Invocation): Promise<Buffer> {
   const { scheme, work, user } = invocation
   warnOfUnusedWork(invocation)

@@ -2,14 +2,14 @@ import { VERSION } from '../version.js'
 import { type Option, TASK_OPTIONS, TASKS } from './manual.js'
 import { USAGE } from './usage.js'
 
-/** Apache's usage, then our long options. */
+/** Apache's usage, then the long options that only ours has. */
 export function helpText(): string {
   return `${USAGE}
 Options that Apache's htpasswd does not have:
 ${TASKS.map(line).join('\n')}
-FILE is standard input if it is omitted or -. So is passwordfile for --list, --audit and --upgrade if it is -.
+FILE defaults to standard input, as does -. --list, --audit and --upgrade also accept - for passwordfile.
 
-Their options:
+Options of these commands:
 ${TASK_OPTIONS.map(line).join('\n')}
 --import also takes -c -m -2 -5 -B -d -s -p -C -r.
 `

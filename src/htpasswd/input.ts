@@ -3,7 +3,7 @@ import { pause } from './output.js'
 
 const CHUNK = 1 << 20
 
-/** Up to `most` bytes of standard input, fewer only at its end; undefined if it cannot be read. */
+/** Reads `most` bytes of standard input, or fewer at its end; undefined if it cannot be read. */
 export function readUpTo(most: number): Buffer | undefined {
   const bytes = Buffer.alloc(most)
   let length = 0
@@ -19,7 +19,7 @@ export function readUpTo(most: number): Buffer | undefined {
   return bytes.subarray(0, length)
 }
 
-/** All of standard input. */
+/** Reads all of standard input. */
 export function readAll(): Buffer {
   const chunks: Buffer[] = []
   for (;;) {
@@ -30,7 +30,7 @@ export function readAll(): Buffer {
   }
 }
 
-/** Reads what is available into `bytes` from `offset`; 0 at the end. Waits if the pipe is non-blocking. */
+/** Reads what is available into `bytes` at `offset`, and returns the count; 0 at the end. Waits even if the pipe is non-blocking. */
 function readSome(bytes: Buffer, offset: number): number {
   for (;;) {
     try {
@@ -44,7 +44,7 @@ function readSome(bytes: Buffer, offset: number): number {
   }
 }
 
-/** Node replaces a closed standard input by /dev/null, but opens that for writing too, as no shell's `<` does. */
+/** Node replaces a closed standard input by /dev/null, opened for writing too, which a shell's `<` never does. */
 export function inputIsClosed(): boolean {
   try {
     if (!fstatSync(0).isCharacterDevice()) return false

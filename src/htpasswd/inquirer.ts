@@ -1,2 +1,2 @@
-/** The one prompt that is used: in the bundle, the others are left out. */
+/** The only prompt in use. Exporting it alone keeps the others out of the bundle. */
 export { password } from '@inquirer/prompts'

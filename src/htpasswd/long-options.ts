@@ -25,7 +25,7 @@ export interface LongRequest {
   readonly task: Task
   /** The password file. */
   readonly file: string
-  /** Where the lines come from; `-` is standard input. */
+  /** The path that lines are read from; `-` is standard input. */
   readonly input: string
   readonly create: boolean
   readonly algorithm: Chosen
@@ -34,7 +34,7 @@ export interface LongRequest {
   readonly json: boolean
   readonly sarif: boolean
   readonly minimum: Minimum | undefined
-  /** What to call the file in reports. */
+  /** The file's name in reports. */
   readonly name: string | undefined
   /** Line numbers, from 1. */
   readonly lines: readonly number[]
@@ -45,7 +45,7 @@ export type TextRequest =
   | { readonly task: 'help' | 'version' }
   | { readonly task: 'completion'; readonly shell: (typeof SHELLS)[number] }
 
-/** The tasks that each option applies to, apart from the options that choose an algorithm. */
+/** The tasks that each option applies to, except for the options that choose an algorithm. */
 const GOES_WITH: Record<string, readonly Task[]> = {
   b: [],
   i: [],

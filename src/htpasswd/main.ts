@@ -9,7 +9,7 @@ import { print, stderr } from './output.js'
 import { split } from './posix.js'
 import { verifyRecord } from './verify.js'
 
-/** Runs a command line. Never throws. */
+/** Runs a command line, and resolves to the exit status. Never rejects. */
 export async function main(args: string[]): Promise<ExitStatus> {
   try {
     return await run(args)
@@ -22,7 +22,7 @@ export async function main(args: string[]): Promise<ExitStatus> {
 
 async function run(args: string[]): Promise<ExitStatus> {
   const words = split(args, LETTERS)
-  // Apache's htpasswd has no long options; the code for ours is loaded only if needed.
+  // Long options are an extension; their code is loaded only if needed.
   if (words.long) return (await import('./long-commands.js')).run(args)
 
   const invocation = parse(words)

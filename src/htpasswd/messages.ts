@@ -1,9 +1,9 @@
 import type { Scheme, WorkFactor } from '../schemes/index.js'
 import { type Bytes, Exit, ExitStatus } from './exit-status.js'
 
-// Every message of the command. Those that Apache's htpasswd has too are Apache's, byte for byte.
+// All messages of the command. Those that Apache's htpasswd also prints are the same, byte for byte.
 
-/** A message with bytes in it: names are printed as they were given. */
+/** A message that may contain bytes, since names are printed exactly as given. */
 function text(parts: TemplateStringsArray, ...values: Bytes[]): Buffer {
   return Buffer.concat(parts.flatMap((part, i) => [Buffer.from(part), Buffer.from(values[i] ?? '')]))
 }
@@ -29,14 +29,14 @@ export const warnings = {
   truncated: (scheme: Scheme) => `Warning: Password truncated to ${truncation(scheme)}.\n`,
 }
 
-/** In the words of Apache's warning about -d. */
+/** The wording of Apache's warning about -d. */
 export const truncation = ({ name, maxPasswordBytes }: Scheme): string =>
   `${maxPasswordBytes} characters by ${name === 'des-crypt' ? 'CRYPT' : name.toUpperCase()} algorithm`
 
 const failure = (status: ExitStatus, message: string) => new Exit(status, `htpasswd: ${message}\n`)
 
 export const errors = {
-  // One byte of it, as in Apache's.
+  // Only the first byte, as in Apache's.
   illegalOption: (letter: string) =>
     text`htpasswd: illegal option -- ${Buffer.from(letter).subarray(0, 1)}\n`,
   argumentMissing: (letter: string) => `htpasswd: option requires an argument -- ${letter}\n`,
@@ -45,7 +45,7 @@ export const errors = {
   fileNameTooLong: () => failure(ExitStatus.tooLong, 'filename too long'),
   userTooLong: () => failure(ExitStatus.tooLong, 'username too long (> 255)'),
   passwordArgumentTooLong: () => failure(ExitStatus.tooLong, 'password too long (> 256)'),
-  /** Apache's -v has no prefix here. */
+  /** Apache's -v prints this without the prefix. */
   passwordTooLong: (verify: boolean) =>
     verify
       ? new Exit(ExitStatus.tooLong, 'password too long (>256)\n')
@@ -61,9 +61,12 @@ export const errors = {
   missing: (file: string) => failure(ExitStatus.file, `cannot modify file ${file}; use '-c' to create it`),
   cannotCreate: (file: string) => failure(ExitStatus.file, `cannot create file ${file}`),
   cannotUpdate: (file: string, why: string) =>
-    failure(ExitStatus.file, `unable to update file ${file}: ${why}; it is as it was`),
+    failure(ExitStatus.file, `unable to update file ${file}: ${why}; the file is unchanged`),
   partlyWritten: (file: string, why: string) =>
-    failure(ExitStatus.file, `unable to update file ${file}: ${why}; it is written in part, do it again`),
+    failure(
+      ExitStatus.file,
+      `unable to update file ${file}: ${why}; only part was written, run the command again`,
+    ),
   notAPasswordFile: (file: string) =>
     failure(ExitStatus.invalidFile, `The file ${file} does not appear to be a valid htpasswd file.`),
 
@@ -73,18 +76,18 @@ export const errors = {
   schemeUnsupported: (name: string) =>
     new Exit(ExitStatus.general, `Could not verify password: ${name} is not supported\n`),
   needsUtf8: ({ name }: Scheme) =>
-    new Exit(ExitStatus.general, `Could not verify password: ${name} needs a password in UTF-8\n`),
+    new Exit(ExitStatus.general, `Could not verify password: ${name} requires a UTF-8 password\n`),
   notVerifiable: () => new Exit(ExitStatus.general, 'Could not verify password: Invalid argument\n'),
 
-  // Only ours.
+  // Messages that Apache's does not have.
   roundsOutOfRange: (rounds: number, { min, max }: WorkFactor) =>
     failure(ExitStatus.syntax, `-r takes ${min} to ${max} rounds, not ${rounds}`),
   newlineInPlainPassword: () =>
-    failure(ExitStatus.syntax, 'a plaintext password cannot contain a newline; hash it, without -p'),
+    failure(ExitStatus.syntax, 'a plaintext password cannot contain a newline; omit -p to hash it'),
   nulInPassword: () => failure(ExitStatus.syntax, 'a password cannot contain a NUL byte'),
-  passwordNotUtf8: () => failure(ExitStatus.syntax, 'bcrypt needs a password in UTF-8'),
+  passwordNotUtf8: () => failure(ExitStatus.syntax, 'bcrypt requires a UTF-8 password'),
   typedPasswordNotUtf8: () =>
-    failure(ExitStatus.syntax, 'the password that was typed is not UTF-8; -i accepts any encoding'),
+    failure(ExitStatus.syntax, 'the password typed is not UTF-8; -i accepts any encoding'),
   fileNameNotUtf8: (file: string) =>
     failure(ExitStatus.file, `cannot open file ${file}: its name is not UTF-8`),
   cannotPrint: (why: string) => failure(ExitStatus.file, `cannot write to standard output: ${why}`),

@@ -20,7 +20,7 @@ export interface Invocation extends Chosen {
   readonly password: Buffer | undefined
 }
 
-/** The option letters of Apache's htpasswd, as getopt(3) has them. */
+/** The options of Apache's htpasswd, in the notation of getopt(3). */
 export const LETTERS = 'cnmspdBbDi25C:r:v'
 
 const MODES: Record<string, Mode> = { c: 'create', n: 'print', D: 'delete', v: 'verify' }
@@ -35,7 +35,7 @@ export function parse({ options, operands, wrong }: Split): Invocation {
   let source: Invocation['source'] = 'terminal'
 
   const command = new Command('htpasswd').helpOption(false).exitOverride()
-  // Declaring all seventeen takes longer than parsing those that are given.
+  // Declaring all seventeen would take longer than parsing the given ones.
   const isGiven = (letter: string) => options.includes(`-${letter}`)
   for (const [letter, mode] of Object.entries(MODES).filter(([letter]) => isGiven(letter))) {
     command.option(`-${letter}`).on(`option:${letter}`, () => modes.add(mode))
@@ -54,7 +54,7 @@ export function parse({ options, operands, wrong }: Split): Invocation {
   const invocation = { mode, ...algorithm, source, ...operandsOf(mode, source, operands) }
   const { user } = invocation
   if (mode !== 'delete' && mode !== 'verify') {
-    // -n writes no file, and `htpasswd -n ""` is how many make a bare hash.
+    // -n writes no file, and `htpasswd -n ""` is a common way to get a bare hash.
     const why = mode === 'print' && user.length === 0 ? undefined : badUser(user)
     if (why) throw errors.badUser(why)
     checkRounds(algorithm)
@@ -62,7 +62,7 @@ export function parse({ options, operands, wrong }: Split): Invocation {
   return invocation
 }
 
-/** What is wrong with an option letter, if anything, and the usage. */
+/** The complaint about an option letter, if there is one, followed by the usage. */
 export function syntax(wrong?: Split['wrong']): Exit {
   const complaint = wrong
     ? errors[wrong.why === 'illegal' ? 'illegalOption' : 'argumentMissing'](wrong.letter)

@@ -3,17 +3,17 @@ import { reason } from '../system/errno.js'
 import type { Bytes } from './exit-status.js'
 import { errors } from './messages.js'
 
-// process.stdout and process.stderr take longer to load than the rest of the command to run.
+// Not process.stdout and process.stderr: they take longer to load than the rest of the command takes to run.
 
 export const stderr = (text: Bytes): void => {
   try {
     writeAll(2, text)
   } catch {
-    // There is nowhere to report it.
+    // There is nowhere to report this.
   }
 }
 
-/** Writes all of `text` to standard output. A reader that has seen enough, such as head(1), is no error. */
+/** Writes all of `text` to standard output. A reader that stops early, such as head(1), is not an error. */
 export function print(text: Bytes): void {
   try {
     writeAll(1, text)
@@ -35,7 +35,7 @@ function writeAll(fd: number, text: Bytes): void {
   }
 }
 
-/** For a pipe that another process made non-blocking, while it is full or empty. */
+/** Waits a moment: for a pipe that is full or empty, and that another process has made non-blocking. */
 export function pause(): void {
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5)
 }

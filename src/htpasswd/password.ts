@@ -4,9 +4,9 @@ import type { Invocation } from './options.js'
 import { stderr } from './output.js'
 import type { Ask } from './prompt.js'
 
-/** The longest password that Apache's htpasswd reads from standard input, its newline included, in bytes. */
+/** Longest password that Apache's htpasswd reads from standard input, in bytes, with its newline. */
 const MAX_INPUT = 255
-/** The longest at a prompt. */
+/** Longest password at a prompt, in bytes. */
 const MAX_LINE = 256
 
 /** The password, from the arguments, standard input or a prompt. */
@@ -17,7 +17,7 @@ export async function password({ mode, source, password }: Invocation): Promise<
   return bytes
 }
 
-/** All of standard input without the newline at its end. Apache's calls input that it can't read too long. */
+/** All of standard input without the final newline. If it cannot be read, Apache's says the password is too long. */
 function fromInput(verify: boolean): Buffer {
   if (inputIsClosed()) throw errors.passwordTooLong(verify)
   const bytes = readUpTo(MAX_INPUT + 1)
@@ -44,7 +44,7 @@ async function fromPrompts(verify: boolean): Promise<Buffer> {
   }
 }
 
-/** Like getpass(3): at the terminal if there is one, else on standard error and from standard input, by lines. */
+/** Like getpass(3): uses the terminal if there is one, else standard error and lines of standard input. */
 async function asker(): Promise<Ask> {
   const { openTerminal } = await import('./prompt.js')
   const terminal = openTerminal()

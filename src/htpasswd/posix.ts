@@ -1,9 +1,9 @@
-/** Arguments as POSIX splits them: one option each, then operands from the first argument that isn't an option. */
+/** Arguments as POSIX splits them: options one by one, then operands, from the first argument that is not an option. */
 export interface Split {
   /** `-cb` as `-c`, `-b`; `-C10` as `-C`, `10`; long options as they are. */
   readonly options: string[]
   readonly operands: string[]
-  /** Whether there are long options, which only ours has. */
+  /** Whether there are long options, which Apache's does not have. */
   readonly long: boolean
   /** The letter at which splitting failed. */
   readonly wrong?: { readonly letter: string; readonly why: 'illegal' | 'argument missing' }
@@ -11,8 +11,8 @@ export interface Split {
 
 /**
  * Splits as apr_getopt does, which knows neither long options nor options after an operand.
- * @param letters the option letters, a colon after each that takes an argument, as getopt(3) has them
- * @param longWithArgument the long options that take one
+ * @param letters the option letters in the notation of getopt(3): a colon follows each that takes an argument
+ * @param longWithArgument the long options that take an argument
  */
 export function split(
   args: readonly string[],
@@ -39,7 +39,7 @@ export function split(
     if (rest.length === 0) return done(args.slice(index))
     while (rest.length > 0) {
       const letter = rest.shift() as string
-      // A hyphen among the letters ends the options, and its argument is the first operand.
+      // As in apr_getopt, a hyphen inside an argument ends the options, and that argument is the first operand.
       if (letter === '-') return done(args.slice(index))
       if (letter === ':' || !letters.includes(letter)) return done([], { letter, why: 'illegal' })
       if (letters[letters.indexOf(letter) + 1] !== ':') {

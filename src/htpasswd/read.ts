@@ -3,7 +3,7 @@ import { reason } from '../system/errno.js'
 import { readAll } from './input.js'
 import { complaints } from './many/messages.js'
 
-/** The whole password file, for commands that only read it; `-` is standard input. */
+/** Reads the whole password file, for commands that do not write it; `-` is standard input. */
 export function readPasswordFile(file: string): Buffer {
   try {
     return file === '-' ? readAll() : readFileSync(file)
@@ -12,5 +12,5 @@ export function readPasswordFile(file: string): Buffer {
   }
 }
 
-/** A file operand as messages name it. */
+/** The name of a file operand in messages. */
 export const fileName = (file: string): string => (file === '-' ? 'standard input' : file)

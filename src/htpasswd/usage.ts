@@ -1,4 +1,4 @@
-/** Apache's usage text, to the byte. */
+/** Apache's usage text, byte for byte. */
 export const USAGE = `Usage:
 \thtpasswd [-cimB25dpsDv] [-C cost] [-r rounds] passwordfile username
 \thtpasswd -b[cmB25dpsDv] [-C cost] [-r rounds] passwordfile username password

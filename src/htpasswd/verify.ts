@@ -8,7 +8,7 @@ import type { Invocation } from './options.js'
 import { stderr } from './output.js'
 import { password } from './password.js'
 
-/** Verifies every record of the user. Asks for the password once there is one. */
+/** Verifies all records of the user. Asks for the password only if there is one. */
 export async function verifyRecord(invocation: Invocation): Promise<void> {
   const { file, user } = invocation
   const content = readFileSync(file)
@@ -20,7 +20,7 @@ export async function verifyRecord(invocation: Invocation): Promise<void> {
     if (encoded === '') throw errors.emptyHash(user)
     given ??= await password(invocation)
     const scheme = schemeOf(encoded)
-    // Apache's own bcrypt reads $2a$ and $2y$ and fails if it can't; the rest goes to crypt(3).
+    // Apache's own bcrypt code handles $2a$ and $2y$ and reports an error if it cannot; all others go to crypt(3).
     const isUnreadable = scheme?.workOf?.(encoded) === undefined
     if (/^\$2[ay]\$/.test(encoded) && isUnreadable) throw errors.notVerifiable()
     const unsupported = unsupportedScheme(encoded)

@@ -288,7 +288,7 @@ describe('lists and files as people have them', () => {
       stdout: '',
       stderr: [
         'Could not verify password for user a: yescrypt is not supported',
-        'Could not verify password for user b: bcrypt needs a password in UTF-8',
+        'Could not verify password for user b: bcrypt requires a UTF-8 password',
         '0 users correct, 2 wrong.',
         '',
       ].join('\n'),

@@ -77,7 +77,7 @@ describe('standard streams', () => {
       text.replace(/^users:/gm, 'standard input:').replace(/\busers\b/g, 'passwordfile')
     const lines = asInput(fromFile.stdout).split('\n')
     // Only a file has a mode.
-    const own = lines.filter((_, i) => !/^standard input: every|chmod/.test(lines[i] ?? ''))
+    const own = lines.filter((_, i) => !/^standard input: everyone|chmod/.test(lines[i] ?? ''))
     expect(fromInput.stdout.split('\n')).toEqual(own)
     expect(fromInput.status).toBe(fromFile.status)
   })
@@ -185,7 +185,7 @@ users:13: strong: duplicate of line 2: servers use that one, htpasswd -v wants t
     ] as const) {
       chmodSync(join(cwd, 'users'), mode)
       expect((await run('--audit users')).stdout).toBe(
-        `users: every user of this machine can ${may} the file\n    chmod o-rw users\n`,
+        `users: everyone on this machine can ${may} the file\n    chmod o-rw users\n`,
       )
     }
     chmodSync(join(cwd, 'users'), 0o640)

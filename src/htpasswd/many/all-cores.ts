@@ -4,13 +4,13 @@ import { Worker } from 'node:worker_threads'
 import { type Batch, perform } from './batch.js'
 import { progressBar } from './progress-bar.js'
 
-/** Small enough for the bar to move, large enough for messages to be cheap. */
+/** Items per message to a worker: few enough for a smooth progress bar, enough to make messages cheap. */
 const BATCH = 32
 
 type Item<B extends Batch> = B['items'][number]
 type Result<B extends Batch> = B['task'] extends 'hash' ? string : boolean
 
-/** Performs `batch` on all cores. Results are in the order of its items. Shows progress on a terminal. */
+/** Performs `batch` on all cores, with progress on a terminal. The results are in the order of its items. */
 export async function onAllCores<B extends Batch>(batch: B): Promise<Result<B>[]> {
   const results: Result<B>[] = new Array(batch.items.length)
   const bar = progressBar(batch.items.length)
@@ -28,7 +28,7 @@ export async function onAllCores<B extends Batch>(batch: B): Promise<Result<B>[]
     bar.advance(part.length)
   }
 
-  // Starting a worker takes longer than a batch.
+  // No more workers than batches: starting one takes longer than a batch.
   const workers = Math.min(availableParallelism(), Math.floor(batch.items.length / BATCH))
   try {
     if (workers < 2) {
@@ -42,7 +42,7 @@ export async function onAllCores<B extends Batch>(batch: B): Promise<Result<B>[]
   return results
 }
 
-/** One worker, from the first batch to the last. */
+/** Runs one worker until no batches are left. */
 function work(
   take: () => [number, Batch] | undefined,
   keep: (start: number, part: (string | boolean)[]) => void,

@@ -1,7 +1,7 @@
 import { type Algorithm, hashWith } from '../../schemes/algorithm.js'
 import { schemeOf } from '../../schemes/index.js'
 
-/** What one worker does at a time. */
+/** Work for one worker. */
 export type Batch =
   | {
       readonly task: 'hash'
@@ -10,7 +10,7 @@ export type Batch =
     }
   | { readonly task: 'verify'; readonly items: readonly (readonly [password: Uint8Array, encoded: string])[] }
 
-/** For each item, its hash or whether the password is right. */
+/** Resolves to each item's hash, or to whether each password matches. */
 export async function perform(batch: Batch): Promise<string[] | boolean[]> {
   if (batch.task === 'hash') {
     return Promise.all(batch.items.map((password) => hashWith(batch.algorithm, password)))

@@ -16,7 +16,7 @@ import { onAllCores } from './all-cores.js'
 import { type Credential, credentials, passwordProblem, readInput } from './lines.js'
 import { complaints, type Problem, reasons, summaries } from './messages.js'
 
-/** Adds or updates the users of the input, all of them at once or none. */
+/** Adds or updates the users in the input, all or none. */
 export async function importUsers(request: LongRequest): Promise<ExitStatus> {
   const { file, input, create, algorithm, encrypted } = request
   checkAccess({ file, mode: create ? 'create' : 'update' })
@@ -47,19 +47,19 @@ function secretProblem(secret: Buffer, { scheme }: Chosen): string | undefined {
   return accepts(schemeNamed(scheme), secret) ? undefined : reasons.notUtf8
 }
 
-/** A hash, which a field may follow, as in a password file. */
+/** The secret is a hash; as in a password file, further fields may follow it. */
 function hashProblem(secret: Buffer): string | undefined {
   const [hash = ''] = recordedAs(secret).split(':')
   return isHash(hash) || looksLikeBigcrypt(hash) ? undefined : reasons.notAHash
 }
 
-/** White space at the end of a line doesn't count, except in {PLAIN}. */
+/** Trailing white space is not part of the hash, except in {PLAIN}. */
 function recordedAs(secret: Buffer): string {
   const text = secret.toString('latin1')
   return isHash(text) ? text : text.replace(/[\t-\r ]+$/, '')
 }
 
-/** Servers may know these schemes; -v doesn't, and htgate doesn't. */
+/** Some servers support these schemes, but htpasswd -v and htgate do not. */
 function warnOfUnsupported(encoded: readonly string[]): void {
   const names = encoded.map((text) => {
     const [hash = ''] = text.split(':')
@@ -83,7 +83,7 @@ function warnOfTruncation(found: readonly Credential[], scheme: Scheme): void {
   if (count > 0) stderr(summaries.truncated(count, scheme))
 }
 
-/** A record for each user, or what is wrong with some of them. */
+/** A record for each user, or the problems if there are any. */
 function makeRecords(
   found: readonly Credential[],
   encodedOf: readonly string[],

@@ -7,7 +7,7 @@ import { stderr } from '../output.js'
 import { fileName } from '../read.js'
 import { complaints, type Problem, reasons, waitsForLines } from './messages.js'
 
-/** A line of input: a user, one character a byte, and what follows the first colon. */
+/** A line of input: the user, one character per byte, and everything after the first colon. */
 export interface Credential {
   readonly number: number
   readonly user: string
@@ -15,13 +15,13 @@ export interface Credential {
 }
 
 const MAX_STRING = 255
-/** Some editors write it before UTF-8; it isn't part of the first name. */
+/** Some editors write it at the start of UTF-8 files. It is not part of the first name. */
 const BOM = Buffer.from('\ufeff')
 const NEWLINE = 0x0a
 const RETURN = 0x0d
 const HASH_SIGN = 0x23
 
-/** All of `input`, a path or `-` for standard input. */
+/** Reads all of `input`: a path, or `-` for standard input. */
 export function readInput(input: string): Buffer {
   if (input === '-' && isatty(0)) stderr(waitsForLines)
   try {
@@ -32,7 +32,7 @@ export function readInput(input: string): Buffer {
   }
 }
 
-/** Calls `visit` with each line that isn't blank or a comment, without its end. */
+/** Calls `visit` with each line that is neither blank nor a comment, without its line break. */
 function eachInputLine(bytes: Buffer, visit: (line: Buffer, number: number) => void): void {
   for (let start = 0, number = 1; start < bytes.length; number++) {
     const newline = bytes.indexOf(NEWLINE, start)
@@ -44,7 +44,7 @@ function eachInputLine(bytes: Buffer, visit: (line: Buffer, number: number) => v
   }
 }
 
-/** Blank lines and comments, as in a password file. */
+/** Whether the line is blank or a comment, as in a password file. */
 function isSkipped(bytes: Buffer, start: number, end: number): boolean {
   let first = start
   while (first < end && isSpace(bytes[first])) first++
@@ -52,8 +52,8 @@ function isSkipped(bytes: Buffer, start: number, end: number): boolean {
 }
 
 /**
- * Lines `user:secret`, as chpasswd(8) has them. Blank lines and comments are skipped.
- * @param check what is wrong with a secret; undefined if nothing is
+ * Parses lines of `user:secret`, the format of chpasswd(8). Skips blank lines and comments.
+ * @param check returns what is wrong with a secret, or undefined
  */
 export function credentials(
   bytes: Buffer,
@@ -78,7 +78,7 @@ export function credentials(
   return { found, problems }
 }
 
-/** Names, one per line. */
+/** Parses a list of names, one per line. */
 export function users(bytes: Buffer): { found: string[]; problems: Problem[] } {
   const found = new Set<string>()
   const problems: Problem[] = []
@@ -93,7 +93,7 @@ function userProblem(user: Buffer): string | undefined {
   return user.length > MAX_STRING ? reasons.userTooLong : badUser(user)
 }
 
-/** What Apache's htpasswd rejects as well, and an empty password, which in a list is a mistake. */
+/** Rejects what Apache's htpasswd rejects, and empty passwords, which in a list are mistakes. */
 export function passwordProblem(password: Buffer): string | undefined {
   if (password.length === 0) return reasons.noPassword
   if (password.length > MAX_STRING) return reasons.tooLong

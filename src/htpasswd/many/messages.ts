@@ -3,21 +3,21 @@ import { Exit, ExitStatus } from '../exit-status.js'
 import { truncation } from '../messages.js'
 import { nameFor } from '../names.js'
 
-// Messages about many users and whole files. Names have one character per byte until they are printed.
+// Messages of the long commands. Names have one character per byte until they are printed.
 
-/** What is wrong with a line. */
+/** A problem with a line of input. */
 export interface Problem {
   readonly number: number
   readonly reason: string
 }
 
-/** A line with a name in it. */
+/** A line that contains a name. */
 const line = (before: string, name: string, after: string): Buffer =>
   Buffer.concat([Buffer.from(before), nameFor(2, name), Buffer.from(`${after}\n`)])
 
 const failure = (status: ExitStatus, message: string) => new Exit(status, `htpasswd: ${message}\n`)
 
-/** More are counted, not shown. */
+/** Further problems are only counted. */
 const MOST_PROBLEMS = 100
 
 export const complaints = {
@@ -36,9 +36,9 @@ export const complaints = {
   cannotRead: (file: string, why: string) => failure(ExitStatus.file, `cannot read ${file}: ${why}`),
 
   noSuchLine: (file: string, line: number, last: number) =>
-    failure(ExitStatus.syntax, `${file} has no line ${line}, only ${last}`),
+    failure(ExitStatus.syntax, `${file} has no line ${line}; its last line is ${last}`),
 
-  /** Everything wrong with the input, line by line; nothing was `done`. */
+  /** All problems with the input, line by line, and that nothing was `done`. */
   badLines: (input: string, problems: readonly Problem[], done = 'changed') => {
     const shown = problems.slice(0, MOST_PROBLEMS)
     const lines = shown.map(({ number, reason }) => line(`htpasswd: ${input}:${number}: `, reason, ''))
@@ -61,17 +61,17 @@ export const reasons = {
   tooLong: 'password is longer than 255 bytes',
   userTooLong: 'username is longer than 255 bytes',
   recordTooLong: 'resultant record is too long',
-  notUtf8: 'bcrypt needs a password in UTF-8',
+  notUtf8: 'bcrypt requires a UTF-8 password',
   notAHash: 'not a hash of any known scheme',
   duplicate: (user: string, first: number) => `user ${user} is already on line ${first}`,
 }
 
-export const waitsForLines = 'htpasswd: reading lines from the terminal, with echo; Ctrl-D ends them\n'
+export const waitsForLines = 'htpasswd: reading lines from the terminal, with echo; end with Ctrl-D\n'
 
 export const notFound = (users: readonly string[]): Buffer =>
   Buffer.concat(users.map((user) => line('User ', user, ' not found')))
 
-/** Users whose hash or password rules out verifying. */
+/** Lists users whose hash or password cannot be verified. */
 export const unverifiable = (users: ReadonlyMap<string, string>): Buffer =>
   Buffer.concat(
     [...users].map(([user, why]) => line('Could not verify password for user ', user, `: ${why}`)),

@@ -2,7 +2,7 @@ import { isatty } from 'node:tty'
 import { stderr } from '../output.js'
 
 const WIDEST = 30
-/** Shorter work is over before anybody looks. */
+/** Fewer items finish too soon for a bar. */
 const FEWEST = 64
 
 export interface ProgressBar {
@@ -10,7 +10,7 @@ export interface ProgressBar {
   end(): void
 }
 
-/** On standard error if it is a terminal, within its width; elsewhere it does nothing. */
+/** Draws on standard error, within its width, if that is a terminal; does nothing otherwise. */
 export function progressBar(total: number): ProgressBar {
   if (total < FEWEST || !isatty(2)) return { advance() {}, end() {} }
   let done = 0
@@ -27,7 +27,7 @@ export function progressBar(total: number): ProgressBar {
   }
 }
 
-/** A bar and a count, a count alone or nothing: what fits in a line of `columns` without reaching its end. */
+/** A bar with a count, a count alone or nothing, whichever fits into fewer than `columns`. */
 export function bar(done: number, total: number, columns: number): string {
   const count = `${done} of ${total}`
   const width = Math.min(WIDEST, columns - '[]  '.length - `${total} of ${total}`.length)

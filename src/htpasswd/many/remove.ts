@@ -9,7 +9,7 @@ import { fileName } from '../read.js'
 import { readInput, users } from './lines.js'
 import { complaints, notFound, summaries } from './messages.js'
 
-/** Deletes the users of the input, all at once. Those that are not there are named. */
+/** Deletes the users in the input in one write, and reports those that do not exist. */
 export async function removeUsers({ file, input, strict }: LongRequest): Promise<ExitStatus> {
   checkAccess({ file, mode: 'delete' })
   const { found, problems } = users(readInput(input))

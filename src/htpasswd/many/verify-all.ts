@@ -11,8 +11,8 @@ import { credentials, readInput } from './lines.js'
 import { complaints, notFound, summaries, unverifiable, wrong } from './messages.js'
 
 /**
- * Verifies each line of the input as servers would: against the first record of the user, without a field that follows
- * the hash. Reports users whose password is wrong, who don't exist or who can't be verified; never a password.
+ * Verifies each line of the input as servers would: against the user's first record, ignoring fields after the hash.
+ * Reports users whose password is wrong, who do not exist or whose record cannot be verified; never a password.
  */
 export async function verifyAll({ file, input }: LongRequest): Promise<ExitStatus> {
   const { found, problems } = credentials(readInput(input), () => undefined)
@@ -38,15 +38,15 @@ export async function verifyAll({ file, input }: LongRequest): Promise<ExitStatu
   return bad > 0 ? Status.mismatch : Status.ok
 }
 
-/** Why no hash can be computed; undefined if it can, even where it can't match. */
+/** Why the password cannot be verified; undefined if it can, even if it is bound to be wrong. */
 function obstacle(secret: Buffer, encoded: string): string | undefined {
   const unsupported = unsupportedScheme(encoded)
   if (unsupported) return `${unsupported} is not supported`
   const scheme = schemeOf(encoded)
-  return scheme && !accepts(scheme, secret) ? `${scheme.name} needs a password in UTF-8` : undefined
+  return scheme && !accepts(scheme, secret) ? `${scheme.name} requires a UTF-8 password` : undefined
 }
 
-/** The hash of each of `users` that has a record. */
+/** The hash of each of `users` who has a record. */
 function hashesOf(file: string, users: ReadonlySet<string>): Map<string, string> {
   const content = readPasswordFile(file)
   const hashes = new Map<string, string>()

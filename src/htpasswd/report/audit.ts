@@ -8,7 +8,7 @@ import { fileName, readPasswordFile } from '../read.js'
 import { fixesFor, modeFix, type Report } from './fix.js'
 import { sarif } from './sarif.js'
 
-/** Reports what is wrong with the file. Status 1 if anything is. */
+/** Reports findings about the file. Status 1 if there are any. */
 export function auditFile(request: LongRequest): ExitStatus {
   const { file, name = fileName(file), json, sarif: asSarif } = request
   const reports = reportsOn(request)
@@ -22,7 +22,7 @@ export function auditFile(request: LongRequest): ExitStatus {
 
 function reportsOn({ file, name, minimum }: LongRequest): Report[] {
   const findings = audit(readPasswordFile(file), minimum)
-  // Of a file read from standard input only the caller knows the name.
+  // Only the caller knows the name of a file on standard input.
   const fix = fixesFor(name ?? (file === '-' ? 'passwordfile' : file), findings, minimum)
   const reportOf = (finding: Finding): Report => {
     const { rule, line, user, message } = finding
@@ -36,11 +36,11 @@ function fileReports(file: string): Report[] {
   const others = statSync(file).mode & 0o006
   if (others === 0) return []
   const may = others === 6 ? 'read and write' : others === 4 ? 'read' : 'write'
-  const message = `every user of this machine can ${may} the file`
+  const message = `everyone on this machine can ${may} the file`
   return [{ rule: 'file-mode', line: 0, user: undefined, message, fix: modeFix(file) }]
 }
 
-/** FILE:LINE: as compilers print it, for editors to jump to. */
+/** Starts with FILE:LINE: as compilers print it, so that editors can jump there. */
 function textOf(file: string, { line, user, message, fix }: Report): string {
   const place = line === 0 ? file : `${file}:${line}`
   return `${printable(`${place}: ${user === undefined ? '' : `${user}: `}${message}`)}\n    ${printable(fix)}\n`

@@ -4,19 +4,19 @@ import { badUser, MAX_RECORD_BYTES } from '../../passwd-file/records.js'
 import { type Scheme, schemes } from '../../schemes/index.js'
 import { FLAGS } from '../algorithm.js'
 
-/** A finding as it is reported: about a line, or about the file itself (line 0). */
+/** A reported finding, about a line or, as line 0, the file itself. */
 export interface Report {
   readonly rule: Rule | 'file-mode'
   readonly line: number
   readonly user: string | undefined
   readonly message: string
-  /** A shell command. */
+  /** A shell command that fixes it. */
   readonly fix: string
 }
 
 const LONGEST_BCRYPT_RECORD = ':'.length + 60 + '\n'.length
 
-/** The options that make a hash good enough for `minimum`. */
+/** The options for a hash that meets `minimum`. */
 export function hashOptions(minimum: Minimum | undefined): string {
   const flagged = schemes.filter(({ name }) => flagOf(name))
   const wanted = flagged.find(({ name, strength }) => name === minimum?.scheme && strength === 'strong')
@@ -30,10 +30,10 @@ export function hashOptions(minimum: Minimum | undefined): string {
 const flagOf = (name: string): string | undefined =>
   Object.keys(FLAGS).find((letter) => FLAGS[letter] === name)
 
-/** Makes the shell command for each of the findings in `file`. */
+/** Returns a function that makes the shell command for a finding in `file`. */
 export function fixesFor(file: string, findings: readonly Finding[], minimum: Minimum | undefined) {
   const path = quote(file.startsWith('-') ? `./${file}` : file)
-  // htpasswd edits no record while there are lines that it can't read.
+  // htpasswd refuses to edit a file with malformed lines.
   const malformed = findings.filter(({ rule }) => rule === 'malformed-line').map(({ line }) => line)
   const disabling = malformed.length > 0 ? `htpasswd --disable ${malformed.join(',')} ${path} && ` : ''
   const isMisread = findings.some(({ rule }) => rule === 'encoding')
@@ -55,20 +55,20 @@ export function fixesFor(file: string, findings: readonly Finding[], minimum: Mi
   }
 }
 
-/** A record of a name that htpasswd doesn't write can only be disabled. */
+/** A record whose user name htpasswd does not write can only be disabled. */
 function remedyFor(user: Buffer, remedy: Remedy): Remedy {
   const isWritable = badUser(user) === undefined && user.length + LONGEST_BCRYPT_RECORD <= MAX_RECORD_BYTES
   return remedy === 'password' && !isWritable ? 'disable' : remedy
 }
 
-/** Takes away the rights of other users. */
+/** Removes the permissions of other users. */
 export const modeFix = (file: string): string =>
   `chmod o-rw ${quote(file.startsWith('-') ? `./${file}` : file)}`
 
 const quote = (word: string): string =>
   /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`
 
-/** For a name that isn't UTF-8 the shell makes the bytes. */
+/** Quotes a name for the shell; printf makes the bytes of one that is not UTF-8. */
 function quoteBytes(bytes: Buffer): string {
   if (isUtf8(bytes)) return quote(bytes.toString())
   const octal = (byte: number) => `\\${byte.toString(8).padStart(3, '0')}`

@@ -10,7 +10,7 @@ import { errors } from '../messages.js'
 import { print } from '../output.js'
 import { fileName, readPasswordFile } from '../read.js'
 
-/** Prints each user with scheme and cost: in columns on a terminal, separated by tabs in a pipe, or as JSON. */
+/** Lists users with scheme and cost: in columns on a terminal, with tabs in a pipe, or as JSON. */
 export function listUsers({ file, json }: LongRequest): ExitStatus {
   const { entries, malformed } = entriesOf(readPasswordFile(file))
   if (json) print(asJson(entries))
@@ -38,7 +38,7 @@ function rowsOf(entries: readonly Entry[]): string[][] {
   })
 }
 
-/** One character a byte: in a pipe, names keep the bytes they have in the file. */
+/** One character per byte, so that names in a pipe keep their bytes. */
 const asLines = (entries: readonly Entry[]): string =>
   rowsOf(entries)
     .map((row) => `${row.join('\t')}\n`)
@@ -67,5 +67,5 @@ function asJson(entries: readonly Entry[]): string {
   return `${JSON.stringify(rows, null, 2)}\n`
 }
 
-/** From one character a byte to text, which is usually UTF-8. */
+/** Decodes one character per byte as UTF-8. */
 const text = (latin1 = ''): string => Buffer.from(latin1, 'latin1').toString()

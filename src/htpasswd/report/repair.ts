@@ -7,9 +7,9 @@ import type { LongRequest } from '../long-options.js'
 import { complaints, summaries } from '../many/messages.js'
 import { stderr } from '../output.js'
 
-// The fixes that --audit prints, where no new password is needed. Nothing is lost, and lines keep their numbers.
+// The fixes suggested by --audit that need no new password. They lose nothing, and lines keep their numbers.
 
-/** Writes the file as every server reads it. */
+/** Rewrites the file in a form that every server reads alike. */
 export async function repairFile({ file }: LongRequest): Promise<ExitStatus> {
   checkAccess({ file, mode: 'update' })
   const isChanged = await updateFile(file, false, (content) => {
@@ -21,7 +21,7 @@ export async function repairFile({ file }: LongRequest): Promise<ExitStatus> {
   return Status.ok
 }
 
-/** Turns lines into comments. Lines that no server reads stay as they are. */
+/** Comments out lines. Lines that no server reads are left unchanged. */
 export async function disableLines({ file, lines }: LongRequest): Promise<ExitStatus> {
   checkAccess({ file, mode: 'update' })
   const wanted = new Set(lines)

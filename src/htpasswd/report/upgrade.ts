@@ -7,7 +7,7 @@ import { nameFor } from '../names.js'
 import { print } from '../output.js'
 import { fileName, readPasswordFile } from '../read.js'
 
-/** Prints, one per line, the users who must set a new password, which is the only way to a stronger hash. */
+/** Lists, one per line, the users who must set a new password: a stronger hash requires one. */
 export function listWeak({ file, minimum }: LongRequest): ExitStatus {
   const { entries, malformed } = entriesOf(readPasswordFile(file))
   const weak = entries.filter(({ encoded }) => weaknessOf(encoded, minimum))

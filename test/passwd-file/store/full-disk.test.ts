@@ -68,7 +68,7 @@ describe('a limit on the size of files is like a full disk', () => {
 
 describe('nothing is reported that is not on the disk', () => {
   const users = Array.from({ length: 60 }, (_, i) => `user${i}`)
-  const failure = 'htpasswd: unable to update file users: file too large; it is as it was\n'
+  const failure = 'htpasswd: unable to update file users: file too large; the file is unchanged\n'
 
   test.each([
     ['--import', ['--import', '-s', 'users'], users.map((user) => `${user}:secret\n`).join('')],
@@ -97,7 +97,7 @@ async function expectTooLarge(cwd: string, blocks: number, options: RunOptions):
   const { status, stderr } = await run('sh', ['-c', script, 'sh', ...command], { cwd, ...options })
   expect(String(stderr)).toBe(
     'Warning: storing passwords as plain text might just not work on this platform.\n' +
-      'htpasswd: unable to update file users: file too large; it is as it was\n',
+      'htpasswd: unable to update file users: file too large; the file is unchanged\n',
   )
   expect(status).toBe(1)
   expect(readFileSync(join(cwd, 'users'), 'utf8')).toBe(CONTENT)
@@ -125,7 +125,7 @@ async function expectFailure(cwd: string, args: string[]): Promise<void> {
   const { status, stderr } = await htpasswd(args, { cwd })
   const file = args[1]
   expect(String(stderr)).toBe(
-    `htpasswd: unable to update file ${file}: no space left on device; it is as it was\n`,
+    `htpasswd: unable to update file ${file}: no space left on device; the file is unchanged\n`,
   )
   expect(status).toBe(1)
   expect(readdirSync(cwd)).toEqual(before)
