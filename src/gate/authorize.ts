@@ -3,14 +3,14 @@ import type { Forbidden, Policy } from '../policy/policy.js'
 import { policyReplies } from './policy-replies.js'
 import type { Reply } from './replies.js'
 
-/** Why a request that is logged in was refused, for the log and the metrics. */
+/** Why a request with a valid login was refused, for log and metrics. */
 export type RefusalByPolicy = 'role' | 'route' | 'target' | 'unavailable' | 'cross-origin'
 
-/** A refusal: what to answer, and what the log says about it. */
+/** A refusal: the reply, and the reason for the log. */
 export interface Denial {
   readonly reply: Reply
   readonly reason: RefusalByPolicy
-  /** The role that is missing. */
+  /** The missing role. */
   readonly role?: string
 }
 
@@ -20,7 +20,7 @@ const DENIALS: Readonly<Record<Exclude<Forbidden['reason'], 'role'>, Denial>> = 
   unavailable: { reason: 'unavailable', reply: policyReplies.unknownGroups },
 }
 
-/** What the policy has against a request; undefined: nothing. */
+/** Why the policy forbids a request; undefined if it allows it. */
 export function denialOf(
   policy: Policy,
   principal: Principal,

@@ -8,14 +8,14 @@ import type { RequestHeaders } from './request-headers.js'
 export interface Peer {
   /** IP address; `unix:` for a connection through a unix socket. */
   readonly address: string
-  /** Whether what it says about its own client is trusted. */
+  /** Whether it is a trusted proxy: its X-Forwarded-* headers are believed. */
   readonly trusted: boolean
   readonly proto: 'http' | 'https'
-  /** The client's certificate, where one was asked for and an authority has issued it. */
+  /** The client certificate, if one was requested and a trusted authority issued it. */
   readonly certificate?: X509Certificate | undefined
 }
 
-/** The client of one request, as far as trusted headers tell. */
+/** The client of one request, according to the connection and trusted headers. */
 export interface Client {
   readonly address: string
   readonly proto: string
@@ -32,7 +32,7 @@ export class TrustedProxies {
 
   /**
    * @param networks addresses, networks (`10.0.0.0/8`), `loopback` or `private`
-   * @throws RangeError whose message is the invalid one
+   * @throws RangeError with the invalid network as its message
    */
   constructor(networks: readonly string[]) {
     for (const network of networks.flatMap((each) => NAMED[each] ?? each)) this.#add(network)
@@ -63,7 +63,7 @@ export class TrustedProxies {
   }
 }
 
-/** The peer of a unix socket is a proxy on this machine; the mode of its file decides who may connect. */
+/** A peer on a unix socket is a proxy on this machine, always trusted: the socket's mode decides who may connect. */
 export function peerOf(socket: Socket, trust: TrustedProxies): Peer {
   const proto = (socket as Partial<TLSSocket>).encrypted ? 'https' : 'http'
   const address = plain(socket.remoteAddress ?? '')
@@ -75,7 +75,7 @@ export function peerOf(socket: Socket, trust: TrustedProxies): Peer {
 const certificateOf = (socket: Partial<TLSSocket>): X509Certificate | undefined =>
   socket.authorized ? socket.getPeerX509Certificate?.() : undefined
 
-/** The nearest address in X-Forwarded-For that is not a trusted proxy's: anyone can claim what stands left of it. */
+/** Reads X-Forwarded-For from the right, up to the first address that is no trusted proxy: anything left of it can be forged. */
 export function clientOf(peer: Peer, headers: RequestHeaders, trust: TrustedProxies): Client {
   if (!peer.trusted) return peer
   const proto =
@@ -93,6 +93,6 @@ export function clientOf(peer: Peer, headers: RequestHeaders, trust: TrustedProx
   return { address, proto }
 }
 
-/** An IPv4 address that a socket for both families shows as `::ffff:192.0.2.1`. */
+/** Removes `::ffff:`, which a dual-stack socket puts before IPv4 addresses. */
 const plain = (address: string): string =>
   address.startsWith('::ffff:') && isIPv4(address.slice(7)) ? address.slice(7) : address

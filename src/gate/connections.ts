@@ -8,21 +8,21 @@ import type { RememberedLogin } from './remembered-login.js'
 import type { HeaderFilter } from './removed-headers.js'
 import { replies, replyAnswer } from './replies.js'
 
-/** What handles the requests of connections. */
+/** What all connections share. */
 export interface ConnectionsOptions {
   readonly trust: TrustedProxies
   readonly filter: HeaderFilter
   readonly handle: (exchange: Exchange, connection: Connection) => void
-  /** Errors as the application's clients understand them. */
+  /** Makes an error body that the application's clients understand. */
   readonly errorBody: Profile['errorBody']
-  /** Counts and logs what could not be read as a request. */
+  /** Counts and logs a message that is not a valid request. */
   readonly unreadable: (client: string, status: number) => void
 }
 
 /** A client's connection. */
 export class Connection implements ConnectionHandler {
   readonly peer: Peer
-  /** As whom its last request was let in. Written by the gate. */
+  /** The login of its last request. Set by the gate. */
   login: RememberedLogin | undefined
   readonly #options: ConnectionsOptions
 

@@ -1,11 +1,11 @@
 import { isUtf8 } from 'node:buffer'
 
-// Why credentials may fail although the user is sure of them: the ways in which scripts and old clients spoil a password.
-// It is told from what the client sent alone, so nobody learns anything from it about the password file.
+// Ways in which scripts and old clients corrupt a correct password. They are recognized from the request alone, so reporting
+// them reveals nothing about the password file.
 
 export type CredentialFault = 'line-break' | 'not-utf-8' | 'control-character'
 
-/** What is wrong with the user name or password in an Authorization header for HTTP Basic; undefined if nothing is. */
+/** The fault in the user name or password of a Basic Authorization header; undefined if there is none. */
 export function faultOf(authorization: string | readonly string[] | undefined): CredentialFault | undefined {
   if (typeof authorization !== 'string') return undefined
   const [, token] = /^basic +([A-Za-z0-9+/]+={0,2})$/i.exec(authorization) ?? []

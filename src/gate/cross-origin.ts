@@ -1,21 +1,21 @@
-// Requests that a page of another origin has a browser send. The browser adds the login that it remembers for the gate, so
-// the page could act in the user's name (cross-site request forgery). Fetch Metadata (Sec-Fetch-Site) says where a
-// request comes from; browsers send it to HTTPS and localhost only, so that elsewhere Origin has to do. Both are out of a
-// page's reach. Programs send neither.
+// Recognizes requests that a page of another origin makes a browser send. The browser adds the login that it remembers for
+// the gate, so the page could act as the user (cross-site request forgery). Fetch Metadata (Sec-Fetch-Site) tells where a
+// request comes from, but browsers send it only over HTTPS and to localhost; otherwise Origin has to do. Pages can forge
+// neither, and programs send neither.
 
 export interface BrowserHeaders {
   readonly fetchSite: string | undefined
   readonly origin: string | undefined
 }
 
-/** `same`: a page of the gate's own origin, or the user. `unknown`: not a browser, or one that has no reason to say. */
+/** `same`: from a page of the gate's own origin, or typed by the user. `unknown`: the request has neither header. */
 export type Site = 'same' | 'other' | 'unknown'
 
 /**
- * Where a request comes from.
+ * Tells where a request comes from.
  *
- * @param hosts names, with their ports, that the client may have reached the gate by
- * @param proto what the client speaks, as far as is known: a proxy that is not trusted may have ended TLS before `http`
+ * @param hosts names, with ports, by which the client may have reached the gate
+ * @param proto the client's protocol; `http` may also mean that an untrusted proxy terminates TLS
  */
 export function siteOf(
   { fetchSite, origin }: BrowserHeaders,
@@ -37,21 +37,21 @@ function isOwn(origin: string, hosts: readonly (string | undefined)[], proto: st
   return hosts.some((each) => each !== undefined && authority(each, scheme) === own)
 }
 
-/** `host` in lower case, without the port that `scheme` has by default. */
+/** `host` in lower case, without the default port of `scheme`. */
 function authority(host: string, scheme: string): string {
   const usual = scheme.toLowerCase() === 'https' ? ':443' : ':80'
   const lower = host.toLowerCase()
   return lower.endsWith(usual) ? lower.slice(0, -usual.length) : lower
 }
 
-/** Reads an origin of an option: a scheme, a host and maybe a port. Undefined if it is none. */
+/** Parses an origin: a scheme, a host and optionally a port. Undefined if it is invalid. */
 export function parseOrigin(text: string): string | undefined {
   const [, scheme = '', host = ''] = ORIGIN.exec(text) ?? []
   if (host === '' || !URL.canParse(text)) return undefined
   return new URL(`${scheme}://${host}`).origin
 }
 
-/** Whether a request is a CORS preflight: a question about another request, which carries no login by definition. */
+/** Whether a request is a CORS preflight. By definition, preflights carry no login. */
 export const isPreflight = (
   method: string,
   origin: string | undefined,

@@ -10,19 +10,19 @@ import { type Reply, replies, replyAnswer } from './replies.js'
 import { RequestHeaders } from './request-headers.js'
 import { isWebSocket } from './upgrade.js'
 
-/** Something in progress that can be ended from outside, such as a tunnel. */
+/** Something in progress that can be terminated, such as a tunnel. */
 export interface Terminable {
   terminate(): void
 }
 
-/** Who takes a request's body, and whatever comes through a tunnel. */
+/** Receives a request's body, or a tunnel's bytes. */
 export interface BodyConsumer {
   requestBody(bytes: Buffer): void
-  /** The body is whole. In a tunnel: the client sends no more. */
+  /** The body is complete. In a tunnel: the client sends no more. */
   requestEnd(trailers: Fields | undefined): void
-  /** The rest does not come. */
+  /** The rest of the body will not arrive. */
   requestBroken(): void
-  /** After `write` or `interim` has returned false: go on. */
+  /** The client has caught up after `write` or `interim` returned false. */
   clientReady(): void
 }
 
@@ -40,12 +40,12 @@ export interface ExchangeObserver {
 
 /** One request and its response. Nothing else touches the client's connection. */
 export class Exchange implements RequestSink {
-  /** By performance.now(). */
+  /** Start of the request, by performance.now(). */
   readonly started = performance.now()
-  /** The gate's own errors, as the application's clients understand them. */
+  /** Makes an error body that the application's clients understand. */
   errorBody: Profile['errorBody'] = none.errorBody
   readonly method: string
-  /** Path and query, as they came. */
+  /** Path and query, unchanged. */
   readonly target: string
   readonly headers: RequestHeaders
   readonly peer: Peer
@@ -69,7 +69,7 @@ export class Exchange implements RequestSink {
     this.peer = peer
     this.client = clientOf(peer, this.headers, trust)
     this.#isUpgrade = head.upgrade !== undefined && isWebSocket(head)
-    // What comes behind a refused offer may be in the other protocol.
+    // If the upgrade is refused, the next bytes may still be in the other protocol.
     if (this.#isUpgrade) http.keepAlive = false
     http.sink = this
   }
@@ -83,22 +83,22 @@ export class Exchange implements RequestSink {
     return this.#http.head.minor === 0
   }
 
-  /** The protocol to switch to, where the client asks for a tunnel. */
+  /** The protocol to switch to, if the client requests a tunnel. */
   get upgrade(): string | undefined {
     return this.#isUpgrade ? this.#http.head.upgrade : undefined
   }
 
-  /** The client's expectation in lower case (RFC 9110, section 10.1.1). HTTP/1.0 does not know it. */
+  /** The Expect header in lower case (RFC 9110, section 10.1.1). HTTP/1.0 has none. */
   get expect(): string | undefined {
     return this.isHttp10 ? undefined : this.#http.head.expect
   }
 
-  /** Whether the client waits for 100 before it sends the body. */
+  /** Whether the client waits for 100 (Continue) before it sends the body. */
   get awaitsContinue(): boolean {
     return this.#http.awaitsContinue
   }
 
-  /** How long the body is. */
+  /** The length of the request's body. */
   get length(): Length {
     return this.#http.head.length
   }
@@ -112,7 +112,7 @@ export class Exchange implements RequestSink {
     this.#http.resume()
   }
 
-  /** Lets what still comes of the body be dropped. */
+  /** Reads and drops the rest of the body. */
   dropBody(): void {
     this.#consumer = undefined
     this.#http.dropBody()
@@ -126,22 +126,22 @@ export class Exchange implements RequestSink {
     this.#http.resume()
   }
 
-  /** The status of the response; undefined until there is one. */
+  /** The status of the response, once there is one. */
   get status(): number | undefined {
     return this.#status
   }
 
-  /** Bytes of the body that have been sent to the client. */
+  /** Bytes of the response body sent to the client. */
   get bytes(): number {
     return this.#http.bytes
   }
 
-  /** Milliseconds until the upstream began to answer; undefined where it did not. */
+  /** Milliseconds until the upstream started its response; undefined if it has not. */
   get upstreamMs(): number | undefined {
     return this.#upstreamMs
   }
 
-  /** Takes note of how long the upstream took to begin its answer. */
+  /** Records how long the upstream took to start its response. */
   upstreamAnswered(ms: number): void {
     this.#upstreamMs = ms
   }
@@ -155,7 +155,7 @@ export class Exchange implements RequestSink {
     this.#observer = observer
   }
 
-  /** Answers with a response of the gate's own, unless another one has begun. */
+  /** Sends one of the gate's own responses, unless a response has already started. */
   reply(reply: Reply): void {
     if (this.#http.responded || this.#http.isOver) return
     this.#status = reply.status
@@ -163,29 +163,29 @@ export class Exchange implements RequestSink {
     this.#http.reply(reply.status, undefined, lines, body)
   }
 
-  /** An interim response. False when the client lags behind; then `clientReady` is called once it has caught up. */
+  /** Sends an interim response. False if the client lags behind; `clientReady` follows when it has caught up. */
   interim(status: number, reason: string, lines: string): boolean {
     return this.#http.inform(status, reason, lines)
   }
 
   /**
-   * Begins the response.
+   * Starts the response.
    *
-   * @param reason the reason phrase; undefined for the usual one
-   * @param lines header lines, without those about framing
-   * @param length of the body
+   * @param reason the reason phrase; undefined for the standard one
+   * @param lines header lines, without framing headers
+   * @param length length of the body
    */
   writeHead(status: number, reason: string | undefined, lines: string, length: Length): void {
     this.#status = status
     this.#http.respond(status, reason, lines, length)
   }
 
-  /** Sends a part of the body. False when the client lags behind; then `clientReady` is called once it has caught up. */
+  /** Sends part of the body. False if the client lags behind; `clientReady` follows when it has caught up. */
   write(bytes: Buffer): boolean {
     return this.#http.write(bytes)
   }
 
-  /** Completes the response. In a tunnel: the other side sends no more. */
+  /** Completes the response. In a tunnel: the upstream sends no more. */
   end(trailers = ''): void {
     this.#http.end(trailers)
   }
@@ -196,7 +196,7 @@ export class Exchange implements RequestSink {
     this.#http.reply(200, undefined, lines + dateLine(), EMPTY)
   }
 
-  /** Answers 101. From here on the connection is a tunnel: bytes pass as they are. */
+  /** Answers 101. From now on the connection is a tunnel: bytes pass unchanged. */
   switchProtocols(reason: string | undefined, lines: string, tunnel: Terminable): void {
     this.#status = 101
     this.#tunnel = tunnel
@@ -204,8 +204,8 @@ export class Exchange implements RequestSink {
   }
 
   /**
-   * Ends it because it must not go on: with `reply` if no response has begun. A tunnel is closed, and any other response
-   * is broken off, so that the client sees that something is missing.
+   * Ends the exchange early. Sends `reply` if no response has started, closes a tunnel, and aborts any other response, so
+   * that the client can tell it is incomplete.
    */
   terminate(reply: Reply): void {
     if (this.#closed) return
@@ -218,12 +218,12 @@ export class Exchange implements RequestSink {
     else this.reply(reply)
   }
 
-  /** Breaks it off, together with its connection. */
+  /** Aborts the exchange and closes its connection. */
   abort(): void {
     this.#http.breakOff()
   }
 
-  // What the connection reports.
+  // Called by the connection.
 
   body(bytes: Buffer): void {
     this.#consumer?.requestBody(bytes)
@@ -263,7 +263,7 @@ export class Exchange implements RequestSink {
 
 const EMPTY = Buffer.alloc(0)
 
-/** The path of a target; queries may hold secrets and are not logged. */
+/** The path of a target. Queries may contain secrets and are not logged. */
 export function pathOf(target: string): string {
   const query = target.indexOf('?')
   return query === -1 ? target : target.slice(0, query)

@@ -19,9 +19,9 @@ const METHOD_HEADERS = ['x-forwarded-method', 'x-original-method']
 const TARGET_HEADERS = ['x-forwarded-uri', 'x-original-uri', 'x-original-url']
 
 /**
- * The request that a proxy asks about. Caddy and Traefik name it in X-Forwarded-Method and -Uri, nginx in whatever its
- * configuration says; Envoy sends method and target as its own. Undefined where that is contradictory: a client's own
- * headers have come through, beside those of the proxy.
+ * The request that a proxy asks about. Caddy and Traefik describe it in X-Forwarded-Method and -Uri, nginx in the headers of
+ * its configuration; Envoy uses the same method and target for its own request. Undefined if headers contradict each other,
+ * because the proxy let a client's own headers through.
  */
 export function originalRequest(
   exchange: Pick<Exchange, 'method' | 'target' | 'headers'>,
@@ -36,9 +36,9 @@ export function originalRequest(
   return /^[A-Za-z-]+$/.test(method) && /^\/\S*$/.test(target) ? { method, target } : undefined
 }
 
-/** Whether a request is a proxy's question about another one, rather than one of its own. */
+/** Whether a proxy asks about another request, rather than passing on one for the gate itself. */
 export const isQuestion = ({ headers }: Pick<Exchange, 'headers'>): boolean =>
   headers.valuesOf([...METHOD_HEADERS, ...TARGET_HEADERS]).length > 0
 
-/** A URL's path and query; ingress-nginx sends the whole URL. */
+/** Path and query of a URL, since ingress-nginx sends whole URLs. */
 const originForm = (target: string): string => target.replace(/^https?:\/\/[^/?#]*(?=\/)/i, '')

@@ -20,17 +20,17 @@ import { type UpstreamNames, withoutAuthority } from './upstream-name.js'
 
 export interface ForwardOptions {
   readonly upstream: Upstream
-  /** What the upstream is called. */
+  /** Host and Origin for the upstream. */
   readonly names: UpstreamNames
   readonly rules: Rules
   readonly log: Log
-  /** Which headers of clients pass. */
+  /** Decides which client headers reach the upstream. */
   readonly filter?: HeaderFilter
   /** Added to the application's pages. Default: nothing is. */
   readonly pageScript?: PageScript | undefined
 }
 
-/** Sends requests to the upstream, and its responses to the client. */
+/** Creates the handler that forwards requests to the upstream and its responses to the client. */
 export function createForward({
   upstream,
   names,
@@ -58,10 +58,10 @@ export function createForward({
   }
 }
 
-/** Methods that may be sent twice when a connection turns out to be closed (RFC 9110, section 9.2.2). */
+/** Idempotent methods: retried if a kept-alive connection turns out to be closed (RFC 9110, section 9.2.2). */
 const REPEATABLE = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE', 'PROPFIND', 'REPORT', 'SEARCH'])
 
-/** What all relays share. */
+/** Shared by all relays. */
 interface Tools {
   readonly upstream: Upstream
   readonly names: UpstreamNames
@@ -75,9 +75,9 @@ class Relay implements ResponseSink, BodyConsumer, ResponseProducer {
   readonly #exchange: Exchange
   readonly #request: UpstreamRequest
   readonly #tools: Tools
-  /** Undefined when nothing more is to be sent there. */
+  /** The upstream connection; undefined when there is nothing more to send. */
   #connection: ClientConnection | undefined
-  /** When the request was sent. */
+  /** When the request was sent, by performance.now(). */
   #sent = 0
   #isRepeated = false
   #requestEnded = false
@@ -185,7 +185,7 @@ class Relay implements ResponseSink, BodyConsumer, ResponseProducer {
   failed(error: ClientError): void {
     this.#connection = undefined
     const exchange = this.#exchange
-    // The rest of a request whose response is complete is read and dropped.
+    // After a complete response, the rest of the request is read and dropped.
     if (this.#ended) exchange.dropBody()
     else if (error.isStale && !this.#isRepeated && this.#isRepeatable) {
       this.#isRepeated = true
@@ -206,7 +206,7 @@ class Relay implements ResponseSink, BodyConsumer, ResponseProducer {
     const exchange = this.#exchange
     const connection = this.#connection as ClientConnection
     if (exchange.upgrade === undefined) {
-      connection.fail('protocol', 'it switched protocols, which nobody had asked for')
+      connection.fail('protocol', 'it switched protocols without a request to')
       return
     }
     this.#requestEnded = false
@@ -221,7 +221,7 @@ class Relay implements ResponseSink, BodyConsumer, ResponseProducer {
     )
   }
 
-  /** A redirect within the upstream, as a client sees it that knows the gate by another name: relative. */
+  /** Makes redirects to the upstream's own host relative, since the client knows the gate by another name. */
   #withOwnLocation(lines: string, { status, fields }: ResponseHead): string {
     if (status < 201 || status > 399 || !fields.names.includes('location')) return lines
     const [, sent = ''] = /^Host: (.*)\r\n/.exec(this.#request.lines) ?? []
@@ -238,7 +238,7 @@ class Relay implements ResponseSink, BodyConsumer, ResponseProducer {
 const isInterim = (name: string): boolean =>
   name !== 'connection' && name !== 'content-length' && name !== 'transfer-encoding' && name !== 'keep-alive'
 
-/** The length that a response's head tells, also where there is no body. */
+/** The length that a response's head announces, even if no body follows, as for HEAD. */
 function announcedLength({ length, contentLengths, contentLength, transferEncodings }: ResponseHead): Length {
   if (length !== 0) return length
   if (contentLengths > 0) return Number(contentLength)
@@ -259,7 +259,7 @@ function replyTo({ failure }: ClientError, { timeout, connectTimeout }: Upstream
   }
 }
 
-/** The client's headers, and what the upstream is told about the client and the principal. */
+/** Header lines for the upstream: the client's, and the gate's own about client and principal. */
 function upstreamLines(
   exchange: Exchange,
   principal: Principal | undefined,
@@ -290,7 +290,7 @@ function upstreamLines(
   return principal === undefined ? lines : lines + identityLines(principal)
 }
 
-/** Who the principal is, for an upstream or a proxy. */
+/** Header lines that identify the principal to the upstream or a proxy. */
 export function identityLines({ name, groups }: Principal): string {
   const lines = `X-Forwarded-User: ${headerText(name)}\r\n`
   return groups.length > 0 ? `${lines}X-Forwarded-Groups: ${groupsText(groups)}\r\n` : lines

@@ -18,26 +18,26 @@ import type { Rules } from './rules.js'
 
 export interface Challenges {
   readonly all: readonly string[]
-  /** Those for which no browser shows a dialog. The same as `all` where there is no other way to log in by a browser. */
+  /** Challenges for which browsers show no dialog. The same as `all` if there is no other way to log in with a browser. */
   readonly quiet: readonly string[]
 }
 
 export interface GateOptions {
   readonly realm: string
-  /** What `WWW-Authenticate` offers. Default: HTTP Basic. */
+  /** The challenges in `WWW-Authenticate`. Default: HTTP Basic. */
   readonly challenges?: Challenges
   readonly logins: LoginPipeline
   readonly rules: Rules
   readonly handler: Handler
   readonly log: Log
   readonly metrics: RequestMetrics
-  /** Whether proxies ask about requests of their clients. Default: clients send their own requests. */
+  /** Whether proxies ask about their clients' requests. Default: false. */
   readonly forwardAuth?: boolean
-  /** Asked in their order where `Authorization` has no credential. Default: none. */
+  /** Tried in order if there is no `Authorization` header. Default: none. */
   readonly credentialSources?: readonly CredentialSource[] | undefined
   /** Default: none. */
   readonly pages?: Pages | undefined
-  /** Whether a connection may send requests at all. Default: every one. */
+  /** Whether a connection may send requests at all. Default: all may. */
   readonly admits?: ((peer: Peer) => boolean) | undefined
 }
 
@@ -72,8 +72,7 @@ class Passage implements OpenRequest, ExchangeObserver {
 }
 
 /**
- * The pipeline of every request: credential, principal, policy, upstream; and the access log at its end. CONTRIBUTING.md
- * has a diagram of it.
+ * The pipeline of every request: credential, principal, policy, upstream, access log. CONTRIBUTING.md has a diagram.
  */
 export class Gate {
   readonly #challenges: Challenges
@@ -110,7 +109,7 @@ export class Gate {
     logins.onChange(() => this.recheck())
   }
 
-  /** Errors as the application's clients understand them. */
+  /** Makes an error body that the application's clients understand. */
   get errorBody(): LoginWords['profile']['errorBody'] {
     return this.#profile.errorBody
   }
@@ -134,14 +133,14 @@ export class Gate {
   }
 
   /**
-   * Judges the requests in progress again. Happens by itself when a login may have been revoked; to be called when what
-   * `authorize` decides by has changed.
+   * Judges the requests in progress again. This happens by itself when a login may have been revoked; call it when rules,
+   * groups or roles have changed.
    */
   recheck(): void {
     this.#open.recheck()
   }
 
-  /** Counts and logs what was answered `status` because it could not be read as a request. */
+  /** Counts and logs a message that was answered `status` because it is not a valid request. */
   unreadable(client: string, status: number, reason = 'bad-request'): void {
     this.#metrics.unreadable(status, reason)
     this.#log.access({ client, status, bytes: 0, ms: 0, ...UNREADABLE, reason })
@@ -195,7 +194,7 @@ export class Gate {
     else act(verdict)
   }
 
-  /** A credential outside of `Authorization`. */
+  /** Finds a credential outside of `Authorization`. */
   #findCredential(exchange: Exchange): Credential | 'no-credentials' {
     for (const source of this.#sources) {
       const found = source(exchange)
@@ -228,14 +227,14 @@ export class Gate {
     )
   }
 
-  /** A browser that can log in by a page isn't to show its own dialog for a password, unless it has sent one before. */
+  /** If there is a login page, browsers should not show their own dialog, unless they have already sent a password. */
   #wordsFor({ headers }: Exchange): LoginWords {
     const isBrowser = headers.fetchDest !== undefined || /^Mozilla\//.test(headers.userAgent ?? '')
     const isQuiet = isBrowser && headers.authorization === undefined
     return { challenges: isQuiet ? this.#challenges.quiet : this.#challenges.all, profile: this.#profile }
   }
 
-  /** Lets a request in whose principal may send it. */
+  /** Admits a request if its principal may send it. */
   #admit(passage: Passage, credential: Credential, principal: Principal): void {
     const { exchange, subject } = passage
     passage.user = principal.name
@@ -258,12 +257,12 @@ export class Gate {
     this.#handler(exchange, principal)
   }
 
-  /** Lets a request in that needs no login. */
+  /** Admits a request that needs no login. */
   #letIn(passage: Passage): void {
     if (this.#isSound(passage)) this.#handler(passage.exchange, undefined)
   }
 
-  /** Whether a request can be forwarded, whoever sent it; answers it if not. */
+  /** Whether a request can be forwarded, regardless of its sender. If not, answers it. */
   #isSound(passage: Passage): boolean {
     if (passage.exchange.isClosed) return false
     const flaw = flawOf(passage.exchange)
@@ -321,7 +320,7 @@ const UNREADABLE = {
   userAgent: undefined,
 }
 
-/** nginx's status for a client that did not wait for its response; only the log shows it. */
+/** nginx's status for a client that disconnected early; appears only in log and metrics. */
 const CLIENT_CLOSED_REQUEST = 499
 /** Seconds. */
 const DEFAULT_RETRY_AFTER = 10
@@ -348,7 +347,7 @@ function replyTo(
   }
 }
 
-/** Why a request is not forwarded, whoever sent it; undefined for a sound one. */
+/** Why a request cannot be forwarded, regardless of its sender; undefined if it can. */
 function flawOf({ expect, target }: Exchange): Reply | undefined {
   if (!target.startsWith('/')) return replies.badRequest
   return expect === undefined || expect === '100-continue' ? undefined : replies.unknownExpectation

@@ -6,9 +6,9 @@ import type { Exchange } from './exchange.js'
 import type { Subject } from './extension-points.js'
 import type { Reply } from './replies.js'
 
-/** Milliseconds after which a login that could not be judged is judged again. */
+/** When to judge a login again that could not be judged, in milliseconds. */
 const RETRY = 250
-/** What a timer can wait at most. */
+/** Longest delay of a timer, in milliseconds. */
 const MAX_TIMEOUT = 2 ** 31 - 1
 
 /** A request, which `add` and `remove` make an open one and close. */
@@ -25,17 +25,17 @@ export interface OpenRequest {
 }
 
 export interface OpenRequestsOptions {
-  /** LoginPipeline's. */
+  /** `recheck` of LoginPipeline. */
   readonly recheck: (credential: Credential, principal: Principal, client: string) => Promise<Recheck>
-  /** What there is against a request now; undefined: nothing. */
+  /** Why a request is now forbidden; undefined if it is allowed. */
   readonly denial: (exchange: Exchange, subject: Subject, principal: Principal) => Denial | undefined
-  /** What a request is answered whose login is no longer good, if nothing has been answered yet. */
+  /** The reply to a request whose login is no longer valid, if no response has started. */
   readonly revoked: Reply
 }
 
 /**
- * The requests in progress, tunnels and event streams among them. They end when their login is revoked or expires, or when
- * their principal may no longer send them.
+ * The requests in progress, including tunnels and event streams. Ends them when their login is revoked or expires, or when
+ * their principal loses the permission.
  */
 export class OpenRequests {
   readonly #options: OpenRequestsOptions
@@ -61,7 +61,7 @@ export class OpenRequests {
     if (principal.expiresAt !== undefined) this.#watchExpiry(request, principal)
   }
 
-  /** Judges all of them again: logins, groups or rules may have changed. */
+  /** Judges all requests again, because logins, groups or rules may have changed. */
   recheck(): void {
     for (const request of [...this.#requests]) void this.#recheck(request)
   }

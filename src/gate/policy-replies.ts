@@ -1,7 +1,7 @@
 import type { Access } from '../policy/access.js'
 import type { Reply } from './replies.js'
 
-// What the gate answers to a user who is logged in and still may not do what the request asks for.
+// The replies to users who are logged in but may not do what they request.
 
 const reply = (
   status: number,
@@ -18,7 +18,7 @@ const forbidden = (needed: Access, has: Access | undefined): Reply =>
     'Permission denied',
     has === undefined
       ? `You are logged in, but you have no role on this server; this request requires the ${needed} role. Ask the server’s operator for it.`
-      : `This request requires the ${needed} role; yours is the ${has} role. Ask the server’s operator if you need more.`,
+      : `This request requires the ${needed} role; you have the ${has} role. Ask the server’s operator if you need more.`,
   )
 
 const ROLES = [undefined, 'read', 'write', 'admin'] as const
@@ -33,31 +33,31 @@ export const policyReplies = {
     403,
     'PERMISSION_DENIED',
     'Permission denied',
-    'This route is closed to every role, because this server does not implement it.',
+    'This server does not implement this route, so it is closed to every role.',
   ),
   ambiguousTarget: reply(
     400,
     'INVALID_PARAMETER_VALUE',
     'Bad request',
-    'The path of this request can be read in more than one way, so it cannot be authorized. Paths must not contain “.” or “..” as a segment, control characters, or “#”.',
+    'The path of this request is ambiguous, so it cannot be authorized. Paths must not contain “.” or “..” as a segment, control characters, or “#”.',
   ),
   unknownRequest: reply(
     403,
     'PERMISSION_DENIED',
     'Permission denied',
-    'The proxy in front of this server did not say which request it asks about, or is not trusted to (--trust-proxy), so the request cannot be authorized.',
+    'The proxy in front of this server did not say which request it asks about, or is not a trusted proxy (--trust-proxy), so the request cannot be authorized.',
   ),
   crossOrigin: reply(
     403,
     'PERMISSION_DENIED',
     'Cross-origin request blocked',
-    'A page of another origin sent this request with the login that your browser remembers. To allow that page, the server’s operator adds its origin to --cors-origins.',
+    'A page of another origin made your browser send this request with your login. To allow that page, the server’s operator can add its origin to --cors-origins.',
   ),
   unknownGroups: reply(
     503,
     'TEMPORARILY_UNAVAILABLE',
-    'Roles are not known',
-    'The gate in front of this server cannot read its group file, so it does not know your role. Its operator finds the reason in the gate’s log.',
+    'Roles unavailable',
+    'The gate in front of this server cannot read its group file, so it does not know your role. The gate’s log tells the operator why.',
     ['Retry-After', '10'],
   ),
 }

@@ -3,13 +3,13 @@ import type { Authorization } from '../auth/authorization.js'
 import type { Credential } from '../auth/credential.js'
 import type { Principal } from '../auth/principal.js'
 
-/** How long a connection's login is remembered, in milliseconds. */
+/** How long a connection remembers its last login, in milliseconds. */
 const LIFETIME = 1000
 
 /**
- * As whom a connection's last request was let in. A client sends the same header with each request, and to judge it again
- * within so short a time tells nothing new, unless a login may have been revoked. On a connection from a proxy, the next
- * request may be another client's: then its header differs.
+ * The login of a connection's last request. A client sends the same header with every request, and verifying it again within
+ * so short a time yields the same result, unless a login has been revoked. On a connection from a proxy, the next request may
+ * come from another client, but then its header differs.
  */
 export class RememberedLogin {
   readonly #header: Buffer
@@ -20,7 +20,7 @@ export class RememberedLogin {
 
   /**
    * @param authorization the value of the header
-   * @param epoch the pipeline's, when it judged
+   * @param epoch the pipeline's epoch at the time of the verdict
    * @param now by performance.now()
    */
   constructor(
@@ -38,7 +38,7 @@ export class RememberedLogin {
     this.#epoch = epoch
   }
 
-  /** Whether a request with this header is let in as the last one. In constant time for headers of equal length. */
+  /** Whether a request with this header has the same login. Takes constant time for headers of equal length. */
   holds(authorization: Authorization, epoch: number, now: number): boolean {
     if (now >= this.#until || epoch !== this.#epoch) return false
     if (typeof authorization !== 'string' || authorization.length !== this.#header.length) return false

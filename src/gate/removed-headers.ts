@@ -1,8 +1,8 @@
-// The headers of a client that do not reach the upstream, all in one place: those of the gate, those by which an upstream
-// could be told who sends the request or what it asks for, and those that tell the client's address, which only a trusted
-// proxy may. docs/headers.md lists them for users.
+// The client headers that do not reach the upstream: those that the gate sets, those that could tell the upstream who sends
+// the request or what it asks for, and those with the client's address, which only a trusted proxy may send.
+// docs/headers.md lists them for users.
 
-/** Who sends a request, whoever says so. A name that ends with `-` stands for all that begin with it. */
+/** Headers that identify a user. A name that ends with `-` is a prefix. */
 export const IDENTITY = [
   'x-forwarded-user',
   'x-forwarded-groups',
@@ -15,17 +15,17 @@ export const IDENTITY = [
   'x-remote-',
   'x-webauth-',
   'remote-',
-  // By these, gunicorn takes a request of a neighbour for one to another path.
+  // With these, a neighbour of gunicorn can change the path of a request.
   'script-name',
   'path-info',
-  // And by these, other servers do.
+  // With these, other servers change the path of a request.
   'x-original-url',
   'x-rewrite-url',
-  // "httpoxy": CGI makes HTTP_PROXY of it, the proxy that a program sends its own requests through.
+  // "httpoxy": CGI turns it into HTTP_PROXY, which programs use as the proxy for their own requests.
   'proxy',
 ] as const
 
-/** Where a request comes from and how the client reached the gate. From a trusted proxy they pass, as they are. */
+/** Headers with the client's address, or how it reached the gate. From a trusted proxy, they pass unchanged. */
 export const ADDRESS = [
   'forwarded',
   'x-forwarded-',
@@ -40,7 +40,7 @@ export const ADDRESS = [
   'fastly-client-ip',
 ] as const
 
-/** What the gate sets itself, or answers for. */
+/** Headers that the gate sets or interprets itself. */
 const OWN = [
   'x-real-ip',
   'x-forwarded-for',
@@ -65,21 +65,21 @@ const OWN = [
   'cookie',
 ]
 
-/** By these, some applications take a request for one with another method. */
+/** Headers that override a request's method in some applications. */
 export const METHOD_OVERRIDES = ['x-http-method-override', 'x-http-method', 'x-method-override'] as const
 
 /** What happens to a header that the gate does not read. */
 export type Fate = 'pass' | 'remove' | 'pass-from-trusted' | 'override'
 
-/** Names that are kept at most. */
+/** Most names to cache. */
 const MAX_KNOWN = 2048
 
-/** Tells which headers of a client reach the upstream. */
+/** Decides which client headers reach the upstream. */
 export class HeaderFilter {
   readonly #identity: readonly string[]
   readonly #fates = new Map<string, Fate>()
 
-  /** @param more names to remove as well, in lower case; one that ends with `-` stands for all that begin with it */
+  /** @param more further names to remove, in lower case; one that ends with `-` is a prefix */
   constructor(more: readonly string[] = []) {
     this.#identity = [...IDENTITY, ...more]
   }
@@ -97,8 +97,8 @@ export class HeaderFilter {
   #judge(name: string): Fate {
     const canonical = name.replace(/[^a-z0-9]/g, '-')
     if (isIn(this.#identity, canonical)) return 'remove'
-    // CGI and WSGI read `_` as `-`, and some servers `.` and other characters: it would count for the upstream beside the
-    // true header, or in its place.
+    // CGI and WSGI read `_` as `-`, and some servers do so with `.` and other characters. To the upstream, such a header
+    // would be the same as the real one.
     const isDisguised = canonical !== name
     if (isIn(ADDRESS, canonical)) return isDisguised ? 'remove' : 'pass-from-trusted'
     if (isIn(METHOD_OVERRIDES, canonical)) return isDisguised ? 'remove' : 'override'

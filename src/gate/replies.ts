@@ -3,9 +3,8 @@ import type { Profile } from '../policy/profile.js'
 import type { CredentialFault } from './credential-faults.js'
 import { escapeHtml, htmlDocument, PLAIN_POLICY } from './pages/page.js'
 
-// Every response that the gate makes itself. MLflow's client shows the message of a JSON error whose code is one of its own
-// (mlflow.exceptions). It gives up at once on 4xx other than 408 and 429, and
-// retries those, 500, 502, 503 and 504, with pauses.
+// The gate's own responses. MLflow's client shows the message of a JSON error if it knows the code (mlflow.exceptions). It
+// retries 408, 429, 500, 502, 503 and 504 with backoff, and gives up at once on any other 4xx.
 
 export interface Reply {
   readonly status: number
@@ -17,7 +16,7 @@ export interface Reply {
   /** What the link says that opens the same page again. Default: there is none. */
   readonly action?: string | undefined
   readonly headers: readonly string[]
-  /** The whole body, of a page that isn't made of the above; `headers` have its type. */
+  /** The whole body, for pages with their own; `headers` then include the content type. */
   readonly content?: string
 }
 
@@ -30,9 +29,9 @@ const reply = (
   { page, action }: Pick<Reply, 'page' | 'action'> = {},
 ): Reply => ({ status, code, title, message, page, action, headers })
 
-/** What a server's login is called, and how its clients log in. */
+/** How clients log in, for messages that tell them. */
 export interface LoginWords {
-  /** What `WWW-Authenticate` offers. */
+  /** The challenges in `WWW-Authenticate`. */
   readonly challenges: readonly string[]
   readonly profile: Pick<Profile, 'title' | 'loginVariables' | 'errorBody'>
 }
@@ -40,7 +39,7 @@ export interface LoginWords {
 const headersOf = (challenges: readonly string[]): string[] =>
   challenges.flatMap((challenge) => ['WWW-Authenticate', challenge])
 
-/** `the environment variables A and B` of the application's clients; undefined where they have none. */
+/** `the environment variables A and B`, from which the application's clients take their login; undefined if there are none. */
 const variablesOf = ({ loginVariables }: LoginWords['profile']): string | undefined =>
   loginVariables && `the environment variables ${loginVariables.join(' and ')}`
 
@@ -78,11 +77,11 @@ function durationOf(seconds: number): string {
 /** What spoils a password that its user knows to be right. */
 const FAULTS: Readonly<Record<CredentialFault, string>> = {
   'line-break':
-    'The password that was sent ends with a line break, which passwords never do: it was probably read from a file together with the end of its line. Remove the line break',
+    'The password sent ends with a line break, probably because it was read from a file with its line end. Remove the line break',
   'control-character':
-    'The user name or the password that was sent contains a control character, such as a tab. Remove it',
+    'The user name or password sent contains a control character, such as a tab. Remove it',
   'not-utf-8':
-    'The user name or the password that was sent is not UTF-8; it was probably encoded as Latin-1. Encode it as UTF-8',
+    'The user name or password sent is not valid UTF-8; it is probably encoded as Latin-1. Encode it as UTF-8',
 }
 
 function spoiled({ challenges, profile }: LoginWords, fault: CredentialFault): Reply {
@@ -94,7 +93,7 @@ function spoiled({ challenges, profile }: LoginWords, fault: CredentialFault): R
   return reply(401, 'UNAUTHENTICATED', 'Login failed', message, headersOf(challenges), again)
 }
 
-/** Codes and titles of what is answered where no request can be read. */
+/** Codes and titles of the replies to invalid requests. */
 const UNREADABLE: Readonly<Record<number, readonly [code: string, title: string]>> = {
   405: ['BAD_REQUEST', 'Method not allowed'],
   408: ['BAD_REQUEST', 'Request timeout'],
@@ -107,11 +106,11 @@ const UNREADABLE: Readonly<Record<number, readonly [code: string, title: string]
 
 export const replies = {
   loginNeeded: (words: LoginWords) =>
-    unauthenticated(words, 'Login needed', 'This server needs a user name and a password.'),
+    unauthenticated(words, 'Login required', 'This server requires a user name and password.'),
   loginFailed: (words: LoginWords, fault?: CredentialFault) =>
     fault
       ? spoiled(words, fault)
-      : unauthenticated(words, 'Login failed', 'The user name or the password is wrong.'),
+      : unauthenticated(words, 'Login failed', 'The user name or password is wrong.'),
   loginEnded: (words: LoginWords) =>
     unauthenticated(words, 'Login ended', 'This login has been revoked or has expired.'),
   malformed: (words: LoginWords, fault?: CredentialFault) =>
@@ -144,13 +143,13 @@ export const replies = {
     403,
     'PERMISSION_DENIED',
     'Certificate revoked',
-    'The client certificate was revoked, or the list of revoked ones is out of date.',
+    'The client certificate has been revoked, or the revocation list is out of date.',
   ),
   busy: reply(
     503,
     'TEMPORARILY_UNAVAILABLE',
     'Busy',
-    'Too many people are logging in right now. Try again in a moment.',
+    'Too many logins are waiting right now. Try again in a moment.',
     ['Retry-After', '1'],
     { action: 'Try again' },
   ),
@@ -158,7 +157,7 @@ export const replies = {
     503,
     'TEMPORARILY_UNAVAILABLE',
     'Logins unavailable',
-    'The gate in front of this server cannot verify logins at the moment. Its log tells the operator why.',
+    'The gate in front of this server cannot verify logins right now. Its log tells the operator why.',
     ['Retry-After', '10'],
     { action: 'Try again' },
   ),
@@ -179,7 +178,7 @@ export const replies = {
       [],
       { action: 'Try again' },
     ),
-  /** Bytes that are not a request. */
+  /** For a message that is not a valid request. */
   unreadable: (status: number, message: string) =>
     reply(
       status,
@@ -191,9 +190,9 @@ export const replies = {
     502,
     'TEMPORARILY_UNAVAILABLE',
     'The server behind this gate sent an invalid response',
-    'Your login is fine, but what the server behind this gate sent is not valid HTTP/1.1. The log of the gate tells its operator what is wrong with it.',
+    'Your login is fine, but the response of the server behind this gate is not valid HTTP/1.1. The gate’s log tells the operator what is wrong.',
   ),
-  badRequest: reply(400, 'BAD_REQUEST', 'Bad request', 'This request cannot be understood.'),
+  badRequest: reply(400, 'BAD_REQUEST', 'Bad request', 'The target of this request is not valid.'),
   unknownExpectation: reply(
     417,
     'BAD_REQUEST',
@@ -202,7 +201,7 @@ export const replies = {
   ),
 }
 
-/** A reply as it is sent: header lines and body. */
+/** Header lines and body of a reply. */
 export function replyAnswer(
   reply: Reply,
   accept: string,
@@ -218,9 +217,9 @@ export function replyAnswer(
 }
 
 /**
- * A page for a browser, JSON for a program. It repeats nothing that a client sent.
+ * A page for browsers, JSON for programs. Contains nothing that a client sent.
  *
- * @param errorBody JSON as the application's clients understand it
+ * @param errorBody makes JSON that the application's clients understand
  */
 export function renderReply(
   reply: Reply,

@@ -4,10 +4,10 @@ import { hopByHop } from '../upstream/headers.js'
 import { withoutOwnCookies } from './pages/cookies.js'
 import { type HeaderFilter, METHOD_OVERRIDES } from './removed-headers.js'
 
-/** The headers of a request, read once. */
+/** The headers of a request, parsed once. */
 export class RequestHeaders {
   readonly #fields: Fields
-  /** Lines that go on to the upstream; without Host and Origin. */
+  /** The lines for the upstream, without Host and Origin. */
   #lines = ''
   host: string | undefined
   /** All values of `Authorization`. */
@@ -15,7 +15,7 @@ export class RequestHeaders {
   cookie: string | undefined
   accept = ''
   userAgent: string | undefined
-  /** `null` where there are several. */
+  /** `null` if there are several. */
   origin: string | undefined
   /** Sec-Fetch-Site. */
   fetchSite: string | undefined
@@ -27,7 +27,7 @@ export class RequestHeaders {
   preflightMethod: string | undefined
   /** X-MLflow-Authorization. */
   relayLogin: string | string[] | undefined
-  /** Names and values of headers by which some applications take a request for another one. */
+  /** Names and values of headers that override the method in some applications. */
   readonly overrides: string[] = []
   acceptsTrailers = false
   forwardedFor: string | undefined
@@ -36,8 +36,8 @@ export class RequestHeaders {
   readonly hasBody: boolean
 
   /**
-   * @param trusted whether a trusted proxy sent them
-   * @param filter tells which of the others pass
+   * @param trusted whether a trusted proxy sent the request
+   * @param filter decides which of the other headers pass
    */
   constructor(head: RequestHead, trusted: boolean, filter: HeaderFilter) {
     const { fields } = head
@@ -59,17 +59,17 @@ export class RequestHeaders {
     if (run !== -1) this.#lines += text.slice(run, fields.end(names.length - 1))
   }
 
-  /** The lines that go on to the upstream as they came, each with its CRLF. Without Host and Origin. */
+  /** The lines for the upstream, each with its CRLF; without Host and Origin. */
   get lines(): string {
     return this.#lines
   }
 
-  /** Adds a header to those that go on. */
+  /** Adds a header for the upstream. */
   forward(name: string, value: string): void {
     this.#lines += `${name}: ${value}\r\n`
   }
 
-  /** Takes note of a header. Whether it goes on to the upstream. */
+  /** Reads a header. Returns whether it passes to the upstream. */
   #read(name: string, index: number, trusted: boolean, filter: HeaderFilter): boolean {
     const fields = this.#fields
     switch (name) {
@@ -92,7 +92,7 @@ export class RequestHeaders {
         this.relayLogin = and(this.relayLogin, fields.value(index))
         return false
       case 'origin':
-        // Of two, neither can be trusted.
+        // If there are two, neither can be trusted.
         this.origin = this.origin === undefined ? fields.value(index) : 'null'
         return false
       case 'te':
@@ -123,7 +123,7 @@ export class RequestHeaders {
         this.userAgent = fields.value(index)
         return true
       case 'cookie':
-        // HTTP/1.1 allows one only, but to join is what RFC 6265 would have meant.
+        // HTTP/1.1 allows only one, but joining them is in the spirit of RFC 6265.
         this.cookie = join(this.cookie, fields.value(index), '; ')
         return this.#passCookies(fields.value(index))
       case 'accept':
@@ -143,7 +143,7 @@ export class RequestHeaders {
     }
   }
 
-  /** The gate's own cookies are its business alone. Whether the line goes on as it is. */
+  /** Removes the gate's own cookies. Returns whether the line passes unchanged. */
   #passCookies(value: string): boolean {
     const others = withoutOwnCookies(value)
     if (others === value) return true
@@ -151,7 +151,7 @@ export class RequestHeaders {
     return false
   }
 
-  /** All values of the headers with one of these names, in lower case. */
+  /** All values of headers with any of these names, which must be in lower case. */
   valuesOf(names: readonly string[]): string[] {
     const fields = this.#fields
     return fields.names.flatMap((name, i) => (names.includes(name) ? fields.value(i) : []))
@@ -159,8 +159,7 @@ export class RequestHeaders {
 }
 
 /**
- * Of the headers by which some applications take a request for another one, those that can stay where roles are enforced: a
- * write may be declared another write.
+ * The method overrides that may pass when roles are enforced: those that turn a write into another write.
  */
 export function harmlessOverrides(overrides: readonly string[], isWrite: boolean): string[] {
   const names: readonly string[] = METHOD_OVERRIDES
@@ -173,9 +172,9 @@ const join = (list: string | undefined, value: string, separator: string): strin
 const and = (values: string | string[] | undefined, value: string): string | string[] =>
   values === undefined ? value : [values, value].flat()
 
-/** Names of groups for one header: separated by commas, with commas and percent signs in them encoded. */
+/** Group names for one header: separated by commas, with percent-encoded commas and percent signs. */
 export const groupsText = (groups: readonly string[]): string =>
   headerText(groups.map((group) => group.replace(/[%,\x00-\x1f\x7f]/g, encodeURIComponent)).join(','))
 
-/** A name for a header: headers are written as latin1, so the name's UTF-8 bytes go out as they are. */
+/** Makes a name a header value: headers are written as Latin-1, so this sends the name's UTF-8 bytes. */
 export const headerText = (name: string): string => Buffer.from(name).toString('latin1')

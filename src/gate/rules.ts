@@ -7,14 +7,14 @@ import type { Subject } from './extension-points.js'
 import { policyReplies } from './policy-replies.js'
 import { harmlessOverrides } from './request-headers.js'
 
-/** What the gate's operator allows, besides roles. */
+/** Permissions other than roles. */
 export interface RulesOptions {
   readonly policy: Policy
-  /** Paths served without a login. */
+  /** Paths that need no login. */
   readonly openPaths: readonly string[]
-  /** Origins whose pages may send requests. */
+  /** Origins that may send cross-origin requests. */
   readonly corsOrigins: ReadonlySet<string>
-  /** Whether the user is named to the third parties that the application relays requests to. */
+  /** Whether the user's name may reach third parties that the application relays requests to. */
   readonly gatewayIdentity: boolean
 }
 
@@ -23,7 +23,7 @@ const NOT_ASKED: Denial = { reason: 'target', reply: policyReplies.unknownReques
 
 const SAFE = new Set(['GET', 'HEAD', 'OPTIONS'])
 
-/** Judges requests: which need no login, and which of those with a login are refused all the same. */
+/** Decides which requests need no login, and which are refused despite a valid login. */
 export class Rules {
   readonly policy: Policy
   readonly #openPaths: ReadonlySet<string>
@@ -37,7 +37,7 @@ export class Rules {
     this.#gatewayIdentity = gatewayIdentity
   }
 
-  /** Whether a request is served without a login. */
+  /** Whether a request needs no login. */
   isOpen({ headers }: Exchange, { method, target, upgrade }: Subject): boolean {
     if (upgrade || headers.hasBody) return false
     if (method === 'GET' || method === 'HEAD') return this.#openPaths.has(pathOf(target))
@@ -50,8 +50,8 @@ export class Rules {
   }
 
   /**
-   * On the routes where the application passes Authorization on to a third party, the login comes in a header of its own.
-   * Takes it from there.
+   * On routes where the application relays Authorization to a third party, the login is in X-MLflow-Authorization. Takes it
+   * from there, and passes Authorization on.
    */
   findLogin({ headers, target }: Exchange): void {
     const { profile } = this.policy
@@ -60,33 +60,33 @@ export class Rules {
     headers.authorization = headers.relayLogin
   }
 
-  /** What there is against a request of `principal`; undefined: nothing. */
+  /** Why a request of `principal` is refused; undefined if it is allowed. */
   denial(exchange: Exchange, subject: Subject, principal: Principal): Denial | undefined {
     if (this.#isForeign(exchange, subject)) return CROSS_ORIGIN
     if (!subject.isKnown && this.policy.enforced) return NOT_ASKED
     return denialOf(this.policy, principal, subject.method, subject.target, subject.upgrade)
   }
 
-  /** Whether the upstream is told who asks. */
+  /** Whether to tell the upstream who sent the request. */
   identifies({ target }: Exchange): boolean {
     return this.#gatewayIdentity || !this.policy.profile.relays(target)
   }
 
-  /** Of the client's headers that declare the request another one, those that the upstream gets. */
+  /** The method overrides that reach the upstream. */
   overridesOf({ headers, method }: Exchange): readonly string[] {
     return this.policy.enforced ? harmlessOverrides(headers.overrides, !SAFE.has(method)) : headers.overrides
   }
 
-  /** Whether a page of the gate's own origin sent a request. */
+  /** Whether a request comes from a page of the gate's own origin. */
   isOwnPage(exchange: Exchange): boolean {
     return siteOfRequest(exchange) === 'same'
   }
 
-  /** Whether a page of another origin sent a request that does more than read, with a login that the browser remembers. */
+  /** Whether a request comes from a page of another origin, with the browser's remembered login, and does more than read. */
   #isForeign(exchange: Exchange, { method, target, upgrade }: Subject): boolean {
     const { authorization, origin } = exchange.headers
     if (siteOfRequest(exchange) !== 'other' || this.#allowsOrigin(origin)) return false
-    // A page has to know a token to send it.
+    // A browser adds no bearer token by itself: the page must know it.
     if (typeof authorization === 'string' && /^bearer /i.test(authorization)) return false
     if (!SAFE.has(method) || upgrade) return true
     return this.policy.profile.classify(method, target, false) === 'write'

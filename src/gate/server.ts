@@ -7,7 +7,7 @@ import { Connection, type ConnectionsOptions } from './connections.js'
 import type { Gate } from './gate.js'
 import { HeaderFilter } from './removed-headers.js'
 
-/** The servers of a gate, one for each address, and the connections to them. */
+/** The servers of a gate, one per address, and their connections. */
 export class GateServers {
   readonly #options: ConnectionsOptions
   readonly #gate: Gate
@@ -27,7 +27,7 @@ export class GateServers {
     this.#tls = tls
   }
 
-  /** A server that is still to listen. */
+  /** Creates a server that does not listen yet. */
   create(): Server {
     const tls = this.#tls && tlsOptions(this.#tls)
     const http = new HttpServer((connection) => new Connection(connection, this.#options), tls)
@@ -41,17 +41,17 @@ export class GateServers {
     return http.server
   }
 
-  /** Replaces the certificate, for connections from now on. */
+  /** Replaces the certificate for new connections. */
   renew(tls: TlsOptions): void {
     for (const { server } of this.#servers) (server as TlsServer).setSecureContext(tlsOptions(tls))
   }
 
-  /** Accepts no more connections, and closes each with its response. Resolves when all are closed. */
+  /** Stops accepting connections, and closes each one after its response. Resolves when all are closed. */
   async drain(): Promise<void> {
     await Promise.all(this.#servers.map((http) => http.drain()))
   }
 
-  /** Breaks off all connections. Returns how many requests were in progress. */
+  /** Aborts all connections. Returns the number of requests in progress. */
   abort(): number {
     let count = 0
     for (const http of this.#servers) {

@@ -4,16 +4,16 @@ import { closeFrame, WebSocketFrames } from './websocket-frames.js'
 
 /** "Policy violation" (RFC 6455, section 7.4.1). */
 const POLICY_VIOLATION = 1008
-/** How long a frame that has begun may take to end before the connection is closed without a close frame, in milliseconds. */
+/** How long the current frame may take to end before the connection closes without a close frame, in milliseconds. */
 const FRAME_TIMEOUT = 250
-/** How long the client has to read the close frame. */
+/** How long the client has to read the close frame, in milliseconds. */
 const CLOSE_TIMEOUT = 500
 
-/** A WebSocket between a client and the upstream. Bytes pass as they are; frames are followed so that it can be closed. */
+/** A WebSocket between client and upstream. Bytes pass unchanged; it tracks frames only to close between two of them. */
 export class Tunnel implements Terminable {
   readonly #exchange: Exchange
   readonly #upstream: ClientConnection
-  /** What goes to the client. */
+  /** Frames to the client. */
   readonly #frames = new WebSocketFrames()
   #terminating = false
 
@@ -22,7 +22,7 @@ export class Tunnel implements Terminable {
     this.#upstream = upstream
   }
 
-  /** Whether it is being closed: then nothing of the client's passes any more. */
+  /** Whether it is closing: the client's bytes no longer pass. */
   get isTerminating(): boolean {
     return this.#terminating
   }
@@ -35,7 +35,7 @@ export class Tunnel implements Terminable {
     if (this.#terminating && this.#frames.isBetweenFrames) this.#close()
   }
 
-  /** Closes the WebSocket with 1008 once the current frame has ended, or without a word if that takes too long. */
+  /** Closes the WebSocket with code 1008 after the current frame, or without a close frame if that takes too long. */
   terminate(): void {
     if (this.#terminating) return
     this.#terminating = true

@@ -1,9 +1,9 @@
 import type { Profile } from '../policy/profile.js'
 
-// What the upstream is told that it is called. MLflow answers only to names that it knows, and only to pages of these
-// names, while people open the gate by any name.
+// The Host and Origin that the upstream gets. MLflow answers only requests to names that it knows, and from pages on these
+// names, while users may reach the gate under any name.
 
-/** Names of the machine itself, which MLflow knows with any port. */
+/** Names of the local machine, which MLflow accepts with any port. */
 const LOOPBACK = /^(?:localhost|127\.0\.0\.1|\[::1\])(?::\d+)?$/i
 
 /** Host and Origin for the upstream. */
@@ -14,7 +14,7 @@ export interface UpstreamName {
 
 export class UpstreamNames {
   readonly #fixed: string | undefined
-  /** What the profile calls the application; undefined: as the client does. */
+  /** The profile's Host for the application; undefined passes on the client's. */
   #usual: string | undefined
   readonly #scheme: string
 
@@ -32,8 +32,8 @@ export class UpstreamNames {
   /**
    * The Host and the Origin to send.
    *
-   * @param host the client's
-   * @param isOwnPage whether a page of the gate's own origin sent the request: it becomes one of the upstream's
+   * @param host the client's Host
+   * @param isOwnPage whether the request comes from a page of the gate's own origin: the Origin then becomes the upstream's
    */
   for(host: string, origin: string | undefined, isOwnPage: boolean): UpstreamName {
     const sent = this.#fixed ?? (this.#usual === undefined || LOOPBACK.test(host) ? host : this.#usual)
@@ -42,13 +42,13 @@ export class UpstreamNames {
     return { host: sent, origin: `${this.#scheme}://${sent}` }
   }
 
-  /** Takes note that the upstream accepts other names only: from now on it is called as the client calls the gate. */
+  /** To be called when the upstream rejects the profile's Host: from now on, it gets the client's. */
   rejected(): void {
     this.#usual = undefined
   }
 }
 
-/** Header lines with a `Location` on the host `name` made relative to the root: the client knows the host by another name. */
+/** Makes a `Location` on the host `name` relative to the root, since the client knows the host by another name. */
 export const withoutAuthority = (lines: string, name: string): string =>
   lines.replace(/^(location:[ \t]*)https?:\/\/([^/?#\r\n]*)([/?#]?)/gim, (whole, field, host, next) =>
     host.toLowerCase() === name.toLowerCase() ? `${field}${next === '/' ? '/' : `/${next}`}` : whole,

@@ -1,8 +1,8 @@
-/** Follows the frames of one direction of a WebSocket (RFC 6455, section 5.2), to tell where the next one begins. */
+/** Tracks the frames in one direction of a WebSocket (RFC 6455, section 5.2), to know where one ends. */
 export class WebSocketFrames {
   /** Bytes of the frame's header so far. */
   readonly #header: number[] = []
-  /** Bytes of the frame's payload that are still to come. */
+  /** Remaining bytes of the frame's payload. */
   #payload = 0
 
   /** Whether the last byte ended a frame. */
@@ -10,12 +10,12 @@ export class WebSocketFrames {
     return this.#payload === 0 && this.#header.length === 0
   }
 
-  /** Takes in all of `chunk`. */
+  /** Consumes all of `chunk`. */
   push(chunk: Buffer): void {
     for (let position = 0; position < chunk.length; ) position = this.#step(chunk, position)
   }
 
-  /** Takes in the rest of the current frame. Returns how many bytes of `chunk` belong to it. */
+  /** Consumes the rest of the current frame. Returns how many bytes of `chunk` belong to it. */
   pushCurrent(chunk: Buffer): number {
     let position = 0
     while (position < chunk.length && !this.isBetweenFrames) position = this.#step(chunk, position)
@@ -37,10 +37,10 @@ export class WebSocketFrames {
   }
 }
 
-/** The bytes that an extended length takes, by the short length. */
+/** Bytes in the extended length, by the value of the short one. */
 const EXTENDED: Readonly<Record<number, number>> = { 126: 2, 127: 8 }
 
-/** Undefined as long as there is no telling. */
+/** The header's length; undefined until its second byte has arrived. */
 function headerLength([, second]: readonly number[]): number | undefined {
   if (second === undefined) return undefined
   const mask = second & 0x80 ? 4 : 0
@@ -53,7 +53,7 @@ function payloadLength(header: readonly number[]): number {
   return extended.length === 0 ? short : extended.reduce((length, byte) => length * 256 + byte, 0)
 }
 
-/** A close frame of a server. `reason` is ASCII, of at most 123 characters. */
+/** A server's close frame. `reason` is ASCII, at most 123 characters. */
 export function closeFrame(code: number, reason: string): Buffer {
   const frame = Buffer.alloc(4 + reason.length)
   frame[0] = 0x88

@@ -33,7 +33,7 @@ describe('without a login', () => {
     expect(status).toBe(401)
     expect(headers['www-authenticate']).toMatch(/^Basic realm="MLflow Login"/)
     expect(headers['content-type']).toBe('text/html; charset=utf-8')
-    expect(body).toMatch(/<title>Login needed<\/title>/)
+    expect(body).toMatch(/<title>Login required<\/title>/)
   })
 
   test('no body for HEAD, and the connection goes on', async () => {
@@ -50,10 +50,10 @@ describe('without a login', () => {
       return `${status} ${JSON.parse(body).message}`
     }
     const wrong = await say(basic('alice', 'wrong'))
-    expect(wrong).toMatch(/^401 The user name or the password is wrong/)
+    expect(wrong).toMatch(/^401 The user name or password is wrong/)
     expect(await say(basic('nobody', 'secret'))).toBe(wrong)
     expect(await say('Basic %%%')).toMatch(/^401 The Authorization header is not valid/)
-    expect(await say('Bearer abc')).toMatch(/^401 This server needs a user name/)
+    expect(await say('Bearer abc')).toMatch(/^401 This server requires a user name/)
   })
 })
 
@@ -105,7 +105,7 @@ describe('a spoiled password is named', () => {
     expect(headers['www-authenticate']).toMatch(/^Basic realm="Login"/)
     expect(JSON.parse(body)).toEqual({
       error: 'UNAUTHENTICATED',
-      message: 'This server needs a user name and a password.',
+      message: 'This server requires a user name and password.',
     })
     const page = await request(gate.url, { headers: HTML })
     const broken = await messageFor(gate.url, Buffer.from('alice:secret\n'))
@@ -136,7 +136,9 @@ describe('the upstream', () => {
   })
 
   test('that talks nonsense: 502', async () => {
-    const nonsense = createServer((socket) => void socket.end('what?\r\n\r\n'))
+    const nonsense = createServer((socket) => {
+      socket.on("error", () => {}).end("what?\r\n\r\n")
+    })
     await once(nonsense.listen(0, '127.0.0.1'), 'listening')
     onTestFinished(() => void nonsense.close())
     const { port } = nonsense.address() as { port: number }

@@ -65,7 +65,7 @@ describe('roles', () => {
     expect(refused.headers['content-type']).toBe('application/json')
     expect(JSON.parse(refused.body)).toEqual({
       error_code: 'PERMISSION_DENIED',
-      message: expect.stringContaining('requires the write role; yours is the read role'),
+      message: expect.stringContaining('requires the write role; you have the read role'),
     })
     const page = await as('nora', gate.url, { headers: { accept: 'text/html' } })
     expect(page.headers['content-type']).toContain('text/html')

@@ -4,7 +4,7 @@ import { dayText, idOf, isRole, type TokenRecord } from '../../auth/providers/to
 import { escapeHtml, htmlPage, type PageLogin, type PageRequest, type PageResponse } from './page.js'
 import { BASE } from './site.js'
 
-// Who I am, and my tokens.
+// The account page: the user's login and tokens.
 
 const DAY = 86_400_000
 const LIFETIMES = [7, 30, 90, 365]
@@ -22,14 +22,14 @@ const PROVIDERS: Readonly<Record<string, string>> = {
 }
 
 export interface AccountPagesOptions {
-  /** Absent where no token file is configured. */
+  /** Absent without a token file. */
   readonly tokens?: TokenProvider | undefined
   /** The role of a principal; undefined for none. */
   readonly roleOf: (principal: Principal) => Role | undefined
   readonly groupsOf: (principal: Principal) => readonly string[]
-  /** The code that a form of this user has to come with. */
+  /** The code that this user's forms must contain. */
   readonly formCode: (login: PageLogin) => string
-  /** Whether the owner's provider can be asked for the account later. */
+  /** Whether the owner's provider can look the account up later. */
   readonly canLookUp: (provider: string) => boolean
   readonly logoutOrigins: () => readonly string[]
   /** What people call the guarded server. Default: `the server`. */
@@ -37,7 +37,7 @@ export interface AccountPagesOptions {
   readonly now?: (() => number) | undefined
 }
 
-/** Something to tell above the rest of the page. */
+/** A message at the top of the page. */
 interface Notice {
   /** What the page's title begins with: a screen reader reads it first. */
   readonly title: string
@@ -85,11 +85,11 @@ export class AccountPages {
     const days = Number(form.get('days'))
     const name = (form.get('name') ?? '').trim()
     const mine = roleOf(principal)
-    if (!isRole(role) || !LIFETIMES.includes(days)) return refuse('The form was not complete.')
+    if (!isRole(role) || !LIFETIMES.includes(days)) return refuse('The form is incomplete.')
     if (mine === undefined || ROLES.indexOf(role) > ROLES.indexOf(mine)) {
-      return refuse('A token can’t do more than you can.', 403)
+      return refuse('A token’s role cannot exceed yours.', 403)
     }
-    if (name === '') return refuse('Give the token a name, to know it again in the list.')
+    if (name === '') return refuse('Give the token a name, so that you can recognize it in the list.')
     if ((await tokens.list(principal)).length >= MAX_TOKENS) {
       return refuse(`You have ${MAX_TOKENS} tokens. Revoke some first.`)
     }
@@ -101,8 +101,8 @@ export class AccountPages {
       const html = shownOnce(made.token, made.record, origin)
       return await this.show(login, { title: 'Token made', html, status: 201 })
     } catch (error) {
-      if (error instanceof RangeError) return refuse(`No token was made: ${error.message}.`)
-      return refuse('The token file can’t be written. Tell the operator.', 503)
+      if (error instanceof RangeError) return refuse(`No token was created: ${error.message}.`)
+      return refuse('The token file cannot be written. Tell the server’s operator.', 503)
     }
   }
 
@@ -130,12 +130,12 @@ export class AccountPages {
     const groups = groupsOf(principal)
     const rows: [string, string][] = [
       ['Name', escapeHtml(principal.name)],
-      ['Logged in by', escapeHtml(PROVIDERS[principal.provider] ?? principal.provider)],
+      ['Logged in with', escapeHtml(PROVIDERS[principal.provider] ?? principal.provider)],
       ['Groups', groups.length === 0 ? 'none' : groups.map(escapeHtml).join(', ')],
       ['Role', role === undefined ? 'none: ask the operator for one' : ROLE_NAMES[role]],
     ]
     if (kind === 'session' && principal.expiresAt !== undefined) {
-      rows.push(['Session until', timeOf(principal.expiresAt)])
+      rows.push(['Session expires', timeOf(principal.expiresAt)])
     }
     const name = this.#options.serverName ?? 'the server'
     return `<dl>\n${rows.map(([term, value]) => `<dt>${term}</dt><dd>${value}</dd>`).join('\n')}\n</dl>
@@ -160,7 +160,11 @@ ${flaw === undefined ? this.#form(login.principal, code) : `<p>${escapeHtml(flaw
       const { name, role, expires, used } = record
       const id = idOf(record)
       const end =
-        expires === undefined ? 'never' : expires <= now() ? `${dayText(expires)} (over)` : dayText(expires)
+        expires === undefined
+          ? 'never'
+          : expires <= now()
+            ? `${dayText(expires)} (expired)`
+            : dayText(expires)
       const last = used === undefined ? 'never' : dayText(used)
       return `<tr role="row">
 <td role="cell" data-label="Name">${escapeHtml(name || id)}</td><td role="cell" data-label="Role">${ROLE_NAMES[role]}</td><td role="cell" data-label="Expires">${end}</td><td role="cell" data-label="Last used">${last}</td>
@@ -194,16 +198,17 @@ ${rows.join('\n')}
 <label><span>Name</span><input name="name" required maxlength="60" autocomplete="off" placeholder="laptop"></label>
 <label><span>Role</span><select name="role">${roles}</select></label>
 <label><span>Expires in</span><select name="days">${lifetimes}</select></label>
-<button class="main">Make token</button>
+<button class="main">Create token</button>
 </form>`
   }
 
-  /** Why a login can't make tokens. */
+  /** Why this login cannot create tokens; undefined if it can. */
   #flawOfMaker({ principal, kind }: PageLogin): string | undefined {
-    // A stolen token could make others, which would outlive it.
-    if (kind === 'bearer' || principal.via !== undefined) return 'A token can’t make tokens: log in yourself.'
+    // A stolen token could create others that outlive it.
+    if (kind === 'bearer' || principal.via !== undefined)
+      return 'A token cannot create tokens. Log in yourself.'
     return this.#options.roleOf(principal) === undefined
-      ? 'Without a role there is nothing a token could do.'
+      ? 'You have no role here, so a token could do nothing.'
       : undefined
   }
 }
@@ -231,7 +236,7 @@ const timeOf = (ms: number): string => {
   return `<time datetime="${text}">${text.slice(0, 10)} ${text.slice(11, 16)} UTC</time>`
 }
 
-/** Whether a form's request and code say that the user herself has sent it. */
+/** Whether the user sent the form from one of the gate's pages: only those contain the code. */
 export function isOwnForm(
   request: Pick<PageRequest, 'method'>,
   form: URLSearchParams,

@@ -1,11 +1,11 @@
-// The gate's own cookies: the session, and one for each login that is under way, so that tabs don't get into each other's
-// way. The prefix `__Host-` (RFC 6265bis) means that no other host, no subdomain and no plain HTTP can set them.
+// The gate's own cookies: the session, and one per login in progress, so that tabs do not interfere with each other. Because
+// of the prefix `__Host-` (RFC 6265bis), no other host or subdomain can set them, nor can plain HTTP.
 
 const SESSION = 'htgate'
 const LOGIN = 'htgate-login-'
 const SECURE_PREFIX = '__Host-'
 
-/** Names differ for plain HTTP, which there is to this machine alone. */
+/** The names differ for plain HTTP, which is allowed on this machine only. */
 export const sessionCookie = (isSecure: boolean): string => (isSecure ? SECURE_PREFIX : '') + SESSION
 export const loginCookie = (isSecure: boolean, state: string): string =>
   `${isSecure ? SECURE_PREFIX : ''}${LOGIN}${state.slice(0, 8)}`
@@ -18,7 +18,7 @@ export function setCookie(name: string, value: string, maxAge: number): string {
 
 export const removeCookie = (name: string): string => setCookie(name, '', 0)
 
-/** The value of the first cookie by this name. */
+/** The value of the first cookie with this name. */
 export function cookieIn(header: string | undefined, name: string): string | undefined {
   if (header === undefined || !header.includes(name)) return undefined
   return pairs(header).find((pair) => pair.name === name)?.value
@@ -37,7 +37,7 @@ export function loginCookiesIn(
   return header?.includes(prefix) ? pairs(header).filter(({ name }) => name.startsWith(prefix)) : []
 }
 
-/** The header without the gate's own cookies, for the upstream; undefined if nothing is left. Others stay as they are. */
+/** The Cookie header without the gate's own cookies, otherwise unchanged; undefined if none is left. */
 export function withoutOwnCookies(header: string): string | undefined {
   if (!header.includes(SESSION)) return header
   const kept = header.split(';').filter((pair) => !isOwn((pair.split('=', 1)[0] as string).trim()))

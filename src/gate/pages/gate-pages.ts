@@ -8,14 +8,14 @@ import { type LoginWords, type Reply, replies } from '../replies.js'
 import type { PageLogin, PageRequest, PageResponse } from './page.js'
 import type { Pages } from './pages.js'
 
-// The pages over an exchange: what they need to know of a request, and their answers as replies.
+// Connects the pages to exchanges: turns requests into what pages need, and their responses into replies.
 
 const MAX_FORM = 16 * 1024
 /** By which nginx's configuration tells what it asks about, and all others do. */
 const NGINX_HEADERS = ['x-original-uri', 'x-original-url']
 const OTHERS_HEADERS = ['x-forwarded-uri']
 
-/** A login that was refused for another reason than its credential: the pipeline's own reply says why. */
+/** A login that failed for a reason other than its credential; `reply` says which. */
 class Refused extends Error {
   override readonly name = 'Refused'
   constructor(readonly reply: Reply) {
@@ -30,7 +30,7 @@ export interface GatePagesOptions {
   readonly forwardAuth: boolean
   /** What the server's clients are told. */
   readonly profile: LoginWords['profile']
-  /** Where credentials are found beside `Authorization` and the session cookie. Default: nowhere. */
+  /** Sources of credentials besides `Authorization` and the session cookie. Default: none. */
   readonly sources?: readonly CredentialSource[]
   readonly onError: (error: Error) => void
 }
@@ -76,7 +76,7 @@ export class GatePages implements ExtensionPoint {
   }
 
   challenge(exchange: Exchange, subject: Subject): Reply | undefined {
-    // Who has typed a password is told that it was wrong.
+    // A client that sent a password gets a 401 that says it is wrong.
     if (exchange.headers.authorization !== undefined) return undefined
     return this.#led(exchange, this.#pages.challenge(this.#requestOf(exchange, subject), subject.target))
   }
@@ -85,7 +85,7 @@ export class GatePages implements ExtensionPoint {
     return this.#led(exchange, this.#pages.renewal(this.#requestOf(exchange, subject), subject.target))
   }
 
-  /** nginx takes no redirect from a server that it asks: it gets 401, with the place to go to all the same. */
+  /** nginx's auth_request accepts no redirects, so nginx gets a 401 with the Location. */
   #led({ headers }: Exchange, response: PageResponse | undefined): Reply | undefined {
     if (response === undefined) return undefined
     const has = (names: readonly string[]) => headers.valuesOf(names).length > 0
@@ -142,14 +142,14 @@ export class GatePages implements ExtensionPoint {
   }
 }
 
-/** The host that the browser asked for; a trusted proxy may have changed it. */
+/** The host that the browser requested, from a trusted proxy if it has changed Host. */
 export function hostOf({ headers, peer }: Pick<Exchange, 'headers' | 'peer'>): string | undefined {
   return (peer.trusted ? headers.forwardedHost?.split(',')[0]?.trim() : undefined) ?? headers.host
 }
 
 const protoOf = ({ client }: Exchange): 'http' | 'https' => (client.proto === 'https' ? 'https' : 'http')
 
-/** @throws Error for a form that is too large, or does not arrive */
+/** Reads a form; rejects if it is too large or does not arrive. */
 function formOf(exchange: Exchange): Promise<URLSearchParams> {
   if (!exchange.headers.hasBody) return Promise.resolve(new URLSearchParams())
   return new Promise((resolve, reject) => {

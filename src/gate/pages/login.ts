@@ -25,33 +25,33 @@ import {
 import { fragmentOf, returnPath } from './return-path.js'
 import { BASE, type Site, siteOf } from './site.js'
 
-// Logging in and out with a browser. Each login that is under way has a sealed cookie of its own, found by its state: that
-// ties the issuer's answer to the browser that asked for it, so nobody can be logged in as somebody else by a link.
+// Logging in and out with a browser. Each login in progress has its own sealed cookie, found by its state. That binds the
+// issuer's response to the browser that started the login, so that no link can log a user in as someone else (login CSRF).
 
 /** How long a login may be left open at the issuer, in milliseconds. */
 const LOGIN_TTL = 12 * 3_600_000
-/** Logins that may be under way in one browser; the oldest is forgotten first. */
+/** Most logins in progress in one browser; the oldest is dropped first. */
 const MAX_LOGINS = 6
-/** How long no session is renewed after the issuer could not be reached, in milliseconds. */
+/** How long to pause renewals when the issuer cannot be reached, in milliseconds. */
 const RENEWAL_PAUSE = 60_000
-/** How long a page waits to find out whether the issuer answers, before it goes on with the session as it is. */
+/** How long to wait for the issuer to answer before assuming that it is down, in milliseconds. */
 const RENEWAL_PATIENCE = 3000
 
 export interface LoginPagesOptions {
   readonly login: BrowserLogin
   readonly sessions: SessionProvider
   readonly seals: () => Seals
-  /** Where the issuer sends browsers back to, if the operator says so. Default: by the request's host. */
+  /** The configured redirect URL. Default: derived from the request's host. */
   readonly redirectUrl?: URL | undefined
-  /** The session's age, in milliseconds, from which on it is renewed when a page is opened. */
+  /** Opening a page renews a session older than this, in milliseconds. */
   readonly renewAfter: number
   /** Whether users can also log in with a password. */
   readonly hasPasswords: boolean
-  /** Whether a path isn't one to come back to after a login. */
+  /** Whether a path belongs to the login itself, and so is not a page to return to. */
   readonly isLogin: (path: string) => boolean
-  /** Told of each login by the issuer. */
+  /** Called for each login at the issuer. */
   readonly onLogin: (principal: Principal) => void
-  /** Told why a login failed, for the log. */
+  /** Called with the reason of a failed login, for the log. */
   readonly onFailure: (message: string) => void
   /** Told that the issuer has ended sessions; or, with a message, why it could not. */
   readonly onIssuerLogout: (flaw?: string) => void
@@ -64,7 +64,7 @@ interface PendingLogin {
   readonly verifier: string
   readonly returnTo: string
   readonly started: number
-  /** Whether the issuer may not ask the user for anything. */
+  /** Whether the issuer must not prompt the user (`prompt=none`). */
   readonly silent: boolean
 }
 
@@ -78,12 +78,12 @@ export class LoginPages {
     this.#now = options.now ?? (() => Date.now())
   }
 
-  /** Whether a cookie holds a session that has not ended. */
+  /** Whether a cookie holds a valid session. */
   isSession(value: string): boolean {
     return this.#options.sessions.sessionIn(value) !== undefined
   }
 
-  /** Where a request without a login is led, if a person has opened a page; `target` is what she wanted to see. */
+  /** Redirects to the login if a user opens a page without one; `target` is the page to return to. */
   challenge(request: PageRequest, target: string): PageResponse | undefined {
     if (!isNavigation(request)) return undefined
     const site = siteOf(request, this.#options.redirectUrl)
@@ -92,7 +92,7 @@ export class LoginPages {
     return redirect(placeFor(request, site) + loginPath(target), cookies, 302)
   }
 
-  /** Where a person who opens a page is led first, to renew her session; she comes back with the next breath. */
+  /** Redirects through the issuer to renew an old session when the user opens a page, and back at once. */
   renewal(request: PageRequest, target: string): PageResponse | undefined {
     const { login, sessions, renewAfter, redirectUrl } = this.#options
     if (!isNavigation(request)) return undefined
@@ -148,7 +148,7 @@ export class LoginPages {
     return redirect(location, ['Set-Cookie', cookie, ...crowd], 302)
   }
 
-  /** The issuer sends the browser back to here. */
+  /** GET /.htgate/callback, where the issuer sends the browser back to. */
   async finish(request: PageRequest): Promise<PageResponse> {
     const { login, sessions, redirectUrl, onLogin, onFailure } = this.#options
     const site = siteOf(request, redirectUrl)
@@ -159,9 +159,9 @@ export class LoginPages {
     const pending = this.#pendingIn(cookieIn(request.cookie, name))
     const value = cookieIn(request.cookie, sessionCookie(site.isSecure))
     if (pending === undefined || pending.state !== state) {
-      // F5 or the back button: this login is done. The code isn't sent to the issuer again, which would end the session.
+      // F5 or the back button after a completed login. Redeeming the code again would end the session at the issuer.
       if (value !== undefined && sessions.sessionIn(value)) return redirect('/', [], 302)
-      return this.#failed('This login is over, or was not started in this browser.', '/')
+      return this.#failed('This login has expired, or was started in another browser.', '/')
     }
     const done = ['Set-Cookie', removeCookie(name)]
     const again = loginPath(pending.returnTo)
@@ -176,17 +176,17 @@ export class LoginPages {
     } catch (error) {
       const { message } = error as Error
       if (error instanceof LoginFailed && pending.silent && NEEDS_USER.includes(error.code ?? '')) {
-        // The issuer doesn't know her any more: neither does the gate.
+        // The user is no longer logged in at the issuer, so the session ends here too.
         if (value !== undefined) sessions.logOut(value)
         return redirect(again, [...done, 'Set-Cookie', removeCookie(sessionCookie(site.isSecure))], 302)
       }
       onFailure(message)
       if (error instanceof BadClaims) {
-        return this.#failed(`The account can't be used here: ${message}.`, pending.returnTo, 403, done)
+        return this.#failed(`This account cannot be used here: ${message}.`, pending.returnTo, 403, done)
       }
       if (error instanceof LoginFailed) {
         const why =
-          error.code === 'access_denied' ? 'The issuer has denied access.' : 'The login did not succeed.'
+          error.code === 'access_denied' ? 'The issuer denied access.' : 'The login failed at the issuer.'
         return this.#failed(why, pending.returnTo, 403, done)
       }
       if (pending.silent && value !== undefined && sessions.sessionIn(value)) {
@@ -240,7 +240,7 @@ export class LoginPages {
     )
   }
 
-  /** The origin that a logout leads to, for the page's Content-Security-Policy. */
+  /** The origin that a logout redirects to, for the page's Content-Security-Policy. */
   get logoutOrigins(): string[] {
     const url = this.#options.login.logoutUrl('')
     return url === undefined ? [] : [new URL(url).origin]
@@ -263,7 +263,7 @@ export class LoginPages {
     return pending.started + LOGIN_TTL > this.#now() ? pending : undefined
   }
 
-  /** Cookies of logins that are too many, or that can't be read any more. */
+  /** Cookies of logins that are in excess or can no longer be opened. */
   #oldLogins(request: PageRequest, { isSecure }: Site): string[] {
     const pending = loginCookiesIn(request.cookie, isSecure)
       .map(({ name, value }) => ({ name, started: this.#pendingIn(value)?.started ?? 0 }))
@@ -271,7 +271,7 @@ export class LoginPages {
     return pending.filter(({ started }, i) => started === 0 || i >= MAX_LOGINS - 1).map(({ name }) => name)
   }
 
-  /** Whether the issuer answers right now: a browser that is sent to one that doesn't is stuck there. */
+  /** Whether the issuer answers right now. If not, a browser sent there would be stuck. */
   async #answers(): Promise<boolean> {
     const { issuer } = this.#options.login
     const late = new Promise<false>((resolve) => setTimeout(resolve, RENEWAL_PATIENCE, false).unref())
@@ -282,25 +282,25 @@ export class LoginPages {
 
   #failed(why: string, returnTo: string, status = 400, cookies: readonly string[] = []): PageResponse {
     const content = `<p>${escapeHtml(why)}</p>\n${this.#ways(returnTo)}
-<p>If this happens again and again: does the browser block cookies of this server?</p>`
+<p>If this keeps happening, check whether your browser blocks this server’s cookies.</p>`
     return htmlPage('Not logged in', content, { status, headers: cookies })
   }
 
   #unavailable(error: Error, returnTo: string, cookies: readonly string[] = []): PageResponse {
     this.#options.onFailure(error.message)
-    const content = `<p>The issuer that logins go through does not answer. Try again in a moment, or tell the operator.</p>
+    const content = `<p>The login service of this server does not answer. Try again in a moment, or tell the server’s operator.</p>
 ${this.#ways(returnTo)}`
-    return htmlPage('Login is not possible right now', content, {
+    return htmlPage('Login unavailable', content, {
       status: 503,
       headers: ['Retry-After', '10', ...cookies],
     })
   }
 
   #insecure({ host }: PageRequest): PageResponse {
-    const content = `<p>A login over plain HTTP could be read by anyone on the way, so there is none. Open this server with https://.</p>
-<p>For its operator: serve HTTPS (--tls-cert), or name the proxy that does (--trust-proxy), or give --oidc-redirect-url.
-This request came for ${escapeHtml(host ?? 'no host')} by HTTP.</p>`
-    return htmlPage('Login needs HTTPS', content, { status: 403 })
+    const content = `<p>Anyone on the network could read a login over plain HTTP. Open this server with https://.</p>
+<p>For the server’s operator: serve HTTPS (--tls-cert), trust the proxy that does (--trust-proxy), or set --oidc-redirect-url.
+This request was for ${escapeHtml(host ?? 'no host')}, over HTTP.</p>`
+    return htmlPage('Login requires HTTPS', content, { status: 403 })
   }
 
   #ways(returnTo: string): string {
@@ -323,8 +323,8 @@ const placeFor = ({ isAsked }: PageRequest, site: Site | undefined): string =>
 const loginPath = (returnTo: string): string => `${BASE}/login?return=${encodeURIComponent(returnTo)}`
 
 /**
- * What follows # in an address never leaves the browser, and MLflow keeps its whole place there. A script takes it along;
- * without scripts the login goes on without it.
+ * Browsers never send the fragment (after #) of an address, but MLflow keeps the current view there. A script carries it
+ * through the login; without scripts, the login works but loses it.
  */
 function bounce(returnTo: string): PageResponse {
   const next = escapeHtml(`${loginPath(returnTo)}&go=1`)

@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto'
 import type { Principal } from '../../auth/principal.js'
 
-// Pages are functions from what is known of a request to what is answered: they know no connection.
+// Pages are functions from requests to responses. They know nothing about connections.
 
-/** What a page needs to know of a request. */
+/** A request, as far as pages need it. */
 export interface PageRequest {
   readonly method: string
   /** Without the query. */
@@ -17,13 +17,13 @@ export interface PageRequest {
   readonly cookie: string | undefined
   readonly accept: string
   readonly origin: string | undefined
-  /** Sec-Fetch-Site, -Mode and -Dest: which browsers send, and no page can forge. */
+  /** Sec-Fetch-Site, -Mode and -Dest, which browsers send and pages cannot forge. */
   readonly fetchSite: string | undefined
   readonly fetchMode: string | undefined
   readonly fetchDest: string | undefined
-  /** The form that was posted; rejects when there is none, or it is too large. */
+  /** Reads the posted form; rejects if it is too large or does not arrive. */
   form(): Promise<URLSearchParams>
-  /** Who sent it, and how that was shown; undefined for a request without a login that is good. */
+  /** The principal who sent the request, and the kind of credential; undefined without a valid login. */
   login(): Promise<PageLogin | undefined>
 }
 
@@ -39,7 +39,7 @@ export interface PageResponse {
   readonly body: string
 }
 
-/** Text for HTML, in an element or a quoted attribute. */
+/** Escapes text for HTML elements and quoted attributes. */
 export function escapeHtml(text: string): string {
   return text.replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`)
 }
@@ -81,9 +81,9 @@ const STYLE_HASH = `'sha256-${createHash('sha256').update(STYLE).digest('base64'
 export interface PageOptions {
   readonly status?: number
   readonly headers?: readonly string[]
-  /** Origins beside the gate's own that a form may lead to. */
+  /** Origins other than the gate's own that a form may redirect to. */
   readonly formTargets?: readonly string[]
-  /** Goes into the head; may name a script of the gate's own. */
+  /** HTML for the head; may load the gate's own scripts. */
   readonly head?: string
   /** What the heading says. Default: the title. */
   readonly heading?: string
@@ -126,7 +126,7 @@ export function htmlPage(
   return { status, headers: [...own, ...SAFE_HEADERS, ...headers], body }
 }
 
-/** On everything that the gate answers under its own path. */
+/** Headers of all responses under the gate's own path. */
 const SAFE_HEADERS = [
   ...['Cache-Control', 'no-store'],
   ...['X-Content-Type-Options', 'nosniff'],
@@ -135,7 +135,7 @@ const SAFE_HEADERS = [
   ...['Cross-Origin-Opener-Policy', 'same-origin'],
 ]
 
-/** 303, so that what follows a form is a GET. */
+/** A redirect; 303 by default, so that a GET follows a form. */
 export const redirect = (location: string, headers: readonly string[] = [], status = 303): PageResponse => ({
   status,
   headers: ['Location', location, ...SAFE_HEADERS, ...headers],
@@ -159,8 +159,8 @@ export const script = (body: string): PageResponse => ({
 })
 
 /**
- * Whether a person opens a page with this request, rather than a page or a program asking for data: only then it helps to
- * be led to a login.
+ * Whether a user opens a page with this request, rather than a script or a program fetching data. Only then does a redirect
+ * to the login help.
  */
 export function isNavigation({
   method,
@@ -169,12 +169,12 @@ export function isNavigation({
   accept,
 }: Pick<PageRequest, 'method' | 'fetchMode' | 'fetchDest' | 'accept'>): boolean {
   if (method !== 'GET') return false
-  // Browsers send both; some programs send the mode alone, whatever it is.
+  // Browsers send both; some programs send only the mode.
   if (fetchDest !== undefined) return fetchDest === 'document' && fetchMode === 'navigate'
   return fetchMode === 'navigate' || prefersHtml(accept)
 }
 
-/** Whether HTML is asked for by name, and not after JSON. */
+/** Whether Accept lists HTML explicitly, and not after JSON. */
 export function prefersHtml(accept: string): boolean {
   const html = accept.indexOf('text/html')
   const json = accept.indexOf('application/json')
@@ -182,7 +182,7 @@ export function prefersHtml(accept: string): boolean {
 }
 
 /**
- * Whether a form was sent by a page of the gate itself, as far as the browser tells; the form's code says it for certain.
+ * Whether, according to the browser, one of the gate's own pages sent the form. The form's code proves it.
  */
 export function isSameOrigin({
   fetchSite,

@@ -16,21 +16,21 @@ import {
 import { returnPath } from './return-path.js'
 import { BASE, siteOf } from './site.js'
 
-// Which page answers a request under the gate's own path.
+// Routes requests under the gate's own path to pages.
 
 export interface PagesOptions {
-  /** Absent where nobody logs in by an issuer. */
+  /** Absent without an issuer. */
   readonly logins?: LoginPages | undefined
   readonly account: AccountPages
   readonly seals: () => Seals
   readonly redirectUrl?: URL | undefined
-  /** The challenge of HTTP Basic, where users have passwords. */
+  /** The HTTP Basic challenge, if users have passwords. */
   readonly basicChallenge?: string | undefined
   /** Called with the sessions that were ended. */
   readonly onLogout: (ending: Ending) => void
 }
 
-/** Somebody who is logged in, for the code that her forms have to come with. */
+/** Identifies a logged-in user, for the code in the user's forms. */
 export const subjectOf = ({ principal: { provider, name } }: PageLogin): string => `${provider}\n${name}`
 
 export class Pages {
@@ -40,11 +40,11 @@ export class Pages {
     this.#options = options
   }
 
-  /** Whether a path is the gate's own. */
+  /** Whether a path belongs to the gate itself. */
   readonly owns = (path: string): boolean =>
     path === BASE || path.startsWith(`${BASE}/`) || path === this.#options.redirectUrl?.pathname
 
-  /** Whether a path is a step of a login or logout, and so no place to come back to. */
+  /** Whether a path is a step of a login or logout, and so not a page to return to. */
   readonly isLogin = (path: string): boolean => this.owns(path) && path !== `${BASE}/`
 
   /** The session cookie of a request, as a credential. */
@@ -52,16 +52,16 @@ export class Pages {
     if (request.cookie === undefined || this.#options.logins === undefined) return undefined
     const site = siteOf(request, this.#options.redirectUrl)
     const value = site && cookieIn(request.cookie, sessionCookie(site.isSecure))
-    // One that is over counts as none: there is nothing to tell a person but to log in.
+    // An expired session counts as no credential: the user just has to log in.
     return value && this.#options.logins.isSession(value) ? { kind: 'session', value } : undefined
   }
 
-  /** What a request without a good login is answered with instead of 401; `target` is its path and query. */
+  /** The response to a request without a valid login, instead of 401; `target` is its path and query. */
   challenge(request: PageRequest, target: string): PageResponse | undefined {
     return this.#options.logins?.challenge(request, target)
   }
 
-  /** What a request with a good session is answered with first, if it is time to renew it. */
+  /** The redirect that renews a valid session, if that is due. */
   renewal(request: PageRequest, target: string): PageResponse | undefined {
     return this.#options.logins?.renewal(request, target)
   }
@@ -114,7 +114,7 @@ export class Pages {
     if (login === undefined) return this.#loginNeeded(request)
     const form = await request.form().catch(() => new URLSearchParams())
     const isCode = (code: string) => seals().isFormCode(code, subjectOf(login))
-    // Another site's page can make a browser send a form, but knows no code.
+    // A page of another site can make a browser send a form, but does not know the code.
     if (!isSameOrigin(request) || !isOwnForm(request, form, isCode)) return staleForm()
     if (request.path === `${BASE}/logout`) return logins?.logOut(request, onLogout) ?? notFound()
     if (request.path === `${BASE}/tokens/revoke`) return account.revoke(login, form)
@@ -122,7 +122,7 @@ export class Pages {
     return account.create(login, form, site?.origin ?? `${request.proto}://${request.host ?? 'localhost'}`)
   }
 
-  /** Asks for a password by the browser's own dialogue; who has one gets a session, where there are sessions. */
+  /** Asks for a password with the browser's own dialog, and then starts a session, if there are sessions. */
   async #password(request: PageRequest): Promise<PageResponse> {
     const { basicChallenge, logins } = this.#options
     if (basicChallenge === undefined) return notFound()
@@ -159,7 +159,7 @@ const notFound = (): PageResponse =>
   htmlPage('Not found', `<p>There is no such page.</p>${ACCOUNT}`, { status: 404 })
 
 const notAllowed = (): PageResponse =>
-  htmlPage('Method not allowed', '<p>This page can be read only.</p>', {
+  htmlPage('Method not allowed', '<p>This page only accepts GET and HEAD.</p>', {
     status: 405,
     headers: ['Allow', 'GET, HEAD'],
   })

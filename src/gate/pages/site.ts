@@ -1,15 +1,15 @@
 import { isLoopback } from '../../auth/providers/oidc/http.js'
 import type { PageRequest } from './page.js'
 
-// Under which name and scheme people have opened the gate: links to it, and cookies, follow from that.
+// The name and scheme under which users have opened the gate. Links and cookies depend on them.
 
-/** What the gate keeps for itself. */
+/** The path prefix of the gate's own pages. */
 export const BASE = '/.htgate'
 
 export interface Site {
   /** `https://mlflow.example.org`. */
   readonly origin: string
-  /** Where an issuer sends the browser back to. */
+  /** The URL that the issuer redirects browsers back to. */
   readonly redirectUri: string
   /** Whether cookies can be limited to HTTPS. */
   readonly isSecure: boolean
@@ -18,8 +18,8 @@ export interface Site {
 const HOST = /^(?:[\w.-]+|\[[0-9a-f:.]+\])(?::\d{1,5})?$/i
 
 /**
- * The site of a request; undefined where no cookie would be safe: plain HTTP, by another machine.
- * @param redirectUrl what the operator says, which counts more than any header
+ * The site of a request; undefined if no cookie would be safe: over plain HTTP from another machine.
+ * @param redirectUrl the configured URL, which takes precedence over headers
  */
 export function siteOf(
   { host, proto }: Pick<PageRequest, 'host' | 'proto'>,

@@ -16,7 +16,7 @@ describe('the account page', () => {
     const page = await client.get(`${gate.url}/.htgate/`)
     expect(page.status).toBe(200)
     expect(page.body).toMatch(/<dt>Name<\/dt><dd>ann<\/dd>/)
-    expect(page.body).toMatch(/<dt>Logged in by<\/dt><dd>OpenID Connect<\/dd>/)
+    expect(page.body).toMatch(/<dt>Logged in with<\/dt><dd>OpenID Connect<\/dd>/)
     expect(page.body).toMatch(/<dt>Groups<\/dt><dd>ml-team<\/dd>/)
     expect(page.body).toMatch(/<dt>Role<\/dt><dd>write<\/dd>/)
     expect(page.body).not.toContain('<script')
@@ -96,7 +96,7 @@ describe('tokens', () => {
     const today = new Date().toISOString().slice(0, 10)
     expect(list.body).toContain(`data-label="Last used">${today}</td>`)
     const after = await client.submit(list, {}, formOf(list, 'tokens/revoke'))
-    expect(after.body).toContain('The token is revoked.')
+    expect(after.body).toContain('Token revoked.')
     expect(await statusWith(gate.url, token)).toBe(401)
   })
 

@@ -233,7 +233,7 @@ describe('attacks on a login', () => {
       `${gate.url}/.htgate/callback?error=access_denied&error_description=${text}&state=${state}&iss=${iss}`,
     )
     expect(page.status).toBe(403)
-    expect(page.body).toContain('The issuer has denied access.')
+    expect(page.body).toContain('The issuer denied access.')
     expect(page.body).not.toContain('alert(1)')
   })
 
@@ -265,7 +265,7 @@ describe('attacks on a login', () => {
       headers: { host: 'mlflow.example.org', accept: 'text/html' },
     })
     expect(page.status).toBe(403)
-    expect(page.body).toContain('Login needs HTTPS')
+    expect(page.body).toContain('Login requires HTTPS')
     const evil = await request(`${gate.url}/.htgate/login`, {
       headers: { host: 'evil/..', accept: 'text/html' },
     })
