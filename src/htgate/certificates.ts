@@ -5,8 +5,8 @@ import { reason } from '../system/errno.js'
 import { errors } from './messages.js'
 
 /**
- * The certificate and its key, validated; undefined where the paths are.
- * @throws Exit that says which of them is wrong
+ * Reads and validates the certificate and its key; undefined without `tlsCert` and `tlsKey`.
+ * @throws Exit naming the file that is wrong
  */
 export function readCertificate(paths: {
   readonly tlsCert: string | undefined
@@ -22,7 +22,8 @@ export function readCertificate(paths: {
   attempt({ key }, (why) => errors.badKey(tlsKey, why))
   attempt({ cert, key }, () => errors.keyMismatch(tlsCert, tlsKey))
   if (clientCa === undefined) return { cert, key }
-  // Without this, a certificate that no authority has issued would end the handshake; as it is, it is none.
+  // By default, Node ends the handshake if no trusted authority issued the client certificate. Here, unless one is
+  // required, such a connection counts as one without a certificate.
   return {
     cert,
     key,
@@ -33,7 +34,7 @@ export function readCertificate(paths: {
 }
 
 /**
- * The certificates to trust for an upstream, or in clients. Node itself silently ignores what is not a certificate.
+ * Reads certificates to trust, and checks them, since Node silently ignores anything that is not a certificate.
  * @throws Exit
  */
 export function readCa(path: string, option = '--upstream-ca'): Buffer {
@@ -62,5 +63,5 @@ function attempt(context: SecureContextOptions, failed: (why: string) => Error):
   }
 }
 
-/** OpenSSL's own, without its numbers. */
+/** OpenSSL's message without its error numbers. */
 const words = ({ message }: Error): string => message.replace(/^error:[^:]*:[^:]*::/, '')

@@ -8,7 +8,7 @@ import { errors } from './messages.js'
 import { type Declaration, flagOf, type Group, variableOf } from './options/declaration.js'
 import { GROUPS, OPTIONS, type OptionText, type Settings, SHELLS } from './options/index.js'
 
-/** What to print instead of starting. */
+/** A text to print instead of starting. */
 export interface Text {
   readonly text: string
 }
@@ -36,7 +36,7 @@ export function parse(args: readonly string[], env: NodeJS.ProcessEnv): Settings
   const complete = settings as unknown as Settings
   const ways = [complete.file, complete.ldapUrl, complete.oidcIssuer, complete.oidcTrust[0]]
   if ([...ways, complete.tokenFile, complete.clientCa].every((way) => way === undefined)) {
-    throw errors.missing('--file, --ldap-url, --oidc-issuer or --token-file', 'who may log in')
+    throw errors.missing('--file, --ldap-url, --oidc-issuer or --token-file', 'a way to log in')
   }
   if (complete.clientCa !== undefined && complete.tlsCert === undefined) {
     throw errors.needs(named('clientCa'), named('tlsCert'))
@@ -45,7 +45,7 @@ export function parse(args: readonly string[], env: NodeJS.ProcessEnv): Settings
   return complete
 }
 
-/** The command after `--` is the upstream. Its port is known once it is started. */
+/** Makes the command after `--` the upstream. Its port is known only once it has started. */
 function guardCommand(
   settings: Record<string, unknown>,
   command: readonly string[],
@@ -64,7 +64,7 @@ const DECLARATIONS: readonly (readonly [string, Declaration])[] = GROUPS.flatMap
   Object.entries<Declaration>(options),
 )
 
-/** A switch's text is normalized, so that its declaration need not know what a variable may say. */
+/** Normalizes the value of a switch to `true` or `false`, so that declarations need not know the other spellings. */
 function fromVariable(key: string, option: Declaration, text: string): string {
   if (option.argument !== undefined) return text
   if (!/^(?:1|true|yes|0|false|no)$/i.test(text))
@@ -77,7 +77,7 @@ interface Given {
   readonly check: Settings['check']
 }
 
-/** The texts on the command line by option, or what to print instead. */
+/** The values on the command line by option, or a text to print instead. */
 function readArguments(args: readonly string[]): Given | Text {
   const texts = new Map<string, string[]>()
   const command = new Command('htgate')
@@ -112,13 +112,13 @@ function readArguments(args: readonly string[]): Given | Text {
   return { texts, check: check ? { user } : undefined }
 }
 
-/** Kubernetes sets such variables in each container if a service is called htgate. */
+/** Variables that Kubernetes sets in every container of a namespace with a service called htgate. */
 const OF_KUBERNETES = /^HTGATE_(?:SERVICE|PORT)(?:_|$)/
 
-/** Prints the stack of an unexpected error. */
+/** If set, unexpected errors are reported with their stack. */
 export const DEBUG_VARIABLE = 'HTGATE_DEBUG'
 
-/** Variables that look like options but are not: most likely misspelled ones. */
+/** Variables that look like options but are none: most likely typos. */
 export function unknownVariables(env: NodeJS.ProcessEnv): string[] {
   const known = new Set([DEBUG_VARIABLE, ...OPTIONS.map(({ variable }) => variable)])
   return Object.keys(env).filter(
@@ -127,12 +127,12 @@ export function unknownVariables(env: NodeJS.ProcessEnv): string[] {
 }
 
 const INTRODUCTION =
-  'Puts a login in front of a server that has none, such as MLflow: a reverse proxy that authenticates users, or a forward-auth endpoint for other proxies.'
+  'Puts a login in front of a server without one, such as MLflow: a reverse proxy that authenticates users, or a forward-auth endpoint for other proxies.'
 
 const PARAGRAPHS = [
   'Each option is also an environment variable: --tls-cert is HTGATE_TLS_CERT. Separate several values of a repeatable option by spaces. The command line takes precedence.',
-  'A command after -- is started and guarded: {port} in it becomes a port on 127.0.0.1 that htgate chooses. When the command exits, htgate exits with its status; a signal to stop reaches the command after the requests in progress have ended.',
-  'SIGTERM and SIGINT stop accepting connections, finish requests in progress and exit; a second one exits at once. SIGHUP reloads the password file and the certificate.',
+  'htgate starts a command after -- and guards it, with {port} replaced by a free port on 127.0.0.1. When the command exits, htgate exits with the same status. On SIGTERM or SIGINT, htgate finishes the requests in progress before it stops the command.',
+  'On SIGTERM or SIGINT, htgate stops accepting connections, finishes the requests in progress and exits; a second signal makes it exit at once. On SIGHUP, it reloads its files, such as the password file and the certificate.',
 ]
 
 const EXAMPLES = [
@@ -146,12 +146,12 @@ const EXAMPLES = [
 const NARROWEST = 40
 const WIDEST = 120
 
-/** What --help prints on a terminal that is `columns` wide. */
+/** The output of --help on a terminal `columns` wide. */
 export function helpText(columns: number): string {
   const width = Math.min(WIDEST, Math.max(NARROWEST, columns))
   const terms = OPTIONS.map((option) => [option, termOf(option)] as const)
   const longest = Math.max(...terms.map(([, term]) => term.length))
-  // Beside the options where there is room for it, below them elsewhere.
+  // Descriptions go beside the options if there is room, else below them.
   const column = longest + 4 <= width / 2 ? longest + 4 : 8
   const lines = ['Usage: htgate [options] [-- command]', '', ...wrap(INTRODUCTION, width, 0)]
   let heading = ''

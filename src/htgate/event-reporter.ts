@@ -4,7 +4,7 @@ import type { Log, LogFields } from '../operations/log.js'
 import { errors, notices, say } from './messages.js'
 import type { Settings } from './options/index.js'
 
-/** Events that only one process sees; of all others each process has its own copy, and the log leader's is enough. */
+/** Events that only one process sees. All others occur in every process, so only the log leader reports them. */
 const OF_ONE_PROCESS: ReadonlySet<AuthEvent['type']> = new Set([
   'rehashed',
   'rehash-failed',
@@ -17,12 +17,12 @@ const OF_ONE_PROCESS: ReadonlySet<AuthEvent['type']> = new Set([
   'login-ended',
 ] as const)
 
-/** Tells operators what happens to logins: on standard error while htgate starts, in the log from then on. */
+/** Reports events to operators: on standard error while htgate starts, in the log after that. */
 export class EventReporter {
   readonly #settings: Settings
   readonly #log: Log
   readonly #isLogLeader: boolean
-  /** Undefined once the start is over. */
+  /** Events held back during the start; undefined after it. */
   #early: AuthEvent[] | undefined = []
 
   constructor(settings: Settings, log: Log, isLogLeader: boolean) {
@@ -38,7 +38,7 @@ export class EventReporter {
     }
   }
 
-  /** Reports what other parts of htgate have to say. */
+  /** Reports a message that is not an AuthEvent. */
   note(level: 'info' | 'warn' | 'error', message: string): void {
     if (!this.#isLogLeader) return
     if (this.#early) say(message)
@@ -46,11 +46,11 @@ export class EventReporter {
   }
 
   /**
-   * Reports what the start has brought.
+   * Ends the start, and reports the events so far.
    * @throws Exit if the password file cannot be read: no user could log in
    */
   async started(): Promise<void> {
-    await new Promise(setImmediate) // Events come in turns of their own.
+    await new Promise(setImmediate) // Events are emitted asynchronously.
     const events = this.#early ?? []
     this.#early = undefined
     const { ldapUrl } = this.#settings

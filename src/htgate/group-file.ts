@@ -4,10 +4,10 @@ import { reason } from '../system/errno.js'
 import { errors, notices } from './messages.js'
 
 /**
- * Opens the group file, if there is one. Later changes are logged.
+ * Opens the group file, if there is one, and logs later changes.
  *
- * @param isLogLeader whether this process logs what all of them would log alike
- * @throws Exit for one that cannot be read
+ * @param isLogLeader whether this process logs on behalf of all workers
+ * @throws Exit if the file cannot be read
  */
 export async function openGroupFile(
   path: string | undefined,

@@ -7,7 +7,7 @@ import { errors, notices, say } from './messages.js'
 import type { Settings } from './options/index.js'
 import { Waiting } from './waiting.js'
 
-/** The upstream that `command` is. */
+/** The upstream URL of `command` on `port`. */
 export const upstreamAt = (port: number, command: readonly string[]): UpstreamUrl => ({
   text: nameOf(command),
   origin: `http://127.0.0.1:${port}`,
@@ -15,21 +15,21 @@ export const upstreamAt = (port: number, command: readonly string[]): UpstreamUr
   socketPath: undefined,
 })
 
-/** In a worker: the command's port, as the supervisor has passed it on. */
+/** In a worker: the settings with the command's port, which the supervisor passes on in the environment. */
 export function withCommandPort(settings: Settings): Settings {
   const port = process.env[COMMAND_PORT]
   if (settings.command === undefined || port === undefined) return settings
   return { ...settings, upstream: upstreamAt(Number(port), settings.command) }
 }
 
-/** Signals that the command gets as they come, while htgate goes on. */
+/** Signals that htgate passes on to the command and otherwise ignores. */
 const PASSED_ON = ['SIGQUIT', 'SIGUSR1', 'SIGUSR2', 'SIGCONT'] as const
 
 /**
- * Starts the command after `--`, lets `run` guard it once it answers, and stops it when `run` is over.
+ * Starts the command after `--`, calls `run` once it answers, and stops it when `run` has ended.
  *
  * @returns the command's exit status
- * @throws Exit if the command does not start, and what `run` throws
+ * @throws Exit if the command does not start; whatever `run` throws
  */
 export async function guardCommand(
   settings: Settings,
@@ -43,7 +43,7 @@ export async function guardCommand(
   for (const signal of PASSED_ON) process.on(signal, () => running?.signal(signal))
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     process.on(signal, () => {
-      // The first one ends requests in progress before it reaches the command; the second one ends everything at once.
+      // On the first signal, requests in progress finish before the command gets it. The second kills the command.
       if (stopSignal !== undefined) running?.kill()
       else if (!isServing) running?.signal(signal)
       stopSignal ??= signal

@@ -5,7 +5,7 @@ import { ListenError, listen } from '../system/listen.js'
 import { errors, notices, say } from './messages.js'
 
 /**
- * Starts to listen, and resolves to the actual address: port 0 means any.
+ * Starts to listen, and resolves to the actual address, since port 0 means any free port.
  * @throws Exit
  */
 export async function listenOn(server: Server, address: Address): Promise<Address> {
@@ -16,7 +16,7 @@ export async function listenOn(server: Server, address: Address): Promise<Addres
   }
 }
 
-/** Serves the admin endpoint, if there is an address for it. Returns a function that closes it. */
+/** Serves the admin endpoint if it has an address. Resolves to a function that closes it. */
 export async function openAdmin(address: Address | undefined, source: AdminSource): Promise<() => void> {
   if (address === undefined) return () => {}
   const server = createAdminServer(source)

@@ -15,7 +15,7 @@ async function run(settings: Settings, stop = never): Promise<ExitStatus> {
   return ExitStatus.ok
 }
 
-/** Carries out a command line; never throws. Resolves when htgate is to exit. */
+/** Runs a command line, and resolves to the exit status. Never rejects. */
 export async function main(args: readonly string[]): Promise<ExitStatus> {
   try {
     if (args[0] === 'token') {

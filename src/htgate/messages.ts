@@ -3,12 +3,12 @@ import type { ListenError } from '../system/listen.js'
 import { printable } from '../system/printable.js'
 import { Exit, ExitStatus } from './exit-status.js'
 
-// What the command writes to standard error: lower case, no full stop, what is wrong, and a hint on what to do.
+// All messages on standard error: lower case, no full stop, what is wrong, and a hint on what to do.
 
-/** Messages are lost, and nothing else happens, when standard error is closed. */
+// If standard error is closed, messages are lost, but htgate keeps running.
 process.stderr.on('error', () => {})
 
-/** Writes to standard error, each line with the command's name. */
+/** Writes to standard error, prefixing each line with `htgate: `. */
 export function say(text: string): void {
   process.stderr.write(text.replace(/^/gm, 'htgate: ').concat('\n'))
 }
@@ -26,7 +26,7 @@ export const errors = {
     ),
   missing: (name: string, what: string) => usage(`${name} is required: ${what}`),
   rehashTooCostly: (max: number) =>
-    usage(`--rehash asks for records beyond --max-hash-cost ${max}, which could not be verified`),
+    usage(`--rehash would write records that cost more than --max-hash-cost ${max} allows`),
   conflict: (a: string, b: string) => usage(`${a} and ${b} cannot be used together`),
   needs: (a: string, b: string) => usage(`${a} requires ${b}`),
   cannotRead: (name: string, path: string, why: string) => failed(`${name}: cannot read ${path}: ${why}`),
@@ -36,14 +36,14 @@ export const errors = {
     failed(`--tls-cert: ${path} is not a valid certificate: ${why}`),
   badKey: (path: string, why: string) => failed(`--tls-key: ${path} is not a usable private key: ${why}`),
   keyMismatch: (cert: string, key: string) =>
-    failed(`--tls-key: ${key} does not belong to the certificate in ${cert}`),
+    failed(`--tls-key: ${key} does not match the certificate in ${cert}`),
   badCa: (option: string, path: string, why: string) =>
     failed(`${option}: ${path} is not a valid certificate: ${why}`),
   cannotListen: ({ message, hint }: ListenError) =>
     failed(hint === undefined ? message : `${message}\nhint: ${hint}`),
   noPort: (command: string) =>
     usage(
-      `'${command}' has no {port}\nhint: htgate chooses the port; write {port} where the command expects it, such as: mlflow server --port {port}`,
+      `no {port} in '${command}'\nhint: htgate chooses the port; write {port} where the command expects it, such as: mlflow server --port {port}`,
     ),
   command: (status: number, why: string) => new Exit(status, why),
   unexpected(error: unknown) {
@@ -53,41 +53,40 @@ export const errors = {
   },
 }
 
-/** What the notice at the start says of the settings. */
+/** The settings that the notice at the start mentions. */
 interface Guarded {
   readonly file: string | undefined
-  /** Undefined in forward-auth. */
+  /** Undefined with --forward-auth. */
   readonly upstream: { readonly text: string } | undefined
   readonly trustProxy: { readonly none: boolean }
 }
 
 type Loaded = Extract<AuthEvent, { type: 'loaded' }>
 
-const TRUST =
-  'without --trust-proxy, failed logins count for the proxy as a whole, not for each of its clients'
+const TRUST = 'without --trust-proxy, failed logins count against the proxy, not against each of its clients'
 
-/** Weak records that are listed at the start, at most. */
+/** Most weak records to list at the start. */
 const MAX_WEAK = 3
 
-/** What htgate tells an operator while all is well. */
+/** Messages that are not errors. */
 export const notices = {
   rolesNeedTrust:
-    'roles with --forward-auth require --trust-proxy: without it, the proxy cannot say which request it asks about, and every request is refused',
+    'roles with --forward-auth require --trust-proxy: without it, htgate cannot tell which request the proxy asks about, and refuses them all',
   waiting: (program: string, seconds: number) => `waiting for ${program} to answer (${seconds} s)`,
   started: (program: string, port: number) => `${program} answers on 127.0.0.1:${port}`,
   commandExited: (program: string, status: number) => `${program} exited with status ${status}`,
-  /** What is guarded, for how many users, and how well. */
+  /** What is guarded, for how many users, and which of their records are weak. */
   guards({ file, upstream, trustProxy }: Guarded, { users, weak }: Loaded): string {
     const what = upstream ? `guarding ${upstream.text}` : 'answering other proxies (forward-auth)'
     const lines = [`${what} for ${users} user${users === 1 ? '' : 's'} of ${file}`]
     if (weak.count > 0) {
       const listed = weak.first.slice(0, MAX_WEAK)
-      lines.push(
-        `weak records: ${weak.count}; these passwords can be cracked by anyone who gets hold of the file`,
-      )
+      lines.push(`weak records: ${weak.count}; anyone who gets hold of the file can crack these passwords`)
       for (const { line, user, reason } of listed) lines.push(`  line ${line}, ${printable(user)}: ${reason}`)
       if (weak.count > listed.length) lines.push(`  and ${weak.count - listed.length} more`)
-      lines.push(`hint: htpasswd --audit ${file} lists all, htpasswd -B -C 10 ${file} USER replaces one`)
+      lines.push(
+        `hint: list all with htpasswd --audit ${file}, replace one with htpasswd -B -C 10 ${file} USER`,
+      )
     }
     if (upstream === undefined && trustProxy.none) lines.push(TRUST)
     if (users === 0) lines.push(`no user can log in\nhint: add one with htpasswd -B -C 10 ${file} USER`)
@@ -95,9 +94,10 @@ export const notices = {
   },
   guardsDirectory: ({ upstream }: Pick<Guarded, 'upstream'>, url: string) =>
     `${upstream ? `guarding ${upstream.text}` : 'answering other proxies (forward-auth)'} for users of ${url}`,
-  groupFile: (path: string, users: number) => `${path}: groups of ${users} user${users === 1 ? '' : 's'}`,
+  groupFile: (path: string, users: number) =>
+    `${path}: groups for ${users} user${users === 1 ? '' : 's'} loaded`,
   groupFileUnreadable: (path: string, why: string) =>
-    `${path}: ${why}; roles by its groups are unknown until it can be read`,
+    `cannot read ${path}: ${why}; roles that depend on its groups are unavailable until it can be read`,
   listening: (address: string, tls: boolean) => `listening on ${address} (${tls ? 'HTTPS' : 'HTTP'})`,
   cannotAccept: (why: string) => `cannot accept a connection: ${why}`,
   admin: (address: string) => `serving /healthz, /readyz and /metrics on ${address}`,
@@ -105,7 +105,7 @@ export const notices = {
   workerExited: (how: string) => `worker exited (${how}); starting another`,
   unknownVariables: (names: readonly string[]) =>
     `unknown variable${names.length === 1 ? '' : 's'} ${names.join(', ')} ignored\nhint: 'htgate --help' lists all options`,
-  stopping: (cause: string) => `${cause}: no new connections; exiting when requests in progress are done`,
+  stopping: (cause: string) => `${cause}: no longer accepting connections, finishing requests in progress`,
   drainTimeout: (seconds: number, requests: number) =>
     `drain timeout (${seconds} s) reached, ${requests} request${requests === 1 ? '' : 's'} aborted`,
 }

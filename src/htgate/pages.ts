@@ -23,9 +23,9 @@ import { errors } from './messages.js'
 import type { Settings } from './options/index.js'
 import { readSessionSecrets } from './session-secrets.js'
 
-// Issuer, sessions, tokens and the pages, as the settings ask for them.
+// Opens issuer, sessions, tokens and pages as the settings require.
 
-/** How old a session gets before it is renewed when a page is opened, in milliseconds; or half of its time, if that is less. */
+/** Opening a page renews a session older than this, in milliseconds, or than half its lifetime if that is shorter. */
 const RENEW_AFTER = 5 * 60_000
 
 export interface LoginEvent {
@@ -34,18 +34,18 @@ export interface LoginEvent {
 }
 
 export interface BrowserLogins {
-  /** In front of the providers of passwords. */
+  /** Providers that come before those of passwords in the chain. */
   readonly first: readonly Provider[]
-  /** Behind them. */
+  /** Providers that come after them. */
   readonly last: readonly Provider[]
-  /** What `WWW-Authenticate` offers. */
+  /** The challenges in `WWW-Authenticate`. */
   readonly challenges: (realm: string) => Challenges
   readonly sessions: SessionProvider | undefined
   readonly tokens: TokenProvider | undefined
   readonly certificates: CertificateProvider | undefined
-  /** To be called when there is a policy. */
+  /** Creates the pages, once there is a policy. */
   readonly pages: (options: PagesContext) => Pages
-  /** Reads the files again. */
+  /** Reloads the files. */
   readonly reload: () => void
 }
 
@@ -58,7 +58,7 @@ export interface PagesContext {
 
 export interface BrowserLoginsContext {
   readonly settings: Settings
-  /** The providers that have accounts: password file and directory. */
+  /** The providers with accounts: password file and directory. */
   readonly accounts: readonly Provider[]
   /** A secret that all processes share. */
   readonly sharedKey: Buffer
@@ -66,8 +66,8 @@ export interface BrowserLoginsContext {
 }
 
 /**
- * Opens what the settings ask for. An issuer that does not answer is no reason not to start.
- * @throws Exit for a file that can't be used
+ * Opens what the settings require. An issuer that does not answer does not keep htgate from starting.
+ * @throws Exit if a file cannot be used
  */
 export async function openBrowserLogins(context: BrowserLoginsContext): Promise<BrowserLogins> {
   const { settings, accounts, sharedKey, onEvent } = context
@@ -102,7 +102,7 @@ export async function openBrowserLogins(context: BrowserLoginsContext): Promise<
   await Promise.all([oidc?.start(), tokens?.start(), certificates?.start()])
 
   const pages = ({ policy, realm, onLogout }: PagesContext): Pages => {
-    // Known only when there are pages: they tell what is a place to come back to.
+    // LoginPages needs Pages to tell login paths from pages to return to, and Pages needs LoginPages.
     let made: Pages | undefined
     const hasPasswords = accounts.length > 0
     const logins =
@@ -152,7 +152,7 @@ export async function openBrowserLogins(context: BrowserLoginsContext): Promise<
       sessions.renewSeals(seals)
       onEvent({ level: 'info', message: `${settings.sessionSecretFile}: session secrets reloaded` })
     } catch (error) {
-      onEvent({ level: 'error', message: `${(error as Error).message}; the old session secrets stay in use` })
+      onEvent({ level: 'error', message: `${(error as Error).message}; keeping the old session secrets` })
     }
   }
   const first = [sessions, tokens].filter((provider) => provider !== undefined)
@@ -161,7 +161,7 @@ export async function openBrowserLogins(context: BrowserLoginsContext): Promise<
     const takesBearer =
       tokens !== undefined || settings.oidcAudience.length > 0 || settings.oidcTrust.length > 0
     const basic = takesBasic ? [challenge(realm)] : []
-    // RFC 9110 requires a challenge with every 401.
+    // RFC 9110 section 11.6.1 requires a challenge in every 401.
     const bearer = takesBearer || !takesBasic ? [bearerChallenge(realm)] : []
     const all = [...basic, ...bearer]
     return { all, quiet: sessions ? [bearerChallenge(realm)] : all }
@@ -237,7 +237,7 @@ const claimsOf = ({ oidcUserClaim, oidcGroupsClaim }: Settings) => ({
 export const fetchOf = ({ oidcCa }: Settings): Fetch =>
   issuerFetch(oidcCa === undefined ? undefined : read('--oidc-ca', oidcCa))
 
-/** Without a secret file, what is sealed is good for as long as the processes run. */
+/** Without a secret file, the seals use the processes' shared key, and are valid only while they run. */
 function sealsOf({ sessionSecretFile: path, oidcIssuer, oidcClientId }: Settings, sharedKey: Buffer): Seals {
   const secrets = path === undefined ? [sharedKey.toString('base64')] : readSessionSecrets(path)
   return new Seals(secrets, `${oidcIssuer ?? ''}\n${oidcClientId ?? ''}`)

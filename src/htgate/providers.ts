@@ -9,10 +9,10 @@ import { errors } from './messages.js'
 import { flagOf } from './options/declaration.js'
 import type { Settings } from './options/index.js'
 
-/** A way to log in that the settings ask for. */
+/** A provider, opened as the settings require. */
 export interface OpenProvider {
   readonly provider: Provider
-  /** Reads its files again, at SIGHUP. Failures are reported as events. Default: there is nothing to read. */
+  /** Reloads its files on SIGHUP. Failures are reported as events. Absent if there is nothing to reload. */
   readonly reload?: () => void
 }
 
@@ -22,17 +22,17 @@ export interface ProviderContext {
   readonly standInKey: Buffer
   /** The groups of the password file's users; undefined without a group file. */
   readonly groups: GroupSource | undefined
-  /** Called with what operators may want to know. */
+  /** Called with events for operators. */
   readonly onEvent: (event: AuthEvent) => void
 }
 
-/** By the option that asks for it. A new way to log in is a line here. */
+/** How to open each provider, by the option that requires it. Add a line here for a new way to log in. */
 const OPEN: Readonly<Record<string, (context: ProviderContext) => Promise<OpenProvider>>> = {
   file: openPasswordFile,
   ldapUrl: openDirectory,
 }
 
-/** Opens all providers that the settings ask for, in the order in which the options were given. @throws Exit */
+/** Opens all providers that the settings require, in the order their options were given. @throws Exit */
 export async function openProviders(context: ProviderContext): Promise<readonly OpenProvider[]> {
   const settings = context.settings as unknown as Readonly<Record<string, unknown>>
   const opened: OpenProvider[] = []
@@ -67,12 +67,12 @@ async function openPasswordFile(context: ProviderContext): Promise<OpenProvider>
   return { provider, reload: () => void provider.reload().catch(() => {}) }
 }
 
-/** Threads that hash in this process: the processors are divided among the workers. */
+/** Hash threads in this process. By default, workers share the CPUs evenly. */
 const hashThreadsOf = ({ hashThreads, workers }: Settings): number =>
   hashThreads ?? Math.max(1, Math.floor(availableParallelism() / workers))
 
 async function openDirectory({ settings, onEvent }: ProviderContext): Promise<OpenProvider> {
-  // Loaded only where there is a directory to talk to.
+  // The LDAP client is loaded only if it is needed.
   const { createLdapProvider } = await import('../auth/providers/ldap/index.js')
   const options = {
     url: settings.ldapUrl as string,
@@ -97,7 +97,7 @@ async function openDirectory({ settings, onEvent }: ProviderContext): Promise<Op
   }
 }
 
-/** A message about options of the library, about those of the command: `ldap.groupBase` is `--ldap-group-base`. */
+/** Replaces the library's option names in a message by the command's: `ldap.groupBase` by `--ldap-group-base`. */
 const inFlags = (message: string): string =>
   message.replace(
     /\b(option |with |requires |of |in )ldap\.([a-z]+[A-Za-z]*)\b/g,

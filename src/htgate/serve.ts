@@ -31,7 +31,7 @@ import { openProviders } from './providers.js'
 import { standInKey } from './session-secrets.js'
 import { fileWarnings, transportWarnings, upstreamWarnings, watchCertificate } from './warnings.js'
 
-/** Milliseconds that the reader of the log has at least for the last lines. */
+/** Least time that the log's reader gets for the last lines, in milliseconds. */
 const LAST_LINES = 100
 
 /** What a gate shares with the process that it runs in. */
@@ -43,8 +43,8 @@ export interface Surroundings {
 }
 
 /**
- * Serves requests in this process until it is told to stop, by a signal, the supervisor or `stop`, which resolves to the
- * cause. Everything that a process consists of is put together here.
+ * Serves requests in this process until a signal, the supervisor or `stop` ends it; `stop` resolves to the reason. This is
+ * where the parts of a process are put together.
  */
 export async function serve(
   settings: Settings,
@@ -141,7 +141,7 @@ export async function serve(
     let draining = false
     const readiness = (): Readiness => {
       if (draining) return { ready: false, detail: 'stopping' }
-      if (groupFile?.ready === false) return { ready: false, detail: 'the group file cannot be read' }
+      if (groupFile?.ready === false) return { ready: false, detail: 'cannot read the group file' }
       return readinessOf(logins)
     }
     const snapshot = (): Snapshot => ({
@@ -221,7 +221,7 @@ async function openServers(settings: Settings, servers: GateServers, isLogLeader
   }
 }
 
-/** Whether no proxy can be trusted; connections through a unix socket always are. */
+/** Whether no peer can be a trusted proxy; peers on a unix socket always are. */
 const isUntrusted = ({ trustProxy, listen }: Settings): boolean =>
   trustProxy.none && !listen.some((address) => 'path' in address)
 
@@ -233,7 +233,7 @@ function readinessOf(logins: LoginPipeline): Readiness {
   return { ready, detail: `${name}: ${detail}` }
 }
 
-/** Lets requests in progress end for `timeout` milliseconds, and then breaks off the others. Tunnels have no end of their own. */
+/** Gives requests in progress `timeout` milliseconds to finish, then aborts the rest. Tunnels never finish by themselves. */
 async function drain(servers: GateServers, timeout: number, log: Log): Promise<void> {
   const timer = setTimeout(
     () => log.event('warn', notices.drainTimeout(timeout / 1000, servers.abort())),
@@ -243,7 +243,7 @@ async function drain(servers: GateServers, timeout: number, log: Log): Promise<v
   clearTimeout(timer)
 }
 
-/** An invalid certificate leaves the old one in use. */
+/** Reloads the certificate. The old one stays in use if the new one is invalid. */
 function renewCertificate(settings: Settings, servers: GateServers, log: Log): void {
   try {
     const certificate = readCertificate(settings)
@@ -251,6 +251,6 @@ function renewCertificate(settings: Settings, servers: GateServers, log: Log): v
     servers.renew(certificate)
     log.event('info', `${settings.tlsCert}: certificate reloaded`)
   } catch (error) {
-    log.event('error', `${(error as Error).message}; the old certificate stays in use`)
+    log.event('error', `${(error as Error).message}; keeping the old certificate`)
   }
 }

@@ -5,7 +5,7 @@ import { openAdmin } from './listening.js'
 import { notices, say } from './messages.js'
 import type { Settings } from './options/index.js'
 
-/** Runs workers that serve, until a signal or `stop` stops them all. */
+/** Runs workers until a signal or `stop` ends them all. */
 export async function supervise({ workers, admin }: Settings, stop: Promise<string>): Promise<ExitStatus> {
   const supervisor = new Supervisor({ count: workers, onExit: (how) => say(notices.workerExited(how)) })
   const closeAdmin = await openAdmin(admin, {

@@ -5,7 +5,7 @@ import { reason } from '../system/errno.js'
 import { Exit, ExitStatus } from './exit-status.js'
 import { errors, say } from './messages.js'
 
-// htgate token create | list | revoke: the token file, from a shell.
+// htgate token create | list | revoke: manages the token file from a shell.
 
 const UNITS: Readonly<Record<string, number>> = { m: 60_000, h: 3_600_000, d: 86_400_000, w: 7 * 86_400_000 }
 const LONGEST_DAYS = 3660
@@ -30,41 +30,43 @@ interface Options {
 }
 
 /**
- * Carries out `htgate token …`.
+ * Runs `htgate token …`.
  * @throws Exit
  */
 export async function token(args: readonly string[], env: NodeJS.ProcessEnv): Promise<ExitStatus> {
   let text = ''
   let run: (() => Promise<void>) | undefined
   const program = new Command('htgate token')
-    .description('Makes, lists and revokes tokens: logins for programs, by Bearer or as a Basic password.')
-    .helpOption('--help', 'print this text')
+    .description(
+      'Creates, lists and revokes tokens: logins for programs, sent as Bearer or as a Basic password.',
+    )
+    .helpOption('--help', 'print this help')
     .addHelpText('after', EXAMPLES)
   const add = (name: string, about: string) => {
     return program
       .command(name)
       .description(about)
       .option('-t, --token-file <path>', 'the token file')
-      .helpOption('--help', 'print this text')
+      .helpOption('--help', 'print this help')
   }
-  add('create', 'make a token and print it; it cannot be shown again')
+  add('create', 'create a token and print it; it cannot be shown again')
     .option('-u, --user <name>', 'the owner')
-    .option('-r, --role <role>', 'the most it may do: read, write or admin')
-    .option('-e, --expires <time>', 'when it expires, such as 12h, 90d or never', '90d')
-    .option('-n, --name <text>', 'what it is for', '')
+    .option('-r, --role <role>', 'its role at most: read, write or admin')
+    .option('-e, --expires <time>', 'lifetime, such as 12h or 90d, or never', '90d')
+    .option('-n, --name <text>', 'description', '')
     .action((options: Options) => {
       run = () => create(fileOf(options, env), options)
     })
-  add('list', 'list tokens; the tokens themselves are not stored')
+  add('list', 'list tokens, without their secrets, which are not stored')
     .option('-u, --user <name>', 'only those of this user')
     .option('--json', 'as JSON')
     .action((options: Options) => {
       run = () => list(fileOf(options, env), options)
     })
-  add('revoke', 'revoke tokens; a running gate refuses them within a second')
+  add('revoke', 'revoke tokens; a running htgate rejects them within a second')
     .argument('[id...]', 'as shown by list')
-    .option('-u, --user <name>', 'all of this user; with IDs, only if they are this user’s')
-    .option('--expired', 'all that have expired')
+    .option('-u, --user <name>', 'all tokens of this user; with IDs, only those of this user')
+    .option('--expired', 'all expired tokens')
     .action((ids: string[], options: Options) => {
       run = () => revoke(fileOf(options, env), ids, options)
     })
@@ -91,8 +93,8 @@ export async function token(args: readonly string[], env: NodeJS.ProcessEnv): Pr
 }
 
 async function create(file: string, { user, role, expires = '', name }: Options): Promise<void> {
-  if (user === undefined) throw usage('--user is missing: whose token?')
-  if (role === undefined) throw usage('--role is missing: read, write or admin?')
+  if (user === undefined) throw usage('--user is required: the owner of the token')
+  if (role === undefined) throw usage('--role is required: read, write or admin')
   if (!isRole(role)) throw usage(`--role: '${role}' is not read, write or admin`)
   const until = expiryOf(expires)
   try {
@@ -115,7 +117,7 @@ async function list(file: string, { user, json }: Options): Promise<void> {
 
 async function revoke(file: string, ids: readonly string[], { user, expired }: Options): Promise<void> {
   if (ids.length === 0 && user === undefined && !expired) {
-    throw usage('which tokens? Give IDs, --user or --expired')
+    throw usage('IDs, --user or --expired is required: the tokens to revoke')
   }
   const now = Date.now()
   const wanted = new Set(ids)
@@ -133,17 +135,17 @@ async function revoke(file: string, ids: readonly string[], { user, expired }: O
   say(`${revoked.length} token${revoked.length === 1 ? '' : 's'} revoked`)
   const [missing] = wanted
   if (missing !== undefined) {
-    throw new Exit(ExitStatus.failed, `no token ${missing} in ${file}\nsee all with: htgate token list`)
+    throw new Exit(ExitStatus.failed, `no token ${missing} in ${file}\nhint: htgate token list shows all`)
   }
 }
 
 function fileOf({ tokenFile }: Options, env: NodeJS.ProcessEnv): string {
   const file = tokenFile || env.HTGATE_TOKEN_FILE
-  if (!file) throw usage('--token-file is missing')
+  if (!file) throw usage('--token-file is required')
   return file
 }
 
-/** @throws Exit for what isn't a time */
+/** When a token expires, in milliseconds since 1970; undefined for never. @throws Exit for an invalid lifetime */
 function expiryOf(text: string): number | undefined {
   if (text === 'never') return undefined
   const [, number, unit = ''] = /^(\d{1,6})([mhdw])$/.exec(text) ?? []

@@ -1,9 +1,9 @@
 import type { WriteStream } from 'node:tty'
 
-/** How often the line is drawn anew, in milliseconds. */
+/** How often the line is redrawn, in milliseconds. */
 const INTERVAL = 1000
 
-/** A line that says how long something has taken so far. Only on a terminal; it leaves nothing behind. */
+/** A progress line with the seconds elapsed. Shown on a terminal only, and erased at the end. */
 export class Waiting {
   #shownAt = -INTERVAL
   #isShown = false

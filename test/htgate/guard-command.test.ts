@@ -85,7 +85,7 @@ describe('a command that does not behave', () => {
     const server = await guard(source, ['--drain-timeout', '3600'])
     const pid = Number((await (await fetch(server.url, { headers: authorization })).text()).split(' ')[0])
     server.process.kill('SIGTERM')
-    await expect.poll(() => server.output()).toContain('SIGTERM: no new connections')
+    await expect.poll(() => server.output()).toContain('SIGTERM: no longer accepting connections')
     server.process.kill('SIGTERM')
     await exitOf(server)
     await expect
@@ -142,7 +142,7 @@ describe('a command that does not behave', () => {
 
 test.each([
   [['--'], 'a command after -- is required'],
-  [['--', 'mlflow', 'server'], "'mlflow server' has no {port}"],
+  [['--', 'mlflow', 'server'], "no {port} in 'mlflow server'"],
   [
     ['--upstream', 'http://127.0.0.1:5000', '--', 'x', '{port}'],
     '--upstream and a command after -- cannot be used together',

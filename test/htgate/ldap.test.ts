@@ -180,10 +180,10 @@ describeWith(['slapd', 'ldapmodify'], 'htgate with OpenLDAP', () => {
     expect(good.status).toBe(0)
 
     const alice = await check(['--check', '--user', 'alice', ...args], 'wonderland\n')
-    expect(alice.output).toMatch(/^works .*--user alice: alice, by ldap, in ML-Team, Staff, role write$/m)
+    expect(alice.output).toMatch(/^works .*--user alice: alice; provider: ldap; groups: ML-Team, Staff; role: write$/m)
     expect(alice.status).toBe(0)
     const bob = await check(['--check', '--user', 'bob', ...args], 'builder')
-    expect(bob.output).toMatch(/^FAILS .*--user bob: bob, by ldap, in Staff, has no role$/m)
+    expect(bob.output).toMatch(/^FAILS .*--user bob: bob; provider: ldap; groups: Staff; no role$/m)
     expect(bob.status).toBe(1)
     const wrong = await check(['--check', '--user', 'alice', ...args], 'wrong')
     expect(wrong.output).toMatch(/^FAILS .*--user alice: unknown user or wrong password$/m)
@@ -265,7 +265,7 @@ send "s3cret-typed\\r"
 expect eof
 exit [lindex [wait] 3]`
     const { status, stdout } = await run(peer('expect') as string, ['-c', script])
-    expect(stdout.toString()).toMatch(/works .*--user alice: alice, by file, in no group, role admin/)
+    expect(stdout.toString()).toMatch(/works .*--user alice: alice; provider: file; no groups; role: admin/)
     expect(stdout.toString()).not.toContain('s3cret')
     expect(status).toBe(0)
   })

@@ -57,7 +57,7 @@ describe('at the start', () => {
     expect(gate.said()).toMatch(/^htgate: guarding http:\/\/127\.0\.0\.1:5000 for 6 users of /)
     expect(gate.said()).toContain(
       [
-        'weak records: 5; these passwords can be cracked by anyone who gets hold of the file',
+        'weak records: 5; anyone who gets hold of the file can crack these passwords',
         '  line 2, alice: bcrypt with cost 4, less than 10',
         '  line 3, bob: sha1 is broken: most passwords are recovered within seconds',
         '  line 4, cyd: sha1 is broken: most passwords are recovered within seconds',
@@ -364,7 +364,7 @@ describeWith(['openssl'], 'TLS', () => {
       until(() => gate.log().some(({ message }) => text.test(String(message))), gate.output)
     renameSync(two.cert, one.cert)
     gate.process.kill('SIGHUP')
-    await log(/does not belong to the certificate.*stays in use/s)
+    await log(/does not match the certificate.*keeping the old certificate/s)
     renameSync(two.key, one.key)
     gate.process.kill('SIGHUP')
     await log(/certificate reloaded/)
@@ -375,7 +375,7 @@ describeWith(['openssl'], 'TLS', () => {
     socket.destroy()
   })
 
-  test('a key that does not belong to the certificate: exit 1', async () => {
+  test('a key that does not match the certificate: exit 1', async () => {
     const folder = temporaryFolder()
     const one = await certificate(folder, 'one')
     const two = await certificate(folder, 'two')
@@ -390,7 +390,7 @@ describeWith(['openssl'], 'TLS', () => {
       two.key,
     ])
     expect(await gate.ended).toBe(1)
-    expect(gate.said()).toContain(`${two.key} does not belong to the certificate in ${one.cert}`)
+    expect(gate.said()).toContain(`${two.key} does not match the certificate in ${one.cert}`)
   })
 
   test('an https upstream, by its own CA alone, whatever the Host', async () => {

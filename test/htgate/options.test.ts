@@ -116,7 +116,7 @@ test.each([
   [[], '--file, --ldap-url, --oidc-issuer or --token-file is required'],
   [[...LDAP, '--ldap-bind-dn', 'cn=x'], '--ldap-bind-dn requires --ldap-bind-password-file'],
   [[...LDAP, '--ldap-bind-password-file', 'f'], '--ldap-bind-password-file requires --ldap-bind-dn'],
-  [[...LDAP, '--ldap-bind-as', 'corp'], "--ldap-bind-as: 'corp' is not a template with {} in it once"],
+  [[...LDAP, '--ldap-bind-as', 'corp'], "--ldap-bind-as: 'corp' is not a template with exactly one {}"],
   [[...LDAP, '--ldap-bind-as', '{}', '--ldap-bind-dn', 'x'], '--ldap-bind-as and --ldap-bind-dn cannot be'],
   [[...LDAP, '--ldap-group-filter', '(cn=x)'], '--ldap-group-filter requires --ldap-group-base'],
   [[...LDAP, '--ldap-timeout', '0'], "--ldap-timeout: '0' is not a number of seconds from 0.1 to 300"],
@@ -174,7 +174,7 @@ test.each(['-h', '--help'])('%s prints every option under a heading, with its de
   for (const { flag } of OPTIONS) expect(text).toMatch(new RegExp(`^  (-., |    )?${flag}\\b`, 'm'))
   for (const { heading } of GROUPS) expect(text).toContain(`\n${heading}:\n`)
   expect(text.replaceAll(/\s+/g, ' ')).toContain(
-    '(default: sockets passed by systemd, or else 127.0.0.1:8080)',
+    '(default: sockets from systemd, or else 127.0.0.1:8080)',
   )
   expect(text.replaceAll(/\s+/g, ' ')).toContain('(default: 360 s)')
 })

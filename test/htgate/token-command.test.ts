@@ -61,14 +61,14 @@ test('list shows what there is, and revoke takes it away', async () => {
 })
 
 test.each([
-  [['create', '--role', 'read'], '--token-file is missing'],
-  [['create', '--role', 'read', '-t', 'x'], '--user is missing: whose token?'],
-  [['create', '--user', 'ci', '-t', 'x'], '--role is missing: read, write or admin?'],
+  [['create', '--role', 'read'], '--token-file is required'],
+  [['create', '--role', 'read', '-t', 'x'], '--user is required: the owner of the token'],
+  [['create', '--user', 'ci', '-t', 'x'], '--role is required: read, write or admin'],
   [['create', '--user', 'ci', '--role', 'root', '-t', 'x'], "--role: 'root' is not read, write or admin"],
   [['create', '--user', 'c\ni', '--role', 'read', '-t', 'x'], 'the user name contains a control character'],
   [['create', '--user', 'ci', '--role', 'read', '-e', '3y', '-t', 'x'], "--expires: '3y' is not a time"],
   [['create', '--user', 'ci', '--role', 'read', '-e', '0d', '-t', 'x'], "--expires: '0d' is not a time"],
-  [['revoke', '-t', 'x'], 'which tokens?'],
+  [['revoke', '-t', 'x'], 'IDs, --user or --expired is required'],
   [['remove', '-t', 'x'], 'unknown command'],
 ])('%s is refused', async (args, message) => {
   const refused = await htgate(args)

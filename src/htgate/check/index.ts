@@ -10,8 +10,8 @@ import { report } from './report.js'
 import { upstreamAreas } from './upstream.js'
 
 /**
- * Tries out everything that the options name, and prints what works and what does not.
- * @param user whose login is tried, too
+ * Tests everything that the options name, and prints what works and what does not.
+ * @param user the user to log in as, if any
  * @throws Exit
  */
 export async function check(settings: Settings, user: string | undefined): Promise<ExitStatus> {

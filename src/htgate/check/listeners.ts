@@ -32,7 +32,7 @@ async function tryOut(address: Address): Promise<Finding> {
       return {
         state: 'warning',
         text: `${name} is in use`,
-        hint: 'by a running htgate? Otherwise find out with: ss -ltnp',
+        hint: 'if not by a running htgate, find the process with: ss -ltnp',
       }
     }
     const why = code === 'EACCES' ? 'permission denied; ports below 1024 need privileges' : message

@@ -11,13 +11,13 @@ import { openBrowserLogins } from '../pages.js'
 import { openProviders } from '../providers.js'
 import { type Area, failure } from './report.js'
 
-/** A login to try. */
+/** A login to test. */
 export interface Login {
   readonly user: string
   readonly password: Buffer
 }
 
-/** The ways to log in, in the order in which they are asked; and a login with them. */
+/** The providers, in the order of the chain, and a login through them. */
 export async function loginAreas(
   settings: Settings,
   login: Login | undefined,
@@ -125,7 +125,7 @@ function contentFindings({ users, weak }: Extract<AuthEvent, { type: 'loaded' }>
   return findings
 }
 
-/** Events about a password file: how many users it has, and which lines are wrong. */
+/** Events that report how many users a password file has, and which of its lines are wrong. */
 const OF_FILE: ReadonlySet<AuthEvent['type']> = new Set([
   'loaded',
   'lines-skipped',
@@ -152,7 +152,7 @@ async function tryLogin({
   events.length = 0
   const credential = { kind: 'basic', name: user, user: Buffer.from(user), password } as const
   const verdict = await pipeline.login(credential, '127.0.0.1')
-  await new Promise(setImmediate) // Events come in turns of their own.
+  await new Promise(setImmediate) // Events are emitted asynchronously.
   const findings = events
     .filter(({ level }) => level !== 'info')
     .map(({ message }): Finding => ({ state: 'warning', text: message }))
@@ -170,10 +170,10 @@ async function tryLogin({
   if (role === undefined) {
     return [
       ...findings,
-      { state: 'fails', text: `${who}, has no role`, hint: '--readers, --writers or --admins give one' },
+      { state: 'fails', text: `${who}; no role`, hint: 'grant one with --readers, --writers or --admins' },
     ]
   }
-  return [...findings, { state: 'works', text: `${who}, role ${role}` }]
+  return [...findings, { state: 'works', text: `${who}; role: ${role}` }]
 }
 
 const REFUSALS: Readonly<Record<Refusal['reason'], Pick<Finding, 'text' | 'hint'>>> = {

@@ -1,10 +1,10 @@
 import type { Finding } from '../../auth/provider.js'
 
-/** A part of the gate that can be tried out: the option that configures it, and how. */
+/** A part of the configuration to test. */
 export interface Area {
-  /** What the lines of its findings begin with, such as `--upstream`. */
+  /** The option that configures it, such as `--upstream`. Its findings start with it. */
   readonly name: string
-  /** May throw: then that is a finding too. */
+  /** May reject: the error is then reported as a finding. */
   check(): Promise<readonly Finding[]>
 }
 
@@ -15,7 +15,7 @@ const LABELS: Readonly<Record<Finding['state'], string>> = {
 }
 const INDENT = ' '.repeat(LABELS.works.length + 2)
 
-/** Tries out every area, one after the other, and writes what it found. Resolves to the number of failures. */
+/** Tests the areas one by one, and writes the findings. Resolves to the number of failures. */
 export async function report(areas: readonly Area[], write: (text: string) => void): Promise<number> {
   let failures = 0
   for (const area of areas) {
@@ -35,7 +35,7 @@ async function findingsOf(area: Area): Promise<readonly Finding[]> {
   }
 }
 
-/** What an error is as a finding; a hint is on its second line. */
+/** An error as a finding. The lines after the first are hints. */
 export function failure(error: unknown): Finding {
   const [text = '', ...hints] = String(error instanceof Error ? error.message : error).split('\n')
   const hint = hints.map((line) => line.replace(/^hint: /, '')).join('; ')
@@ -43,7 +43,7 @@ export function failure(error: unknown): Finding {
 }
 
 function linesOf(area: string, { state, text, hint }: Finding): string {
-  // A message that names the option already says it once.
+  // Some messages already start with the option.
   const line = `${LABELS[state]}  ${text.startsWith(area) ? text : `${area}: ${text}`}\n`
   return hint === undefined ? line : `${line}${INDENT}hint: ${hint}\n`
 }

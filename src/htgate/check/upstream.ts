@@ -23,7 +23,7 @@ async function tryOut(settings: Settings, url: UpstreamUrl): Promise<Finding> {
     return {
       state: 'warning',
       text,
-      hint: 'the server behind the gate reports an error of its own; see its log',
+      hint: 'the upstream itself reports an error; see its log',
     }
   } catch (error) {
     return troubleOf(url.text, error as Error)

@@ -13,14 +13,14 @@ const PROFILES: Readonly<Record<string, () => Profile>> = {
 
 const GRANT = 'group:NAME, user:NAME or *'
 
-/** What users may do, and what the application behind the gate expects. */
+/** What users may do, and which application is behind the gate. */
 export const authorization = group(
   'Authorization',
   {
     app: withDefault(
       {
         argument: 'name',
-        help: 'application behind the gate: mlflow knows its routes, errors and clients; none takes GET, HEAD and OPTIONS for reads and everything else for writes',
+        help: 'application behind the gate: mlflow for MLflow’s routes, errors and clients; none for any other, where GET, HEAD and OPTIONS are reads and everything else is a write',
         choices: Object.keys(PROFILES),
         default: 'mlflow',
       },
@@ -29,20 +29,20 @@ export const authorization = group(
     groupFile: optional(
       {
         argument: 'path',
-        help: 'groups of the password file’s users, as Apache’s AuthGroupFile',
+        help: 'group file for users of the password file, in the format of Apache’s AuthGroupFile',
         defaultText: 'no groups',
       },
       path,
     ),
     readers: grants(
-      `who may read: ${GRANT}; repeatable. With any of --readers, --writers or --admins, users without a role get 403`,
+      `who may read: ${GRANT}; repeatable. Once any of --readers, --writers or --admins is set, users without a role get 403`,
     ),
     writers: grants(`who may read and write: ${GRANT}; repeatable`),
     admins: grants(`who may do everything: ${GRANT}; repeatable`),
     openPaths: openPaths(),
     corsOrigins: corsOrigins(),
     gatewayIdentity: toggle(
-      'send X-Forwarded-User and the other X-Forwarded headers on /gateway/, too, where MLflow passes them on to the language model’s provider',
+      'also send X-Forwarded-User and the other X-Forwarded headers on /gateway/, where MLflow passes them on to the language model’s provider',
     ),
   },
   ({ groupFile, readers, writers, admins }, named) => {
@@ -59,12 +59,12 @@ function profile(name: string, text: string): Profile {
   return make()
 }
 
-/** Names may contain spaces and commas, so only a space before the next grant separates. */
+/** Names may contain spaces and commas, so only a space followed by another grant separates two grants. */
 function grants(help: string): Declaration<readonly Grant[]> {
   return {
     argument: 'who',
     help,
-    defaultText: 'nobody',
+    defaultText: 'none',
     repeatable: true,
     read: (name, given) =>
       given.flatMap(splitGrants).map((text) => {
@@ -75,11 +75,11 @@ function grants(help: string): Declaration<readonly Grant[]> {
   }
 }
 
-/** Undefined where the application's own are to be used. */
+/** Undefined means the application's own open paths. */
 function openPaths(): Declaration<readonly string[] | undefined> {
   const texts = {
     argument: 'paths',
-    help: 'paths served without a login, to GET and HEAD, each exactly as given; none for no path; repeatable',
+    help: 'paths that GET and HEAD may read without a login, each matched exactly; none closes them all; repeatable',
     defaultText: '/health and /version with --app mlflow',
   }
   const { read, ...rest } = list(texts, (name, text) => {
@@ -98,7 +98,7 @@ function openPaths(): Declaration<readonly string[] | undefined> {
 function corsOrigins(): Declaration<ReadonlySet<string>> {
   const texts = {
     argument: 'origins',
-    help: 'origins whose pages may send requests across origins, such as https://app.example.org: their preflights go to the upstream without a login; repeatable',
+    help: 'origins that may send cross-origin requests, such as https://app.example.org: their preflights reach the upstream without a login; repeatable',
     defaultText: 'none',
   }
   const { read, ...rest } = list(texts, (name, text) => {

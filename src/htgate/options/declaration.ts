@@ -1,30 +1,30 @@
 // An option is declared once. Its flag, its environment variable, --help, the manual page, docs/options.md, the
 // completions and the check for unknown variables all derive from the declaration.
 
-/** One option. Its name is the key that it is declared under: `tlsCert` is `--tls-cert` and `HTGATE_TLS_CERT`. */
+/** One option, named by the key it is declared under: `tlsCert` is `--tls-cert` and `HTGATE_TLS_CERT`. */
 export interface Declaration<T = unknown> {
   /** The short flag, such as `-u`. */
   readonly short?: string | undefined
-  /** What stands for the value in --help, such as `url`; a switch has none. */
+  /** Placeholder for the value in --help, such as `url`; absent for a switch. */
   readonly argument?: string | undefined
-  /** What it does: a phrase in lower case, without a full stop. */
+  /** What it does: a phrase in lower case, no full stop. */
   readonly help: string
-  /** What holds where the option is not given, as the documentation prints it. */
+  /** The default as the documentation prints it. */
   readonly defaultText?: string | undefined
   /** Whether it may be given several times. */
   readonly repeatable: boolean
-  /** The only values that are allowed. */
+  /** The allowed values; undefined allows any. */
   readonly choices?: readonly string[] | undefined
   /**
-   * The value. `texts` is empty where the option is not given.
+   * Parses the value. `texts` is empty if the option is not given.
    *
-   * @param name the flag or the variable that the texts come from, for messages
+   * @param name the flag or variable that the texts come from, for messages
    * @throws Exit
    */
   read(name: string, texts: readonly string[]): T
 }
 
-/** The value of an option's text. @throws Exit that blames `name` */
+/** Parses the text of an option. @throws Exit whose message starts with `name` */
 export type Parser<T> = (name: string, text: string) => T
 
 interface Texts {
@@ -34,7 +34,7 @@ interface Texts {
   readonly choices?: readonly string[]
 }
 
-/** An option whose value is undefined where it is not given. `defaultText` says what that means. */
+/** An option that is undefined unless given. `defaultText` says what that means. */
 export function optional<T>(
   texts: Texts & { readonly defaultText?: string },
   parse: Parser<T>,
@@ -49,7 +49,7 @@ export function optional<T>(
   }
 }
 
-/** An option with a default, which is written as a user would write it. `unit` is for the documentation. */
+/** An option with a default, written as a user would write it. `unit` is for the documentation. */
 export function withDefault<T>(
   { default: standard, unit, ...texts }: Texts & { readonly default: string; readonly unit?: string },
   parse: Parser<T>,
@@ -62,7 +62,7 @@ export function withDefault<T>(
   }
 }
 
-/** An option that may be given several times; one text may hold several values, separated by spaces or commas. */
+/** A repeatable option; one text may hold several values, separated by spaces or commas. */
 export function list<T>(
   texts: Texts & { readonly defaultText?: string },
   parse: Parser<T>,
@@ -70,7 +70,7 @@ export function list<T>(
   return {
     ...texts,
     repeatable: true,
-    // An empty value stays one, to be rejected.
+    // An empty text still yields one value, so that the parser can reject it.
     read: (name, given) =>
       given.flatMap((text) => text.trim().split(/[\s,]+/)).map((each) => parse(name, each)),
   }
@@ -84,7 +84,7 @@ export function toggle(help: string): Declaration<boolean> {
 // biome-ignore lint/suspicious/noExplicitAny: the values differ from option to option
 export type Declarations = Readonly<Record<string, Declaration<any>>>
 
-/** What the options' values are called and how they are typed. */
+/** The parsed values, under the keys of their declarations. */
 export type Values<D extends Declarations> = { readonly [K in keyof D]: ReturnType<D[K]['read']> }
 
 /** Options that belong together in --help. */
@@ -92,9 +92,9 @@ export interface Group<D extends Declarations = Declarations> {
   readonly heading: string
   readonly options: D
   /**
-   * Rejects values that contradict each other.
+   * Rejects contradictory values.
    *
-   * @param named what the user wrote for an option: its flag or its variable
+   * @param named the name the user gave an option by: its flag or its variable
    * @throws Exit
    */
   readonly check?: ((values: Values<D>, named: (key: keyof D & string) => string) => void) | undefined

@@ -7,7 +7,7 @@ import { certificates, oidc, tokens } from './oidc.js'
 import { operations } from './operations.js'
 import { upstream } from './upstream.js'
 
-/** All options, in the order of --help. To add some: a file with a group, and two lines here. */
+/** All options, in the order of --help. To add a group: a file that declares it, and two lines here. */
 export const GROUPS = [
   login,
   ldap,
@@ -32,11 +32,11 @@ export type Settings = Values<typeof login.options> &
   Values<typeof upstream.options> &
   Values<typeof listen.options> &
   Values<typeof operations.options> & {
-    /** The options' keys: first those on the command line, in its order, then all others. Providers are asked so. */
+    /** All option keys: those on the command line first, in its order. It is also the order of providers in the chain. */
     readonly order: readonly string[]
-    /** Set where everything is to be tried out, and nothing served; `user`: whose login as well. */
+    /** Set by --check: test everything and serve nothing. With `user`, test that user's login too. */
     readonly check: { readonly user: string | undefined } | undefined
-    /** The server to start and guard, with its arguments; `upstream` leads to it then. */
+    /** The server to start and guard, with its arguments; `upstream` then points to it. */
     readonly command?: readonly string[]
   }
 
@@ -68,7 +68,7 @@ const general = (flags: string, help: string, more: Partial<OptionText> = {}): O
   ...more,
 })
 
-/** All options, those that print something and exit included. */
+/** All options, including those that print something and exit. */
 export const OPTIONS: readonly OptionText[] = [
   ...GROUPS.flatMap(({ heading, options }) =>
     Object.entries(options).map(([key, { short, argument, help, defaultText, choices }]): OptionText => {
@@ -87,16 +87,16 @@ export const OPTIONS: readonly OptionText[] = [
   ),
   general(
     '--check',
-    'try out everything that the options name, say what works and what does not, and exit with 0 or 1',
+    'test everything that the options name, report what works and what does not, and exit with 0 or 1',
   ),
   general(
     '--user',
-    'with --check: ask for this user’s password, and say who that is, in which groups and with which role',
+    'with --check: ask for this user’s password, log in, and show the user’s provider, groups and role',
     {
       argument: 'name',
     },
   ),
   general('--completion', 'print completions for a shell', { argument: 'shell', choices: SHELLS }),
-  general('-h, --help', 'print this text'),
+  general('-h, --help', 'print this help'),
   general('-V, --version', 'print the version'),
 ]

@@ -3,61 +3,64 @@ import { errors } from '../messages.js'
 import { group, optional, toggle, type Values, withDefault } from './declaration.js'
 import { path, seconds, text } from './parsers.js'
 
-/** Logins by a directory server. */
+/** Logins against a directory server. */
 export const ldap = group(
   'LDAP',
   {
     ldapUrl: optional(
       {
         argument: 'url',
-        help: 'directory to ask, as in RFC 4516 and Apache’s AuthLDAPURL: ldaps://HOST/BASE and, each after a question mark, attribute, scope and filter; several hosts are separated by spaces. With --file too, they are asked in the order given',
+        help: 'directory server, as in RFC 4516 and Apache’s AuthLDAPURL: ldaps://HOST/BASE, optionally followed by ?ATTRIBUTE?SCOPE?FILTER; separate several hosts by spaces. --file and --ldap-url are tried in the order given',
       },
       url,
     ),
     ldapBindDn: optional(
       {
         argument: 'dn',
-        help: 'account that searches for users and groups',
-        defaultText: 'search anonymously',
+        help: 'account to search for users and groups with',
+        defaultText: 'anonymous',
       },
       notEmpty,
     ),
     ldapBindPasswordFile: optional(
       {
         argument: 'path',
-        help: 'file whose first line is that account’s password; read at each login, so it can be replaced at any time',
+        help: 'file with that account’s password on its first line; read at each login, so it can be replaced at any time',
       },
       path,
     ),
     ldapBindAs: optional(
       {
         argument: 'template',
-        help: 'log in as the user, without an account that searches; {} stands for the name: {}@corp.example.org for Active Directory, or a DN such as uid={},ou=people,dc=corp',
+        help: 'bind directly as the user, with no search account; {} stands for the user name: {}@corp.example.org for Active Directory, or a DN such as uid={},ou=people,dc=corp',
       },
       template,
     ),
-    ldapStarttls: toggle('start TLS on ldap:// connections; without it, ldap:// reaches this machine only'),
+    ldapStarttls: toggle(
+      'start TLS on ldap:// connections; without it, ldap:// is allowed to this machine only',
+    ),
     ldapCa: optional(
       {
         argument: 'path',
         help: 'certificates (PEM) to trust for the directory',
-        defaultText: 'those of Node',
+        defaultText: 'those that Node trusts',
       },
       path,
     ),
     ldapGroupBase: optional(
       {
         argument: 'dn',
-        help: 'search for the user’s groups under this entry',
-        defaultText: 'groups are those of memberOf',
+        help: 'search for the user’s groups below this entry',
+        defaultText: 'groups come from the user’s memberOf',
       },
       notEmpty,
     ),
     ldapGroupFilter: optional(
       {
         argument: 'filter',
-        help: 'which groups count; with {dn} or {user} in it, also whose they are',
-        defaultText: 'groupOfNames, groupOfUniqueNames and posixGroup; in Active Directory nested groups too',
+        help: 'groups to consider; a filter with {dn} or {user} in it also decides membership',
+        defaultText:
+          'groupOfNames, groupOfUniqueNames and posixGroup; in Active Directory, nested groups too',
       },
       notEmpty,
     ),
@@ -65,14 +68,14 @@ export const ldap = group(
       {
         argument: 'name',
         help: 'attribute of a group that lists its members',
-        defaultText: 'member, uniqueMember or memberUid, by class',
+        defaultText: 'member, uniqueMember or memberUid, by object class',
       },
       notEmpty,
     ),
     ldapUserAttribute: optional(
       {
         argument: 'name',
-        help: 'attribute of the user’s entry that becomes the user name',
+        help: 'attribute of the user’s entry to use as the user name',
         defaultText: 'the one in the URL',
       },
       notEmpty,
@@ -80,7 +83,7 @@ export const ldap = group(
     ldapTimeout: withDefault(
       {
         argument: 'seconds',
-        help: 'how long the directory may take for a login; beyond that, logins are answered 503',
+        help: 'how long the directory may take over a login; after that, the login gets 503',
         default: '10',
         unit: 's',
       },
@@ -89,7 +92,7 @@ export const ldap = group(
     ldapTtl: withDefault(
       {
         argument: 'seconds',
-        help: 'how long a login is remembered; while in use it is verified again in the background after half of it, so changes in the directory take effect within it',
+        help: 'how long a login is cached, and so how long a change in the directory may take to have effect; logins in use are verified again in the background after half that time',
         default: '300',
         unit: 's',
       },
@@ -132,7 +135,7 @@ const DEPENDENT = [
 
 export type LdapValues = Values<typeof ldap.options>
 
-/** Checked here, so that a mistake is found without loading what talks to directories. */
+/** Validated here, so that a mistake is reported without loading the LDAP client. */
 function url(name: string, given: string): string {
   try {
     parseLdapUrl(given)
@@ -143,12 +146,12 @@ function url(name: string, given: string): string {
 }
 
 function notEmpty(name: string, given: string): string {
-  if (given.trim() === '') throw errors.badOption(name, given, 'a value')
+  if (given.trim() === '') throw errors.badOption(name, given, 'a non-empty value')
   return text(name, given)
 }
 
 function template(name: string, given: string): string {
-  if (given.split('{}').length !== 2) throw errors.badOption(name, given, 'a template with {} in it once')
+  if (given.split('{}').length !== 2) throw errors.badOption(name, given, 'a template with exactly one {}')
   return given
 }
 

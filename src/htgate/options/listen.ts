@@ -12,11 +12,11 @@ export const listen = group(
         short: '-l',
         argument: 'address',
         help: 'HOST:PORT, :PORT (all addresses), [IPV6]:PORT or unix:/PATH; repeatable',
-        defaultText: 'sockets passed by systemd, or else 127.0.0.1:8080',
+        defaultText: 'sockets from systemd, or else 127.0.0.1:8080',
       },
       address,
     ),
-    tlsCert: optional({ argument: 'path', help: 'certificate chain (PEM) to serve HTTPS with' }, path),
+    tlsCert: optional({ argument: 'path', help: 'certificate chain (PEM) for HTTPS' }, path),
     tlsKey: optional({ argument: 'path', help: 'private key (PEM) of the certificate' }, path),
     trustProxy: trustedProxies(),
   },
@@ -29,7 +29,7 @@ export const listen = group(
 function trustedProxies(): Declaration<TrustedProxies> {
   const texts = {
     argument: 'networks',
-    help: 'proxies whose X-Forwarded-For, -Proto and -Host headers are trusted: addresses, networks (10.0.0.0/8), loopback or private; repeatable. Connections through a unix socket always are',
+    help: 'proxies whose X-Forwarded-For, -Proto and -Host headers are trusted: addresses, networks (10.0.0.0/8), loopback or private; repeatable. Peers on a unix socket are always trusted',
     defaultText: 'none',
   }
   const { read, ...rest } = list(texts, text)

@@ -8,11 +8,11 @@ import { asciiText, count, path, positive, seconds } from './parsers.js'
 
 /** Who may log in, and how. */
 export const login = group('Logins', {
-  file: optional({ short: '-f', argument: 'path', help: 'password file, as htpasswd writes it' }, path),
+  file: optional({ short: '-f', argument: 'path', help: 'password file, as written by htpasswd' }, path),
   realm: optional(
     {
       argument: 'text',
-      help: 'name of the server in the browser’s login dialog',
+      help: 'name shown in the browser’s login dialog',
       defaultText: 'MLflow Login, or Login with --app none',
     },
     asciiText,
@@ -20,7 +20,7 @@ export const login = group('Logins', {
   loginFailures: withDefault(
     {
       argument: 'number',
-      help: 'failed logins of one client with one user within 5 minutes before further ones are answered 429; 0 disables the limit, but not the growing delay of answers',
+      help: 'failed logins allowed per client and user within 5 minutes; further ones get 429. 0 disables the limit, but not the growing delay',
       default: '10',
     },
     count,
@@ -28,19 +28,19 @@ export const login = group('Logins', {
   rehash: optional(
     {
       argument: 'scheme:n',
-      help: 'replace weaker records in the password file at login, for example bcrypt:12; htgate needs write access to the file',
+      help: 'rehash weaker records at login, for example with bcrypt:12; htgate needs write access to the password file',
       defaultText: 'never',
     },
     hashOptions,
   ),
 })
 
-/** What verifying passwords may cost. */
+/** Limits on the work of verifying passwords. */
 export const hashing = group('Password hashing', {
   hashThreads: optional(
     {
       argument: 'number',
-      help: 'threads that hash passwords, per process',
+      help: 'threads that hash passwords, in each process',
       defaultText: 'one per processor',
     },
     positive,
@@ -48,7 +48,7 @@ export const hashing = group('Password hashing', {
   hashQueue: optional(
     {
       argument: 'number',
-      help: 'number of logins that may wait to be verified; beyond that they are answered 503',
+      help: 'number of logins that may wait to be verified; further ones get 503',
       defaultText: '256 per provider',
     },
     count,
@@ -56,7 +56,7 @@ export const hashing = group('Password hashing', {
   maxHashCost: withDefault(
     {
       argument: 'cost',
-      help: 'do not verify records whose hash costs more than bcrypt at this cost, or SHA-crypt with 64 × 2^cost rounds; 14 takes about a second',
+      help: 'reject records whose hash costs more than bcrypt at this cost, or SHA-crypt with 64 × 2^cost rounds; 14 takes about a second',
       default: String(DEFAULT_MAX_HASH_COST),
     },
     bcryptCost,

@@ -4,47 +4,47 @@ import { errors } from '../messages.js'
 import { type Declaration, group, list, optional, toggle, withDefault } from './declaration.js'
 import { path, positive } from './parsers.js'
 
-/** Logins by an issuer, for people and programs. */
+/** Logins through an OpenID Connect issuer, for people and programs. */
 export const oidc = group(
   'OpenID Connect',
   {
     oidcIssuer: optional(
-      { argument: 'url', help: 'issuer where people log in, exactly as it calls itself' },
+      { argument: 'url', help: 'issuer where people log in, exactly as in its “issuer” metadata' },
       issuer,
     ),
-    oidcClientId: optional({ argument: 'id', help: 'the client that htgate is registered as' }, notEmpty),
+    oidcClientId: optional({ argument: 'id', help: 'client ID that htgate is registered under' }, notEmpty),
     oidcClientSecretFile: optional(
       {
         argument: 'path',
-        help: 'file whose first line is the client’s secret',
-        defaultText: 'a public client, with PKCE alone',
+        help: 'file with the client secret on its first line',
+        defaultText: 'public client, PKCE only',
       },
       path,
     ),
     oidcRedirectUrl: optional(
       {
         argument: 'url',
-        help: 'where the issuer sends browsers back to, as registered there',
-        defaultText: '/.htgate/callback on the host that the browser asked for',
+        help: 'redirect URL, as registered with the issuer',
+        defaultText: '/.htgate/callback on the host that the browser requested',
       },
       redirectUrl,
     ),
     oidcScope: withDefault(
       {
         argument: 'scopes',
-        help: 'what to ask the issuer for, separated by spaces',
+        help: 'scopes to request, separated by spaces',
         default: 'openid profile',
       },
       notEmpty,
     ),
     oidcUserClaim: withDefault(
-      { argument: 'claim', help: 'claim that names the user', default: 'preferred_username' },
+      { argument: 'claim', help: 'claim with the user’s name', default: 'preferred_username' },
       notEmpty,
     ),
     oidcGroupsClaim: withDefault(
       {
         argument: 'claim',
-        help: 'claim that lists the groups; dots lead into objects: realm_access.roles',
+        help: 'claim with the user’s groups; dots reach into objects: realm_access.roles',
         default: 'groups',
       },
       notEmpty,
@@ -52,25 +52,29 @@ export const oidc = group(
     oidcAudience: list(
       {
         argument: 'text',
-        help: 'audience of bearer tokens to accept from the issuer; may be given several times',
-        defaultText: 'accept no bearer tokens',
+        help: 'accept the issuer’s bearer tokens for this audience; repeatable',
+        defaultText: 'no bearer tokens',
       },
       notEmpty,
     ),
     oidcAllowedClient: list(
       {
         argument: 'id',
-        help: 'accept only bearer tokens issued to this client (azp, client_id); may be given several times',
+        help: 'accept only bearer tokens issued to this client (azp, client_id); repeatable',
         defaultText: 'any client',
       },
       notEmpty,
     ),
     oidcTrust: trusts({
       argument: 'rules',
-      help: 'accept bearer tokens of another issuer, such as GitHub Actions, by rules separated by commas: issuer=URL, audience=TEXT, claim=NAME:VALUE (repeatable; all must match), user=CLAIM, groups=CLAIM, role=read, write or admin; may be given several times',
+      help: 'accept bearer tokens of another issuer, such as GitHub Actions, that meet rules separated by commas: issuer=URL, audience=TEXT, claim=NAME:VALUE (several must all match), user=CLAIM, groups=CLAIM, role=read, write or admin; repeatable',
     }),
     oidcCa: optional(
-      { argument: 'path', help: 'certificates (PEM) to trust for issuers', defaultText: 'those of Node' },
+      {
+        argument: 'path',
+        help: 'certificates (PEM) to trust for issuers',
+        defaultText: 'those that Node trusts',
+      },
       path,
     ),
     sessionSecretFile: optional(
@@ -83,7 +87,7 @@ export const oidc = group(
     sessionTtl: withDefault(
       {
         argument: 'time',
-        help: 'how long a session lasts, such as 15m or 8h; opening a page renews it, silently where the issuer still knows the user',
+        help: 'how long a session lasts, such as 15m or 8h; opening a page renews it, without a prompt while the user is still logged in at the issuer',
         default: '1h',
       },
       duration,
@@ -115,19 +119,19 @@ export const oidc = group(
   },
 )
 
-/** Logins by tokens of the gate's own. */
+/** Logins with the gate's own tokens. */
 export const tokens = group('Tokens', {
   tokenFile: optional(
     {
       argument: 'path',
-      help: 'file of tokens, which htgate token and users’ own page make; htgate needs write access to it',
+      help: 'token file; htgate token and the page at /.htgate/ create tokens in it, so htgate needs write access',
     },
     path,
   ),
   tokenOwnerTtl: withDefault(
     {
       argument: 'days',
-      help: 'how long tokens of a user of the issuer work after the user’s last login there',
+      help: 'how long an issuer’s user can use tokens after their last login there',
       default: '30',
       unit: 'days',
     },
@@ -135,30 +139,28 @@ export const tokens = group('Tokens', {
   ),
 })
 
-/** Logins by client certificates. */
+/** Logins with client certificates. */
 export const certificates = group(
   'Client certificates',
   {
     clientCa: optional(
-      { argument: 'path', help: 'authorities (PEM) whose client certificates are accepted' },
+      { argument: 'path', help: 'certificate authorities (PEM) to accept client certificates from' },
       path,
     ),
     clientCrl: optional(
-      { argument: 'path', help: 'revocation list (PEM) of these authorities; read again when it changes' },
+      { argument: 'path', help: 'revocation list (PEM) of these authorities; reloaded when it changes' },
       path,
     ),
     clientCertUser: withDefault(
       {
         argument: 'field',
-        help: 'what names the user: the subject’s common name, or the e-mail address among its alternative names',
+        help: 'where the user name comes from: the subject’s common name, or the e-mail address in the alternative names',
         choices: ['cn', 'email'],
         default: 'cn',
       },
       notEmpty,
     ),
-    clientCertRequired: toggle(
-      'refuse connections without a client certificate, whatever other login they have',
-    ),
+    clientCertRequired: toggle('reject connections without a client certificate, even with another login'),
   },
   (values, named) => {
     if (values.clientCa !== undefined) return
@@ -169,7 +171,7 @@ export const certificates = group(
 )
 
 function notEmpty(name: string, text: string): string {
-  if (text.trim() === '') throw errors.badOption(name, text, 'a text')
+  if (text.trim() === '') throw errors.badOption(name, text, 'a non-empty value')
   return text
 }
 
@@ -199,7 +201,7 @@ function redirectUrl(name: string, text: string): URL {
 const UNITS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600, d: 86_400 }
 const LONGEST = 30 * 86_400
 
-/** A time as milliseconds; a number alone is seconds. */
+/** A time, in milliseconds; a bare number means seconds. */
 function duration(name: string, text: string): number {
   const [, number, unit = 's'] = /^(\d+)([smhd]?)$/.exec(text) ?? []
   const seconds = Number(number) * (UNITS[unit || 's'] as number)
@@ -207,12 +209,12 @@ function duration(name: string, text: string): number {
   return seconds * 1000
 }
 
-/** Days as milliseconds. */
+/** Days, in milliseconds. */
 function days(name: string, text: string): number {
   return positive(name, text) * 86_400_000
 }
 
-/** The rules hold commas and may hold spaces: a variable separates several by white space before `issuer=`. */
+/** Rules contain commas and may contain spaces, so in a variable each one starts at an `issuer=` after white space. */
 function trusts(texts: { argument: string; help: string }): Declaration<readonly Trust[]> {
   return {
     ...texts,

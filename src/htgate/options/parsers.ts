@@ -1,11 +1,11 @@
 import { type Address, parseAddress } from '../../system/address.js'
 import { errors } from '../messages.js'
 
-// Values that several options have in common. Each parser throws an Exit that blames `name`.
+// Parsers that several options share. Each throws an Exit whose message starts with `name`.
 
 export const text = (_: string, text: string): string => text
 
-/** A path; an empty one is a mistake. */
+/** A path; not empty. */
 export function path(name: string, text: string): string {
   if (text === '') throw errors.badOption(name, text, 'a path')
   return text
@@ -49,7 +49,7 @@ export function count(name: string, text: string): number {
   return Number(text)
 }
 
-/** Seconds, up to a day, as milliseconds. */
+/** Seconds, up to a day, in milliseconds. */
 export function seconds(name: string, text: string): number {
   const value = Number(text)
   if (!/^\d+(?:\.\d+)?$/.test(text) || value > 86_400)

@@ -11,7 +11,7 @@ export const upstream = group(
       {
         short: '-u',
         argument: 'url',
-        help: 'server to guard: http://HOST:PORT, https://HOST:PORT or unix:/PATH; a path in the URL is prepended to each request’s',
+        help: 'server to guard: http://HOST:PORT, https://HOST:PORT or unix:/PATH; a path in the URL is prepended to that of each request',
       },
       upstreamUrl,
     ),
@@ -19,7 +19,7 @@ export const upstream = group(
       {
         argument: 'name',
         help: 'Host header to send to the upstream',
-        defaultText: 'localhost with the upstream’s port with --app mlflow, the client’s with --app none',
+        defaultText: 'localhost and the upstream’s port with --app mlflow, the client’s Host with --app none',
       },
       hostName,
     ),
@@ -27,14 +27,14 @@ export const upstream = group(
       {
         argument: 'path',
         help: 'certificates (PEM) to trust for an https upstream',
-        defaultText: 'the system’s',
+        defaultText: 'those that Node trusts',
       },
       path,
     ),
     upstreamTimeout: withDefault(
       {
         argument: 'seconds',
-        help: 'how long the upstream may take to start its response',
+        help: 'how long the upstream may take to start its response; after that, the client gets 504',
         default: '360',
         unit: 's',
       },
@@ -43,22 +43,22 @@ export const upstream = group(
     removeHeader: list(
       {
         argument: 'name',
-        help: 'another header of clients that the upstream is not to get, however it is spelled; NAME-* stands for all that begin with NAME-',
-        defaultText: 'none beside those in docs/headers.md',
+        help: 'another header to remove from requests, in any spelling; NAME-* removes all that start with NAME-',
+        defaultText: 'only those in docs/headers.md',
       },
       headerName,
     ),
     startTimeout: withDefault(
       {
         argument: 'seconds',
-        help: 'how long a command after -- may take until it answers requests',
+        help: 'how long a command after -- may take until it answers',
         default: '120',
         unit: 's',
       },
       seconds,
     ),
     forwardAuth: toggle(
-      'guard no upstream but answer other proxies: 200 with X-Forwarded-User, or 401 (nginx auth_request, Caddy forward_auth, Traefik ForwardAuth, Envoy ext_authz)',
+      'decide for other proxies instead of guarding an upstream: 200 with X-Forwarded-User, or a refusal (nginx auth_request, Caddy forward_auth, Traefik ForwardAuth, Envoy ext_authz)',
     ),
   },
   ({ upstream, upstreamCa, forwardAuth }, named) => {
