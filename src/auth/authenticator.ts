@@ -7,17 +7,17 @@ import { type AuthenticatorOptions, openProviders, type Settings, settingsOf } f
 import type { Principal } from './principal.js'
 import type { Provider } from './provider.js'
 
-/** Why a request is not let in. */
+/** Why a login is refused. */
 export type Reason =
-  /** No `Authorization` header, or one of a scheme that no provider takes. Answer 401. */
+  /** No `Authorization` header, or one with a scheme that no provider accepts. Answer 401. */
   | 'no-credentials'
-  /** Two headers, or one that RFC 7617 or RFC 6750 does not allow. Answer 401. */
+  /** Two headers, or one that is invalid by RFC 7617 and RFC 6750. Answer 401. */
   | 'malformed'
-  /** Unknown user or wrong password; nothing tells which. Answer 401. */
+  /** Unknown user or wrong password, without telling which. Answer 401. */
   | 'denied'
-  /** Too many logins wait to be verified. Answer 503 with Retry-After. */
+  /** Too many logins are waiting to be verified. Answer 503 with Retry-After. */
   | 'busy'
-  /** The password file, or another provider, cannot be read, or the authenticator is closed. Answer 503. */
+  /** The password file or another provider is unavailable, or the authenticator is closed. Answer 503. */
   | 'unavailable'
   /** Too many failed logins; only with the option `limiter`. Answer 429 with Retry-After. */
   | 'limited'
@@ -32,17 +32,17 @@ export type AuthVerdict =
   | {
       readonly ok: false
       readonly reason: Reason
-      /** The name that was claimed, where it could be read. */
+      /** The claimed user name, if it could be read. */
       readonly user?: string
-      /** Seconds until it makes sense to try again, where that is known. */
+      /** Seconds to wait before trying again, if known. */
       readonly retryAfter?: number
     }
 
-/** Totals since the start; and, the last three, what is the case now. */
+/** Totals since the start; the last three are current values. */
 export interface Counters {
-  /** Requests let in by what is remembered. */
+  /** Requests admitted from the cache. */
   readonly hits: number
-  /** Requests for which a provider was asked, whatever came of it. */
+  /** Requests that needed a provider, whatever the result. */
   readonly misses: number
   readonly noCredentials: number
   readonly malformed: number
@@ -50,67 +50,68 @@ export interface Counters {
   readonly busy: number
   readonly unavailable: number
   readonly limited: number
-  /** Passwords hashed; fewer than misses where several requests shared one. */
+  /** Passwords hashed; fewer than misses if several requests shared one hash. */
   readonly hashes: number
-  /** Records replaced by stronger ones. */
+  /** Records replaced with stronger ones. */
   readonly rehashes: number
-  /** Readings of the file that succeeded, the first included. */
+  /** Successful loads of the file, including the first. */
   readonly reloads: number
   /** Users in the file. */
   readonly users: number
-  /** Logins that wait for a provider. */
+  /** Logins waiting for a provider. */
   readonly queued: number
-  /** Passwords that are remembered. */
+  /** Passwords in the cache. */
   readonly cached: number
 }
 
 export interface Authenticator {
   readonly realm: string
   /**
-   * Who sent the request. Not a promise where no provider has to be asked: the password is remembered, or there are no
-   * credentials that can be read. Never rejects.
+   * Tells who sent the request. Returns a promise only if a provider is needed, not if the password is cached or there are
+   * no valid credentials. Never rejects.
    *
-   * @param client the client's address: where logins wait, clients and the users of each take turns, and failed logins
-   * count by it. Default: all requests are one client's
-   * @param signal aborts when the client has gone, so that no work is done for it
+   * @param client the client's address, by which waiting logins take turns and failed logins are counted. Default: all
+   * requests count as one client's
+   * @param signal aborts when the client disconnects, so that no work is wasted on it
    */
   authenticate(
     authorization: Authorization,
     client?: string,
     signal?: AbortSignal,
   ): AuthVerdict | Promise<AuthVerdict>
-  /** As `authenticate`, but undefined where a provider would have to be asked. */
+  /** Like `authenticate`, but undefined if a provider is needed. */
   remembered(authorization: Authorization): AuthVerdict | undefined
   /**
-   * Judges again the login that a connection was opened with, such as a WebSocket, after `onChange`. Counts nothing.
+   * Verifies the login of an open connection, such as a WebSocket, again. To be called after `onChange`. Counts nothing.
    *
-   * @returns the principal as it is now, with its groups; undefined if the login was revoked or has expired; `'unknown'`
-   * if nobody can tell for now
+   * @returns the principal with its current groups; undefined if the login was revoked or has expired; `'unknown'` if no
+   * provider can tell right now
    */
   recheck(
     authorization: Authorization,
     principal: Principal,
     client?: string,
   ): Promise<Principal | undefined | 'unknown'>
-  /** Calls `listener` after every change that may revoke a login or change its groups. */
+  /** Calls `listener` after every change that may have revoked a login or changed its groups. */
   onChange(listener: () => void): void
   /**
-   * Reads the password file again now.
-   * @throws HtgateError if it cannot be read; none of its users can log in then
+   * Reloads the password file now.
+   * @throws HtgateError if it cannot be read; its users then cannot log in
    */
   reload(): Promise<void>
-  /** Takes note of a login that the limiter of another process has recorded. */
+  /** Receives a login that the limiter of another process has recorded. */
   receive(record: LoginRecord): void
   counters(): Counters
-  /** The counters by provider and result, of which those of several processes can be added up. */
+  /** Counters by provider and result. `sumCounters` adds up those of several processes. */
   loginCounters(): LoginCounters
-  /** Ends threads, timers and providers. Pending and later calls are answered `unavailable`. */
+  /** Stops threads, timers and providers. Pending and later calls get `unavailable`. */
   close(): Promise<void>
 }
 
 /**
- * Answers who sent a request, by a password file that it watches or by other providers. A change of the file takes effect
- * within a second. Resolves when the file has been read, or found unreadable: `onEvent` is told which.
+ * Creates an authenticator, which tells who sent a request: by a password file, which it watches, or by other providers. A
+ * change of the file takes effect within a second. Resolves once the file has been read or failed to load; `onEvent` tells
+ * which.
  *
  * @example
  * const authenticator = await createAuthenticator({ file: '.htpasswd', realm: 'The lab' })

@@ -5,8 +5,8 @@ import type { Credential } from './credential.js'
 // The Authorization header: HTTP Basic (RFC 7617) and bearer tokens (RFC 6750).
 
 /**
- * Longer names belong to no user: Apache's htpasswd creates no such records, and they would fill the log and every table
- * keyed by name with as much as fits in a header.
+ * Longest user name. Apache's htpasswd creates no longer ones, and they would fill the log and every table keyed by name
+ * with as much as fits in a header.
  */
 export const MAX_USER_BYTES = 255
 export const MAX_TOKEN_BYTES = 16_384
@@ -14,23 +14,23 @@ export const MAX_TOKEN_BYTES = 16_384
 /** The values of a request's `Authorization` headers: `request.headersDistinct.authorization`. */
 export type Authorization = string | readonly string[] | undefined
 
-/** The scheme's name in any case, then at least one space (RFC 9110, section 11.4). */
+/** The scheme, in any case, then at least one space (RFC 9110, section 11.4). */
 const SCHEME = /^(basic|bearer)(?:$| +)/i
 const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2,3}={0,2})?$/
 const TOKEN68 = /^[A-Za-z0-9\-._~+/]+=*$/
 
 /**
- * Reads a request's `Authorization` headers, of which there must be exactly one. Schemes other than Basic and Bearer
- * count as no credentials.
+ * Parses a request's `Authorization` headers. There must be exactly one; schemes other than Basic and Bearer count as no
+ * credentials.
  *
- * @returns the credential. A Basic credential may have an empty password, which `LoginPipeline` denies
+ * @returns the credential. The password of a Basic credential may be empty; `LoginPipeline` denies those
  */
 export function parseAuthorization(
   authorization: Authorization,
 ): Credential | 'no-credentials' | 'malformed' {
   const header = typeof authorization === 'string' ? authorization : authorization?.[0]
   if (header === undefined) return 'no-credentials'
-  // Servers disagree about which of two headers counts, and a proxy in between may have picked the other one.
+  // Servers disagree on which of two headers counts, and a proxy in between may have used the other one.
   if (typeof authorization !== 'string' && authorization !== undefined && authorization.length > 1) {
     return 'malformed'
   }
@@ -48,7 +48,7 @@ function parseBasic(token: string): Credential | 'malformed' {
   if (bytes.length - colon - 1 > MAX_PASSWORD_BYTES) return 'malformed'
   if (hasControl(bytes)) return 'malformed'
   const user = bytes.subarray(0, colon)
-  // The challenge asks for UTF-8, and the name is written as text to logs and headers.
+  // The challenge requires UTF-8, and logs and headers need the name as text.
   if (!isUtf8(user)) return 'malformed'
   return { kind: 'basic', name: user.toString(), user, password: bytes.subarray(colon + 1) }
 }

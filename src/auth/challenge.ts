@@ -1,5 +1,5 @@
 /**
- * The value of `WWW-Authenticate` for `realm` (RFC 7617, section 2.1), which has to be ASCII.
+ * The value of `WWW-Authenticate` for `realm` (RFC 7617, section 2.1), which must be ASCII.
  *
  * @example
  * challenge('The lab') // → 'Basic realm="The lab", charset="UTF-8"'

@@ -1,10 +1,10 @@
 import type { Measures } from './provider.js'
 
-/** What came of a request's credentials. */
+/** The result for a request's credentials. */
 export type LoginResult =
-  /** Let in by what a provider remembers. */
+  /** Admitted by a provider's cache. */
   | 'remembered'
-  /** Let in by a provider's verdict. */
+  /** Admitted by a provider's verdict. */
   | 'verified'
   | 'denied'
   | 'no-credentials'
@@ -13,23 +13,23 @@ export type LoginResult =
   | 'unavailable'
   | 'limited'
 
-/** What came of asking one provider. */
+/** The result of asking one provider. */
 export type ProviderResult = 'remembered' | 'verified' | 'denied' | 'unknown' | 'busy' | 'unavailable'
 
 /** The counters of one process at one time: plain JSON. */
 export interface LoginCounters {
-  /** One for every request that was judged. */
+  /** Requests by result. */
   readonly results: Readonly<Record<LoginResult, number>>
-  /** Requests for which some provider had to be asked. */
+  /** Requests that needed a provider. */
   readonly asked: number
-  /** Answers that are delayed now because logins of their clients have failed. */
+  /** Responses currently delayed because of their clients' failed logins. */
   readonly delayed: number
   readonly providers: Readonly<Record<string, ProviderCounters>>
 }
 
 export interface ProviderCounters extends Measures {
   readonly results: Readonly<Record<ProviderResult, number>>
-  /** Logins that wait for this provider now. */
+  /** Logins currently waiting for this provider. */
   readonly waiting: number
 }
 
@@ -53,7 +53,7 @@ export const noProviderResults = (): Record<ProviderResult, number> => ({
   unavailable: 0,
 })
 
-/** The counters of several processes as one: sums, but for sizes, of which the largest counts. */
+/** Combines the counters of several processes: adds them up, except for sizes, of which it takes the largest. */
 export function sumCounters(snapshots: Iterable<LoginCounters>): LoginCounters {
   const sum = {
     results: noResults(),

@@ -10,7 +10,7 @@ export interface BasicCredential {
   readonly name: string
   /** The claimed name as bytes, always valid UTF-8. */
   readonly user: Buffer
-  /** The password as the client sent it: UTF-8 in most cases, but not necessarily. No provider is given an empty one. */
+  /** The password as sent: usually, but not necessarily, UTF-8. Providers never get an empty one. */
   readonly password: Buffer
 }
 
@@ -26,7 +26,7 @@ export interface SessionCredential {
   readonly value: string
 }
 
-/** A client certificate that the TLS handshake has verified against the configured authority. */
+/** A client certificate that the TLS handshake has verified against the configured authorities. */
 export interface CertificateCredential {
   readonly kind: 'certificate'
   readonly certificate: X509Certificate

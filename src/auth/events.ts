@@ -3,7 +3,7 @@ import { isUnsupported } from '../schemes/unsupported.js'
 import type { LdapEvent } from './providers/ldap/events.js'
 import type { Lines, UsersTable, WeakRecords } from './providers/password-file/users-table.js'
 
-/** Something operators may want to know. `message` is fit for a log: one line, without secrets. */
+/** An event for operators. `message` is suitable for a log: one line, without secrets. */
 export type AuthEvent =
   | FileLoaded
   | FileUnreadable
@@ -24,47 +24,47 @@ interface Event<Type extends string, Level extends 'info' | 'warn' | 'error'> {
   readonly message: string
 }
 
-/** The file was read, at the start or after a change, and is in effect from now on. */
+/** The file was loaded, at the start or after a change, and is now in effect. */
 export interface FileLoaded extends Event<'loaded', 'info'> {
   readonly users: number
-  /** The number of records of each scheme, unsupported ones such as yescrypt included. `unknown`: not a hash. */
+  /** Number of records by scheme, including unsupported ones such as yescrypt. `unknown`: not a hash. */
   readonly schemes: Readonly<Record<string, number>>
-  /** Records that work, but whose scheme or cost is too weak: sha1, or bcrypt below cost 10. */
+  /** Records that work, but have a weak scheme or cost, such as sha1, or bcrypt below cost 10. */
   readonly weak: WeakRecords
 }
 
-/** The file is missing or cannot be read. Until it can, logins are answered `unavailable`. */
+/** The file is missing or cannot be read. Until it can be, logins get `unavailable`. */
 export interface FileUnreadable extends Event<'unreadable', 'error'> {
   readonly error: Error
 }
 
-/** Lines that are not records were skipped. */
+/** Skipped lines that are not records. */
 export interface LinesSkipped extends Event<'lines-skipped', 'warn'> {
   readonly count: number
-  /** The numbers of the first ten, from 1. */
+  /** Line numbers of the first ten, from 1. */
   readonly lines: readonly number[]
 }
 
-/** Records that no password can match: hashes of unsupported schemes, and what isn't a valid hash. */
+/** Records that match no password: hashes of unsupported schemes, and invalid hashes. */
 export interface RecordsUnusable extends Event<'records-unusable', 'warn'> {
   readonly count: number
-  /** The numbers of the first ten, from 1. */
+  /** Line numbers of the first ten, from 1. */
   readonly lines: readonly number[]
 }
 
 /** Records whose hash costs more than `maxHashCost` allows: their users cannot log in. */
 export interface RecordsCostly extends Event<'records-costly', 'warn'> {
   readonly count: number
-  /** The numbers of the first ten, from 1. */
+  /** Line numbers of the first ten, from 1. */
   readonly lines: readonly number[]
 }
 
-/** A record was replaced by a stronger one at login. */
+/** A record was replaced with a stronger one at login. */
 export interface Rehashed extends Event<'rehashed', 'info'> {
   readonly user: string
 }
 
-/** The stronger record could not be written. The login succeeded all the same. */
+/** The stronger record could not be written. The login still succeeded. */
 export interface RehashFailed extends Event<'rehash-failed', 'warn'> {
   readonly user: string
   readonly error: Error
@@ -75,7 +75,7 @@ export interface HashTimedOut extends Event<'hash-timed-out', 'warn'> {
   readonly user: string
 }
 
-/** One client's logins as one user have failed too often; further ones are answered `limited` for a while. */
+/** Too many failed logins of one client with one user; further ones get `limited` for a while. */
 export interface ClientLimited extends Event<'client-limited', 'warn'> {
   readonly client: string
   readonly user: string
@@ -86,12 +86,12 @@ export interface FailedLogins extends Event<'failed-logins', 'warn'> {
   readonly count: number
 }
 
-/** A hashing thread crashed. The next password starts another. */
+/** A hashing thread crashed. The next password starts a new one. */
 export interface WorkerDied extends Event<'worker-died', 'error'> {
   readonly error: Error
 }
 
-/** The events for a file that was read. */
+/** The events for a loaded file. */
 export function eventsOf(
   file: string,
   { size, schemes, skipped, unusable, costly, weak }: UsersTable,
@@ -105,7 +105,7 @@ export function eventsOf(
     events.push({ type: 'lines-skipped', level: 'warn', message, count: skipped.count, lines: skipped.first })
   }
   if (unusable.count > 0) {
-    const message = `${file}: no password can be verified for ${named(unusable)}: ${unusableKinds(unusable.count, schemes)}`
+    const message = `${file}: cannot verify passwords for ${named(unusable)}: ${unusableKinds(unusable.count, schemes)}`
     events.push({
       type: 'records-unusable',
       level: 'warn',
@@ -115,7 +115,7 @@ export function eventsOf(
     })
   }
   if (costly.count > 0) {
-    const message = `${file}: not verified: ${named(costly)}, whose hash costs more than bcrypt at cost ${maxHashCost}`
+    const message = `${file}: ${named(costly)} rejected: hash costs more than bcrypt at cost ${maxHashCost}`
     events.push({ type: 'records-costly', level: 'warn', message, count: costly.count, lines: costly.first })
   }
   return events
@@ -124,21 +124,21 @@ export function eventsOf(
 export const unreadable = (error: Error): AuthEvent => ({
   type: 'unreadable',
   level: 'error',
-  message: `${error.message}; nobody can log in`,
+  message: `${error.message}; no user can log in`,
   error,
 })
 
 export const rehashed = (file: string, user: string, scheme: SchemeName): AuthEvent => ({
   type: 'rehashed',
   level: 'info',
-  message: `${file}: replaced the record of ${JSON.stringify(user)} by a ${scheme} one`,
+  message: `${file}: rehashed the record of ${JSON.stringify(user)} with ${scheme}`,
   user,
 })
 
 export const rehashFailed = (user: string, error: Error): AuthEvent => ({
   type: 'rehash-failed',
   level: 'warn',
-  message: `cannot strengthen the record of ${JSON.stringify(user)}: ${error.message}`,
+  message: `cannot rehash the record of ${JSON.stringify(user)}: ${error.message}`,
   user,
   error,
 })
@@ -146,14 +146,14 @@ export const rehashFailed = (user: string, error: Error): AuthEvent => ({
 export const workerDied = (error: Error): AuthEvent => ({
   type: 'worker-died',
   level: 'error',
-  message: `hashing thread crashed, and is replaced: ${error.message}`,
+  message: `hashing thread crashed, starting another: ${error.message}`,
   error,
 })
 
 export const hashTimedOut = (user: string): AuthEvent => ({
   type: 'hash-timed-out',
   level: 'warn',
-  message: `verifying a password of ${JSON.stringify(user)} took too long; the login was denied`,
+  message: `verifying a password for ${JSON.stringify(user)} took too long; login denied`,
   user,
 })
 
@@ -165,7 +165,7 @@ export const clientLimited = (
 ): AuthEvent => ({
   type: 'client-limited',
   level: 'warn',
-  message: `${failures} failed logins of this client with this user within ${seconds} s; further ones are rejected for now`,
+  message: `${failures} failed logins of this client with this user within ${seconds} s; rejecting further ones for now`,
   client,
   user,
 })
@@ -177,7 +177,7 @@ export const failedLogins = (failures: number): AuthEvent => ({
   count: failures,
 })
 
-/** What the records are that nobody can log in by. */
+/** Why records cannot be verified. */
 function unusableKinds(count: number, schemes: Readonly<Record<string, number>>): string {
   const unsupported = Object.keys(schemes).filter(isUnsupported)
   const isMore = unsupported.reduce((sum, name) => sum + (schemes[name] ?? 0), 0) < count

@@ -1,14 +1,14 @@
 import { Oldest } from './oldest.js'
 
-/** Keys kept at most; beyond that the oldest is dropped. */
+/** Most keys to keep; the oldest is dropped first. */
 const MAX_KEYS = 100_000
 
-/** Milliseconds that only go forward. */
+/** A monotonic clock, in milliseconds. */
 export type Clock = () => number
 
 export const monotonic: Clock = () => performance.now()
 
-/** Counts failures by key, each within `window` milliseconds from its first. In memory, and bounded. */
+/** Counts failures by key, for `window` milliseconds from a key's first failure. In memory, and bounded. */
 export class FailureCounter {
   readonly #entries = new Map<string, { count: number; readonly until: number }>()
   readonly #oldest = new Oldest(this.#entries)
@@ -35,7 +35,7 @@ export class FailureCounter {
     return 1
   }
 
-  /** Takes one failure back. */
+  /** Takes back one failure. */
   remove(key: string): void {
     const entry = this.#entry(key)
     if (entry && --entry.count <= 0) this.#entries.delete(key)
@@ -45,13 +45,13 @@ export class FailureCounter {
     this.#entries.delete(key)
   }
 
-  /** Milliseconds until `key` starts from zero again. */
+  /** Milliseconds until the count of `key` is reset. */
   remaining(key: string): number {
     const entry = this.#entry(key)
     return entry ? entry.until - this.#now() : 0
   }
 
-  /** Keys kept. */
+  /** Number of keys. */
   get size(): number {
     return this.#entries.size
   }
@@ -63,7 +63,7 @@ export class FailureCounter {
     return undefined
   }
 
-  /** Drops keys whose window is over. The first is the oldest, as all windows are equally long. */
+  /** Drops expired keys. All windows have the same length, so the oldest key expires first. */
   #purge(): void {
     const now = this.#now()
     for (let entry = this.#oldest.peek(); entry && entry[1].until <= now; entry = this.#oldest.peek()) {

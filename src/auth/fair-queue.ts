@@ -1,12 +1,12 @@
-// Decides which login is next. Clients take turns, and so do the users of each client, so a busy client only delays
-// itself. Whoever has not had a turn yet comes first, the newest before the older: in a flood of guesses that come as fast
-// as they are answered, someone new is the last to come, and waits for one or two guesses instead of for all.
+// Decides which login is next. Clients take turns, and so do the users of each client, so a busy client delays only itself.
+// Those that have not had a turn yet go first, newest before oldest: in a flood of guesses that arrive as fast as they are
+// answered, a new client is the newest, and waits for one or two guesses instead of all of them.
 //
-// Clients with recent failed logins are suspects. They have a queue of their own, which is served when no other client
-// waits, and at every fourth turn. When the queue is full, suspects give way first, and of all the client with most in it,
-// or the one that has waited longest.
+// Clients with recent failed logins are suspects. They have their own queue, served when no other client is waiting, and at
+// every fourth turn. When the queue is full, suspects are evicted first: the client with the most items, or if several have
+// as many, the one that has waited longest.
 
-/** Suspects get one turn in so many while others wait. */
+/** Suspects get one in this many turns while others are waiting. */
 const SUSPECT_TURN = 4
 
 export class FairQueue<T> {
@@ -15,7 +15,7 @@ export class FairQueue<T> {
   readonly #suspect = new Lines<T>()
   #turn = 0
 
-  /** @param limit how many items may wait */
+  /** @param limit most items to hold */
   constructor(limit: number) {
     this.#limit = limit
   }
@@ -24,7 +24,7 @@ export class FairQueue<T> {
     return this.#trusted.length + this.#suspect.length
   }
 
-  /** Adds `item`. Returns the item that has to leave for it, if the queue is full; that may be `item` itself. */
+  /** Adds `item`. If the queue is full, returns the item evicted for it, possibly `item` itself. */
   push(item: T, client: string, user: string, isSuspect = false): T | undefined {
     const lines = isSuspect ? this.#suspect : this.#trusted
     lines.push(item, client, user)
@@ -39,7 +39,7 @@ export class FairQueue<T> {
     return this.#suspect.shift()
   }
 
-  /** Moves what waits of a client to the suspects. */
+  /** Moves a client's waiting items to the suspects. */
   suspect(client: string): void {
     const users = this.#trusted.takeAll(client)
     for (const [user, items] of users) for (const item of items) this.#suspect.push(item, client, user)
@@ -51,7 +51,7 @@ export class FairQueue<T> {
   }
 }
 
-/** Items by client and user. No client is without a user, no user without an item. */
+/** Items by client and user. Every client has a user, and every user has an item. */
 class Lines<T> {
   length = 0
   readonly #clients = new Turns<Turns<T[]>>()
@@ -75,7 +75,7 @@ class Lines<T> {
     return item
   }
 
-  /** Of the client with most items, of its user with most, the last. Of several with as many, the longest waiting one's. */
+  /** Evicts the last item of the client with the most items, of its user with the most. Ties go to the longest waiting. */
   evict(): T | undefined {
     const [client, users] = longest(this.#clients, (users) => sum(users, lengthOf)) ?? []
     const [user, items] = (users && longest(users, lengthOf)) ?? []
@@ -111,11 +111,11 @@ class Lines<T> {
   }
 }
 
-/** Values that take turns. */
+/** A round-robin of values. */
 class Turns<V> {
-  /** Those that have not had a turn, the newest last. */
+  /** Values that have not had a turn, newest last. */
   readonly #fresh = new Map<string, V>()
-  /** The others, in the order of their turns. */
+  /** The other values, in the order of their turns. */
   readonly #served = new Map<string, V>()
 
   get size(): number {
@@ -135,19 +135,19 @@ class Turns<V> {
     if (!this.#fresh.delete(key)) this.#served.delete(key)
   }
 
-  /** Removes and returns the one whose turn it is. */
+  /** Removes and returns the next value. */
   next(): [string, V] | undefined {
     const entry = [...this.#fresh].at(-1) ?? [...this.#served][0]
     if (entry) this.delete(entry[0])
     return entry
   }
 
-  /** Puts one back that has had its turn. */
+  /** Puts a value back after its turn. */
   endTurn(key: string, value: V): void {
     this.#served.set(key, value)
   }
 
-  /** The longest waiting first. */
+  /** Longest waiting first. */
   *[Symbol.iterator](): Iterator<[string, V]> {
     yield* this.#served
     yield* this.#fresh
@@ -162,7 +162,7 @@ function sum<V>(values: Iterable<[string, V]>, size: (value: V) => number): numb
   return total
 }
 
-/** The largest; the first of several that are equally large. */
+/** The largest; the first if several are equally large. */
 function longest<V>(values: Iterable<[string, V]>, size: (value: V) => number): [string, V] | undefined {
   let best: [string, V] | undefined
   let most = 0

@@ -1,13 +1,13 @@
 import { hash } from 'node:crypto'
 
-// HMAC-SHA-256 (RFC 2104; B, ipad and opad are its names) under a fixed key. Two one-shot hashes take half the time of
-// createHmac, which allocates an object per message, and this is most of the cost of a cached login.
+// HMAC-SHA-256 (RFC 2104, whose names are B, ipad and opad) with a fixed key. Two one-shot hashes take half the time of
+// createHmac, which allocates an object per message; this is most of the cost of a cached login.
 
 const B = 64
 const LENGTH = 32
 const SCRATCH = 2048
 
-/** Writes a message into `buffer` at `offset` and returns its end. */
+/** Writes a message to `buffer` at `offset`, and returns its end. */
 export type Write = (buffer: Buffer, offset: number) => number
 
 export class KeyedHash {
@@ -23,7 +23,7 @@ export class KeyedHash {
     }
   }
 
-  /** The code of a message, at most `length` bytes long, that `write` writes. One character per byte. */
+  /** The HMAC of the message that `write` writes, at most `length` bytes. One character per byte. */
   of(length: number, write: Write): string {
     const inner = length <= SCRATCH ? this.#inner : Buffer.alloc(B + length)
     if (inner !== this.#inner) this.#inner.copy(inner, 0, 0, B)

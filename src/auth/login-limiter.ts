@@ -4,37 +4,37 @@ import { type AuthEvent, clientLimited, failedLogins } from './events.js'
 import { type Clock, FailureCounter, monotonic } from './failure-counter.js'
 import { Oldest } from './oldest.js'
 
-// Slows and limits guessing. Failures are counted per client, and per client and user, so users cannot be locked out from
-// other addresses; and a login that a provider remembers never comes here. A wrong password that comes again counts once: a
-// forgotten script with last year's password is no attack, and must not lock out its owner.
+// Slows and limits guessing. Failures are counted by client, and by client and user, so users cannot be locked out from
+// other addresses. Cached logins never come here. The same wrong password counts once: a forgotten script with last year's
+// password is not an attack, and must not lock out its owner.
 //
-// A team may share one address, and one of them, or an attacker among them, may use up a user's failures there. Then a
-// password that was right there before still gets in. A first login waits: one further password every half minute is
-// verified, and all others are answered 429 until five minutes have passed since the first failure.
+// If a team shares one address, a member or an attacker may use up a user's failures there. Passwords that have worked from
+// there before then still work. Of all others, one is verified every half minute, and the rest get 429 until five minutes
+// after the first failure.
 
 /** How long failures count, in milliseconds. */
 const WINDOW = 5 * 60_000
-/** Failures of one client, whatever the user, that are answered at once. */
+/** Failures of one client, with any users, before delays start. */
 const FREE = 3
-/** Each further failure delays the client's next answers by this much, up to `MAX_DELAY`; in milliseconds. */
+/** Each further failure adds this much to the client's delay, up to `MAX_DELAY`; in milliseconds. */
 const DELAY_STEP = 250
 const MAX_DELAY = 10_000
 /**
- * Answers delayed at a time; each occupies a connection. Beyond that a login that would have to be delayed is `busy`
- * unheard: otherwise an attacker with enough connections would learn at once whether a guess is right.
+ * Most responses to delay at a time, as each occupies a connection. Any further login that needs a delay gets `busy` without
+ * being verified: otherwise an attacker with enough connections could guess without delay.
  */
 const MAX_DELAYED = 1000
-/** Past the limit, one password is verified in so many milliseconds. */
+/** Past the limit, one password is verified per this time, in milliseconds. */
 const TRICKLE = 30_000
-/** Digests kept of right and of wrong passwords, and users past their limit; the oldest is dropped. */
+/** Most digests of right and of wrong passwords, and most users past their limit, to keep; the oldest is dropped. */
 const MAX_KNOWN = 10_000
-/** How often failures are summed up for the log, in milliseconds. */
+/** How often to report the number of failures, in milliseconds. */
 const SUMMARY = 60_000
 
 export interface LimiterOptions {
   /**
-   * Different wrong passwords of one client for one user within five minutes, beyond which it is answered `limited`.
-   * 0: answers are delayed only. 0 to 1,000,000. Default 10.
+   * Different wrong passwords allowed per client and user within five minutes; further ones get `limited`. 0 delays failed
+   * logins without a limit. 0 to 1,000,000. Default 10.
    */
   readonly failures?: number | undefined
 }
@@ -43,27 +43,27 @@ export interface LoginLimiterOptions extends LimiterOptions {
   /** Shared by all processes that exchange records. Default: a random one. */
   readonly key?: Buffer | undefined
   readonly onEvent?: ((event: AuthEvent) => void) | undefined
-  /** Called with what the other processes have to `receive`. */
+  /** Called with records that the other processes must `receive`. */
   readonly onRecord?: ((record: LoginRecord) => void) | undefined
   readonly clock?: Clock | undefined
 }
 
-/** What one process tells the others of a login that had to be verified. Plain JSON. */
+/** What one process tells the others about a verified login. Plain JSON. */
 export interface LoginRecord {
   readonly kind: 'success' | 'failure'
-  /** The address, or its network for IPv6. */
+  /** The client's address; its /64 network for IPv6. */
   readonly client: string
   readonly user: string
   /** A keyed digest of client, user and password. */
   readonly id: string
 }
 
-/** A login that has to be verified. */
+/** A login to verify. */
 export interface Attempt {
   readonly client: string
   readonly user: string
   readonly id: string
-  /** Whether it stands as a failure for as long as it is not known to be right. */
+  /** Whether it counts as a failure until it succeeds. */
   counted: boolean
 }
 
@@ -75,11 +75,11 @@ export class LoginLimiter {
   readonly #onRecord: (record: LoginRecord) => void
   readonly #byUser: FailureCounter
   readonly #byClient: FailureCounter
-  /** Digests of logins that were right: guesses of others do not turn them away. */
+  /** Digests of right logins, which others' failures do not limit. */
   readonly #right = new Digests()
-  /** Digests of logins that were wrong within the window. */
+  /** Digests of wrong logins within the window. */
   readonly #wrong: FailureCounter
-  /** When the next password is verified of those past the limit. */
+  /** When the next password is verified, for users past their limit. */
   readonly #trickle = new Map<string, number>()
   readonly #oldestTrickle = new Oldest(this.#trickle)
   #delayed = 0
@@ -97,7 +97,7 @@ export class LoginLimiter {
     this.#wrong = new FailureCounter(WINDOW, clock)
   }
 
-  /** @param secret what was presented, unique to the password or token */
+  /** @param secret the password or token */
   attempt(address: string, user: string, secret: Uint8Array): Attempt {
     const client = networkOf(address)
     const hmac = createHmac('sha256', this.#key)
@@ -105,7 +105,7 @@ export class LoginLimiter {
     return { client, user, id: hmac.update(secret).digest('base64'), counted: false }
   }
 
-  /** Seconds until the attempt makes sense again, if too many have failed; undefined if it may go on. */
+  /** Seconds to wait if too many attempts have failed; undefined if this one may proceed. */
   limited(attempt: Attempt): number | undefined {
     const key = keyOf(attempt)
     if (this.#limit === 0 || this.#byUser.count(key) < this.#limit || this.#right.has(attempt.id)) return
@@ -113,12 +113,12 @@ export class LoginLimiter {
     return Math.max(1, Math.ceil(this.#byUser.remaining(key) / 1000))
   }
 
-  /** Whether so many answers are delayed that this one, which would have to be, cannot be. */
+  /** Whether this attempt needs a delay, but too many responses are already delayed. */
   isFull({ client, id }: Attempt): boolean {
     return this.#delayed >= MAX_DELAYED && this.delayOf(client) > 0 && !this.#right.has(id)
   }
 
-  /** Counts as failed until proven right, or guesses that come at the same time would all be let through. */
+  /** Starts an attempt. It counts as failed until it succeeds; otherwise simultaneous guesses would all pass the limit. */
   begin(attempt: Attempt): void {
     if (this.#wrong.count(attempt.id) > 0) return
     const key = keyOf(attempt)
@@ -126,13 +126,13 @@ export class LoginLimiter {
     if (this.#byUser.add(key) >= this.#limit && this.#limit > 0) this.#startTrickle(key)
   }
 
-  /** It was not verified. */
+  /** The attempt was not verified. */
   cancel(attempt: Attempt): void {
     if (attempt.counted) this.#byUser.remove(keyOf(attempt))
   }
 
   succeed(attempt: Attempt): void {
-    // Who knows the password already does not wipe out the failures of others with each login.
+    // A login that was right before must not erase the failures of others each time.
     if (this.#right.has(attempt.id)) this.cancel(attempt)
     this.#recordSuccess(attempt)
     this.#onRecord(recordOf('success', attempt))
@@ -149,7 +149,7 @@ export class LoginLimiter {
     }
   }
 
-  /** Takes note of what another process has recorded. */
+  /** Receives a record from another process. */
   receive({ kind, ...attempt }: LoginRecord): void {
     if (kind === 'success') {
       this.#recordSuccess(attempt)
@@ -162,17 +162,17 @@ export class LoginLimiter {
     this.#wrong.add(attempt.id)
   }
 
-  /** Whether logins of this client have failed lately. */
+  /** Whether this client has recent failed logins. */
   isSuspect(client: string): boolean {
     return this.#byClient.count(client) > 0
   }
 
-  /** By how many milliseconds the client's next answer is delayed. */
+  /** The delay of the client's next response, in milliseconds. */
   delayOf(client: string): number {
     return Math.max(0, Math.min(MAX_DELAY, (this.#byClient.count(client) - FREE) * DELAY_STEP))
   }
 
-  /** Resolves when the client may have its answer; at once if `signal` aborts. */
+  /** Resolves after the client's delay, or at once if `signal` aborts. */
   async delay(client: string, signal?: AbortSignal): Promise<void> {
     const ms = this.delayOf(client)
     if (ms === 0 || this.#delayed >= MAX_DELAYED || signal?.aborted) return
@@ -189,7 +189,7 @@ export class LoginLimiter {
     this.#delayed--
   }
 
-  /** How many answers are delayed. */
+  /** Number of delayed responses. */
   get delayed(): number {
     return this.#delayed
   }
@@ -252,7 +252,7 @@ const recordOf = (kind: LoginRecord['kind'], { client, user, id }: Attempt): Log
   id,
 })
 
-/** The unit that failures are counted by. Someone with one IPv6 address has 2^64 of them: the first 64 bits count. */
+/** The client that failures are counted for. For IPv6, that is the /64 network: one host usually has all its addresses. */
 export function networkOf(address: string): string {
   if (!isIPv6(address)) return address
   const mapped = /^::ffff:([\d.]+)$/i.exec(address)?.[1]

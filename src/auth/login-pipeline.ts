@@ -8,51 +8,51 @@ import type { Principal } from './principal.js'
 import type { Granted, Provider, ProviderStatus, Refused, Verdict } from './provider.js'
 import { isOver, ProviderChain } from './provider-chain.js'
 
-// Every login, of any kind, takes this path:
+// Every login takes this path:
 //
 //   remembered -> limiter -> single flight -> fair queue -> provider
 //
-// Logins that a provider remembers succeed synchronously. All others pass the limiter; equal concurrent ones share one
-// verdict; and each provider has its own queue, in which clients and users take turns.
+// Logins in a provider's cache succeed synchronously. All others pass the limiter. Equal concurrent ones share one verdict,
+// and each provider has its own queue, in which clients and users take turns.
 
-/** How long failures of a client make it a suspect, where there is no limiter that knows; in milliseconds. */
+/** How long a failed login makes a client a suspect, if there is no limiter; in milliseconds. */
 const SUSPICION = 60_000
-/** Logins that may wait for each provider by default. */
+/** Default number of logins that may wait for each provider. */
 export const DEFAULT_QUEUE = 256
 
 export interface LoginPipelineOptions {
-  /** In the order in which they are asked. */
+  /** In the order of the chain. */
   readonly providers: readonly Provider[]
-  /** Default: none; logins are neither delayed nor limited. */
+  /** Default: none, so logins are neither delayed nor limited. */
   readonly limiter?: LoginLimiter | undefined
-  /** Logins that may wait for each provider; beyond that the verdict is `busy`. Default 256. */
+  /** Number of logins that may wait for each provider; further ones get `busy`. Default 256. */
   readonly queue?: number | undefined
-  /** A secret that all processes share. Default: a random one. */
+  /** A secret that all processes share. Default: random. */
   readonly key?: Buffer | undefined
   readonly clock?: Clock | undefined
 }
 
-/** A refused login; `no-credentials` for a kind of credential that no provider takes. */
+/** A refused login; `no-credentials` if no provider accepts this kind of credential. */
 export type Refusal = Omit<Refused, 'reason' | 'unknown'> & {
   readonly reason: Refused['reason'] | 'no-credentials'
 }
 
 export type LoginVerdict = Granted | Refusal
 
-/** What became of the login of an open connection. */
+/** The current state of an open connection's login. */
 export type Recheck =
   | { readonly is: 'same' }
-  /** Still good, but with other groups, or another role or expiry. */
+  /** Still valid, but with other groups, role or expiry. */
   | { readonly is: 'changed'; readonly principal: Principal }
   | { readonly is: 'revoked' }
-  /** The provider is busy or unavailable: ask again later. */
+  /** The provider is busy or unavailable; ask again later. */
   | { readonly is: 'unknown' }
 
-/** Equal logins that wait for one verdict. */
+/** Equal logins that share one verdict. */
 interface Flight {
   readonly verdict: Promise<Verdict>
   readonly abort: AbortController
-  /** Attempts by client: each client counts one. */
+  /** Attempts by client, since a flight counts once for each client. */
   readonly attempts: Map<string, Attempt>
   waiting: number
 }
@@ -76,11 +76,10 @@ export class LoginPipeline {
   }
 
   /**
-   * Judges the credential of a request. Not a promise where no provider has to be asked: the credential is remembered,
-   * or refused unheard. Never rejects.
+   * Judges the credential of a request. Returns a promise only if a provider is needed. Never rejects.
    *
-   * @param address the client's
-   * @param signal aborts when the client has gone
+   * @param address the client's address
+   * @param signal aborts when the client disconnects
    */
   login(credential: Credential, address: string, signal?: AbortSignal): LoginVerdict | Promise<LoginVerdict> {
     const known = this.remembered(credential)
@@ -89,7 +88,7 @@ export class LoginPipeline {
     return refusal === undefined ? this.#attempt(credential, address, signal) : this.#count(refusal)
   }
 
-  /** As `login`, but undefined where a provider would have to be asked, or the answer is no. */
+  /** Like `login`, but undefined if a provider is needed or the login is refused. */
   remembered(credential: Credential): Granted | undefined {
     if (this.#closed || isEmpty(credential)) return undefined
     const principal = this.#chain.remembered(credential)
@@ -98,12 +97,12 @@ export class LoginPipeline {
     return { ok: true, principal }
   }
 
-  /** Counts a request that was refused without a credential that can be read. */
+  /** Counts a request that was refused for lack of a valid credential. */
   countRefusal(reason: 'no-credentials' | 'malformed'): void {
     this.#results[reason]++
   }
 
-  /** Counts a request that was let in by what the caller remembers of its connection. */
+  /** Counts a request that the caller admitted because it remembers the connection's login. */
   countRemembered({ provider }: Principal): void {
     this.#results.remembered++
     const lane = this.#chain.lanes.find((lane) => lane.provider.name === provider)
@@ -122,7 +121,7 @@ export class LoginPipeline {
     for (const provider of this.#providers) provider.onChange(listener)
   }
 
-  /** Judges the login of an open connection again. Counts nothing, and is neither limited nor delayed. */
+  /** Verifies the login of an open connection again. Counts nothing, and is neither limited nor delayed. */
   async recheck(credential: Credential, principal: Principal, address: string): Promise<Recheck> {
     if (this.#closed) return { is: 'unknown' }
     if (isOver(principal)) return { is: 'revoked' }
@@ -134,7 +133,7 @@ export class LoginPipeline {
     return { is: verdict.reason === 'denied' ? 'revoked' : 'unknown' }
   }
 
-  /** Ready where every provider is. */
+  /** Ready if all providers are. */
   status(): { readonly ready: boolean; readonly providers: Readonly<Record<string, ProviderStatus>> } {
     const providers: Record<string, ProviderStatus> = {}
     for (const provider of this.#providers) providers[provider.name] = provider.status()
@@ -155,7 +154,7 @@ export class LoginPipeline {
     }
   }
 
-  /** Answers all who wait, and all who come later, `unavailable`, and closes the providers. */
+  /** Closes the providers. Waiting and later logins get `unavailable`. */
   async close(): Promise<void> {
     this.#closed = true
     for (const lane of this.#chain.lanes) lane.close()
@@ -163,7 +162,7 @@ export class LoginPipeline {
     await Promise.all(this.#providers.map((provider) => provider.close()))
   }
 
-  /** Why no provider has to be asked. */
+  /** Why a login is refused without a provider; undefined if one is needed. */
   #refusalOf(credential: Credential): Refusal | undefined {
     const candidate = candidateOf(credential)
     if (this.#closed) return { ok: false, reason: 'unavailable', ...candidate }
@@ -175,7 +174,7 @@ export class LoginPipeline {
   async #attempt(credential: Credential, address: string, signal?: AbortSignal): Promise<LoginVerdict> {
     const candidate = candidateOf(credential)
     const client = networkOf(address)
-    // Tokens and sessions cannot be guessed, and several expired ones from one address are no attack.
+    // Tokens and sessions cannot be guessed, and several expired ones from one address are not an attack.
     const limiter = credential.kind === 'basic' ? this.#limiter : undefined
     const attempt = limiter?.attempt(client, userOf(credential), secretOf(credential))
     const key = this.#keyOf(credential)
@@ -195,7 +194,7 @@ export class LoginPipeline {
     return this.#count(verdict)
   }
 
-  /** Joins the flight of equal logins, or starts one. */
+  /** Joins a flight of equal logins, or starts one. */
   #join(key: string, credential: Credential, client: string, attempt: Attempt | undefined): Flight {
     const flight = this.#flights.get(key)
     if (flight && !flight.abort.signal.aborted) {
@@ -228,7 +227,7 @@ export class LoginPipeline {
     return flight
   }
 
-  /** Tells the limiter what came of it. */
+  /** Reports the verdict to the limiter. */
   #settle(verdict: Verdict, client: string, { attempts }: Flight): void {
     if (!verdict.ok && verdict.reason === 'denied' && this.#failures.add(client) === 1) {
       for (const lane of this.#chain.lanes) lane.suspect(client)
@@ -240,7 +239,7 @@ export class LoginPipeline {
     }
   }
 
-  /** The flight's verdict. Once all who wait for it have gone, the work for it ends. */
+  /** Waits for the flight's verdict. When all its clients have disconnected, the flight is aborted. */
   async #wait(flight: Flight, signal: AbortSignal | undefined): Promise<Verdict> {
     let left = false
     const leave = () => {
@@ -265,7 +264,7 @@ export class LoginPipeline {
     return verdict
   }
 
-  /** Stands for a credential for as long as it is being judged; tells nothing about it. */
+  /** A digest that identifies a credential while it is being verified, without revealing it. */
   #keyOf(credential: Credential): string {
     const user = Buffer.from(userOf(credential))
     const secret = secretOf(credential)

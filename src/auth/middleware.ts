@@ -3,7 +3,7 @@ import type { Authenticator, AuthVerdict } from './authenticator.js'
 import type { Principal } from './principal.js'
 import { refusal } from './refusal.js'
 
-/** A request that was let in. */
+/** A request with a valid login. */
 export type AuthenticatedRequest = IncomingMessage & {
   /** The principal's name. */
   user?: string
@@ -13,8 +13,8 @@ export type AuthenticatedRequest = IncomingMessage & {
 export type Middleware = (request: AuthenticatedRequest, response: ServerResponse, next: () => void) => void
 
 /**
- * Lets in requests with a valid login, whose user becomes `request.user` and `request.principal`; answers the others
- * 401, 429 or 503. For node:http and Express.
+ * Middleware for node:http and Express. Sets `request.user` and `request.principal` on requests with a valid login, and
+ * answers all others with 401, 429 or 503.
  *
  * @example
  * const guard = middleware(await createAuthenticator({ file: '.htpasswd' }))

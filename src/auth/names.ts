@@ -1,8 +1,8 @@
-// Names of users come from elsewhere and go on to headers, logs and pages: a name that none of these can carry is no name.
+// Names of users and groups come from other systems and end up in headers, logs and pages, so they must be safe there.
 
 const MAX_NAME_BYTES = 255
 
-/** Why `name` can't be a user's or a group's, as in `it contains …`; undefined if it can. */
+/** What makes `name` invalid, such as `contains a control character`; undefined if it is valid. */
 export function nameFlaw(name: string): string | undefined {
   if (name === '') return 'is empty'
   if (/[\u0000-\u001f\u007f-\u009f\u2028\u2029\ufffe\uffff]/.test(name)) return 'contains a control character'

@@ -1,5 +1,5 @@
 /**
- * Finds the oldest entry of a Map, repeatedly, in constant time. A new iterator each time would have to skip every entry
+ * Finds the oldest entry of a Map repeatedly, in constant time. A new iterator each time would have to skip all entries
  * deleted before, which takes a millisecond in a map of 100,000.
  *
  * Entries that are deleted and added again count as new.
@@ -14,7 +14,7 @@ export class Oldest<K, V> {
     this.#entries = map.entries()
   }
 
-  /** The oldest entry. Values must be objects: an entry that was added again is recognized by its value. */
+  /** The oldest entry. Values must be objects: the value tells whether an entry was deleted and added again. */
   peek(): [K, V] | undefined {
     while (this.#map.size > 0) {
       if (this.#front && this.#map.get(this.#front[0]) === this.#front[1]) return this.#front

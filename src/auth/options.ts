@@ -11,57 +11,57 @@ import { costsMore, DEFAULT_MAX_HASH_COST } from './providers/password-file/hash
 import { createPasswordFileProvider, type GroupSource } from './providers/password-file/provider.js'
 
 /**
- * At least one of `file`, `ldap` and `providers` is required. Where there are several ways to log in, they are asked in the order
- * of the options' keys; a user name that one of them knows is never asked of the next.
+ * At least one of `file`, `ldap` and `providers` is required. Several are tried in the order of their keys; once one of them
+ * knows a user name, the next is not tried.
  */
 export interface AuthenticatorOptions {
-  /** Path of the password file. It need not exist yet; until it does, none of its users can log in. */
+  /** Path of the password file. It need not exist yet; until it does, no user can log in with it. */
   file?: string | undefined
   /** A directory server. Default: none. */
   ldap?: LdapOptions | undefined
-  /** Further ways to log in, in this order. */
+  /** Further providers, in this order. */
   providers?: readonly Provider[] | undefined
-  /** The groups of the password file's users. Default: none. */
+  /** Groups for the users of the password file. Default: none. */
   groups?: GroupSource | undefined
-  /** What a browser shows when it asks for a password. Printable ASCII. Default `Restricted`. */
+  /** Name shown in the browser's login dialog. Printable ASCII. Default `Restricted`. */
   realm?: string | undefined
-  /** Threads that hash, started as they are needed. 1 to 1024. Default: one for each processor. */
+  /** Number of hashing threads, started on demand. 1 to 1024. Default: one per CPU. */
   workers?: number | undefined
-  /** Logins that may wait for each provider; beyond that the answer is `busy`. Default 256. */
+  /** Number of logins that may wait for each provider; further ones get `busy`. 0 to 100,000. Default 256. */
   queue?: number | undefined
-  /** Passwords remembered; the least recently used is dropped first. 0 remembers none. Default 10,000. */
+  /** Number of verified passwords to cache; the least recently used is dropped first. 0 disables the cache. Default 10,000. */
   cacheSize?: number | undefined
-  /** How long a password is remembered, in milliseconds. Default 3,600,000, an hour. */
+  /** How long a verified password stays in the cache, in milliseconds. Default 3,600,000, an hour. */
   cacheTtl?: number | undefined
   /**
-   * What records must be at least: at a login with a weaker one the password is hashed anew, and the record replaced in
-   * the file, which this process must be allowed to write. Default: none is replaced.
+   * Replaces weaker records at login: the password is rehashed with this scheme and cost, and the record is replaced in the
+   * file, which this process must be allowed to write. Default: records are not replaced.
    */
   rehash?: HashOptions | undefined
   /**
-   * Records whose hash costs more are not verified: bcrypt's cost; for SHA-crypt, 64 × 2^maxHashCost rounds. 4 to 31.
-   * Default 14, about a second.
+   * Highest bcrypt cost to verify; for SHA-crypt, at most 64 × 2^maxHashCost rounds. Records that cost more are rejected.
+   * 4 to 31. Default 14, about a second.
    */
   maxHashCost?: number | undefined
-  /** Delays and limits failed logins; `true` for the defaults. Default: none are. */
+  /** Delays and limits failed logins; `true` for the defaults. Default: false. */
   limiter?: boolean | SharedLimiterOptions | undefined
   /**
-   * A secret of at least 16 bytes that all processes share which answer for the same users: then an unknown name takes
-   * the same time in each, and they understand each other's failed logins. Default: a random one.
+   * A secret of at least 16 bytes, to be shared by all processes that serve the same users: an unknown name then takes the
+   * same time in each, and they can exchange failed logins. Default: random.
    */
   key?: Buffer | undefined
-  /** Called with what an operator may want to know. */
+  /** Called with events for operators. */
   onEvent?: ((event: AuthEvent) => void) | undefined
 }
 
 export interface SharedLimiterOptions extends LimiterOptions {
-  /** For several processes: called with what the authenticators of the others have to `receive`. */
+  /** For several processes: called with records that the other authenticators must `receive`. */
   readonly onRecord?: ((record: LoginRecord) => void) | undefined
 }
 
 export type Settings = ReturnType<typeof settingsOf>
 
-/** How each option that is a way to log in becomes a provider. A new kind of provider adds a line here. */
+/** How to open each provider, by the option that configures it. Add a line here for a new kind of provider. */
 const PROVIDERS: {
   readonly [Option in keyof AuthenticatorOptions]?: (
     value: NonNullable<AuthenticatorOptions[Option]>,
@@ -70,14 +70,14 @@ const PROVIDERS: {
 } = {
   file: async (file, { fileOptions }) => [await createPasswordFileProvider({ file, ...fileOptions })],
   ldap: async (ldap, { onEvent }) => {
-    // Loaded only where there is a directory to talk to.
+    // The LDAP client is loaded only if it is needed.
     const { createLdapProvider } = await import('./providers/ldap/index.js')
     return [await createLdapProvider(ldap, onEvent)]
   },
   providers: async (providers) => providers,
 }
 
-/** Opens the ways to log in, in the order of the options. */
+/** Opens the providers, in the order of the options. */
 export async function openProviders(options: AuthenticatorOptions, settings: Settings): Promise<Provider[]> {
   const providers: Provider[] = []
   try {
@@ -127,13 +127,10 @@ export function settingsOf(options: AuthenticatorOptions) {
   requireInteger('cacheTtl', cacheTtl, 0, Number.MAX_SAFE_INTEGER)
   requireInteger('maxHashCost', maxHashCost, 4, 31)
   if (rehash && schemeNamed(rehash.scheme).strength !== 'strong') {
-    throw wrong('rehash', 'must name a scheme that resists guessing, such as bcrypt')
+    throw wrong('rehash', 'must be a strong scheme, such as bcrypt')
   }
   if (rehash && costsMore(rehash, maxHashCost)) {
-    throw wrong(
-      'rehash',
-      `must not cost more than maxHashCost, ${maxHashCost}: its records could not be verified`,
-    )
+    throw wrong('rehash', `must not cost more than maxHashCost (${maxHashCost}) allows`)
   }
   requireLimiter(settings.limiter)
   const { key } = settings.fileOptions
@@ -144,7 +141,7 @@ export function settingsOf(options: AuthenticatorOptions) {
   return settings
 }
 
-/** At least one way to log in. */
+/** Requires at least one provider. */
 function requireProviders(options: AuthenticatorOptions): void {
   const { file, ldap, providers = [] } = options
   const given = Object.keys(PROVIDERS).filter(
@@ -165,7 +162,7 @@ function requireProviders(options: AuthenticatorOptions): void {
     if (typeof provider?.name !== 'string' || typeof provider.verify !== 'function') {
       throw wrong('providers', 'must list objects with the methods of a Provider')
     }
-    if (names.has(provider.name)) throw wrong('providers', `has two of the name '${provider.name}'`)
+    if (names.has(provider.name)) throw wrong('providers', `has two providers named '${provider.name}'`)
     names.add(provider.name)
   }
 }

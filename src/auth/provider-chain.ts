@@ -5,12 +5,12 @@ import type { Principal } from './principal.js'
 import type { Provider, Refused, Verdict } from './provider.js'
 import { type Login, ProviderLane } from './provider-lane.js'
 
-// Asks providers in order. The first one that knows a name decides; its verdict is final.
+// Asks providers in order. The first one that knows the user name decides; its verdict is final.
 //
-// Timing must not reveal which provider knows a name. So a failed login always takes the time of all providers together,
-// in any order: those after the one that decided are asked about a name that doesn't exist, and their answer is ignored.
+// Timing must not reveal which provider knows a name. A failed login therefore always takes the time of all providers: those
+// after the one that decided are asked about a nonexistent name, and their answer is ignored.
 
-/** How long a provider's "unknown name" holds for what later ones remember; in milliseconds. */
+/** How long a provider's answer "unknown name" lets the caches of later providers be used; in milliseconds. */
 const UNKNOWN_TTL = 5 * 60_000
 const MAX_UNKNOWN = 10_000
 
@@ -18,10 +18,10 @@ export class ProviderChain {
   readonly lanes: readonly ProviderLane[]
   readonly #key: Uint8Array
   readonly #now: Clock
-  /** For providers without `knows`: the names they said they don't know, and until when that holds. */
+  /** For providers without `knows`: names they have called unknown, and until when to believe it. */
   readonly #unknown = new Map<Provider, Map<string, number>>()
 
-  /** @param queue how many logins may wait for each provider */
+  /** @param queue number of logins that may wait for each provider */
   constructor(
     providers: readonly Provider[],
     queue: number,
@@ -41,7 +41,7 @@ export class ProviderChain {
     return this.lanes.some(({ provider }) => provider.accepts(credential))
   }
 
-  /** The principal of a credential that the provider whose name it is remembers. Synchronous. */
+  /** The principal of a credential that is in the cache of the provider that knows its name. Synchronous. */
   remembered(credential: Credential): Principal | undefined {
     for (const lane of this.lanes) {
       const { provider } = lane
@@ -70,7 +70,7 @@ export class ProviderChain {
         return { ok: true, principal: known }
       }
       const answer = await lane.verify(asked, login)
-      if (asked !== credential) continue // Only the time counts.
+      if (asked !== credential) continue // Asked only to take the same time.
       if (answer.ok) {
         if (isOver(answer.principal) || this.#isTaken(answer.principal, credential, provider)) return verdict
         this.#noteUnknown(strangers, credential)
@@ -86,8 +86,8 @@ export class ProviderChain {
   }
 
   /**
-   * Whether a provider before `provider` knows the name that the login ends up with, where that isn't the claimed one: a
-   * directory ignores case, and its `Alice` must not become the `alice` of the password file.
+   * Whether a provider before `provider` knows the login's final name, if that differs from the claimed one: a directory
+   * ignores case, and its `Alice` must not become the `alice` of the password file.
    */
   #isTaken({ name }: Principal, credential: Credential, provider: Provider): boolean {
     if (credential.kind !== 'basic' || name === credential.name) return false
@@ -106,7 +106,7 @@ export class ProviderChain {
     return until !== undefined && until > this.#now()
   }
 
-  /** Only for names that a later provider accepted: a flood of unknown names must not displace them. */
+  /** Notes only names that a later provider has accepted, so that a flood of unknown names cannot displace them. */
   #noteUnknown(providers: readonly Provider[], credential: Credential): void {
     if (credential.kind !== 'basic') return
     for (const provider of providers) {
@@ -118,14 +118,14 @@ export class ProviderChain {
     }
   }
 
-  /** The same password for a name that doesn't exist, always the same for one name. */
+  /** The same password for a nonexistent name, which is always the same for one name. */
   #nonexistent({ name, password }: BasicCredential): BasicCredential {
     const nonexistent = createHmac('sha256', this.#key).update(name).digest('hex')
     return { kind: 'basic', name: nonexistent, user: Buffer.from(nonexistent), password }
   }
 }
 
-/** Whether the login has ended by itself. */
+/** Whether the login has expired. */
 export const isOver = ({ expiresAt }: Principal): boolean =>
   expiresAt !== undefined && expiresAt <= Date.now()
 

@@ -6,11 +6,11 @@ import type { Provider, Verdict } from './provider.js'
 /** A login on its way to a provider. */
 export interface Login {
   readonly client: string
-  /** The claimed name; empty where the credential does not claim one. */
+  /** The claimed name; empty if the credential has none. */
   readonly user: string
-  /** Whether logins of the client have failed lately. */
+  /** Whether the client has recent failed logins. */
   readonly isSuspect: boolean
-  /** Aborts when all clients that waited for the verdict have gone. */
+  /** Aborts when all clients that wait for the verdict have disconnected. */
   readonly signal: AbortSignal
 }
 
@@ -20,14 +20,14 @@ interface Job {
   readonly settle: (verdict: Verdict) => void
 }
 
-/** Hands logins to one provider, as many at a time as it takes; the others wait in a fair queue. */
+/** Passes logins to one provider, up to its concurrency; the others wait in a fair queue. */
 export class ProviderLane {
   readonly results = noProviderResults()
   readonly #queue: FairQueue<Job>
   #running = 0
   #closed = false
 
-  /** @param queue how many logins may wait */
+  /** @param queue number of logins that may wait */
   constructor(
     readonly provider: Provider,
     queue: number,
@@ -39,7 +39,7 @@ export class ProviderLane {
     return this.#queue.length
   }
 
-  /** The provider's verdict, when it is the login's turn. Never rejects. */
+  /** Asks the provider when it is the login's turn. Never rejects. */
   verify(credential: Credential, login: Login): Promise<Verdict> {
     if (this.#closed) return Promise.resolve(this.#refused('unavailable', login))
     if (login.signal.aborted) return Promise.resolve(this.#refused('busy', login))
@@ -50,12 +50,12 @@ export class ProviderLane {
     })
   }
 
-  /** Lets the waiting logins of a client that has failed come after those of others. */
+  /** Moves the waiting logins of a client that has failed behind those of others. */
   suspect(client: string): void {
     this.#queue.suspect(client)
   }
 
-  /** Answers all who wait `unavailable`. */
+  /** Waiting and later logins get `unavailable`. */
   close(): void {
     this.#closed = true
     for (let job = this.#queue.shift(); job; job = this.#queue.shift()) {
@@ -86,7 +86,7 @@ export class ProviderLane {
     settle(verdict)
   }
 
-  /** A provider that rejects, against its contract, must neither let the login in nor keep its slot. */
+  /** If a provider violates its contract and rejects, the login is refused, and its slot is freed. */
   async #ask(credential: Credential, login: Login): Promise<Verdict> {
     try {
       return await this.provider.verify(credential, login.client, login.signal)

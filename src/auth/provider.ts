@@ -1,32 +1,32 @@
 import type { Credential } from './credential.js'
 import type { Principal } from './principal.js'
 
-/** A way to log in: a password file, a directory server, an issuer of tokens. */
+/** A way to log in, such as a password file, a directory server or an issuer of tokens. */
 export interface Provider {
-  /** What the log, the metrics and `Principal.provider` call it, such as `file`. */
+  /** Its name in log, metrics and `Principal.provider`, such as `file`. */
   readonly name: string
-  /** How many calls of `verify` may run at the same time. The others wait in the fair queue. */
+  /** How many calls of `verify` may run at a time. Further logins wait in the fair queue. */
   readonly concurrency: number
   /** Whether `verify` can judge a credential of this kind and form. Pure and synchronous. */
   accepts(credential: Credential): boolean
-  /** The principal of a credential that is known to be good right now. Pure and synchronous: the fast path. */
+  /** The principal of a credential known to be valid right now. Pure and synchronous: the fast path. */
   remembered(credential: Credential): Principal | undefined
   /**
-   * Whether the name that a Basic credential claims is one of this provider's. Pure and synchronous. Absent, or
-   * undefined, where only `verify` can tell.
+   * Whether the provider knows the name in a Basic credential. Pure and synchronous. Absent, or undefined, if only `verify`
+   * can tell.
    */
   knows?(credential: Credential): boolean | undefined
   /**
    * Judges a credential. An unknown name must take as long as a wrong password.
    *
    * @param client the client's address
-   * @param signal aborts when all clients that waited for the verdict have gone
+   * @param signal aborts when all clients that wait for the verdict have disconnected
    * @returns a verdict; never rejects
    */
   verify(credential: Credential, client: string, signal?: AbortSignal): Promise<Verdict>
   /**
-   * What is known right now of the account called `name`, without any credential: a token ends with its owner's account,
-   * and has its owner's groups. Synchronous where that needs no I/O. Absent from providers that cannot tell.
+   * Looks up the account `name` without a credential: a token has its owner's groups, and ends with its owner's account.
+   * Synchronous if it needs no I/O. Absent from providers that cannot look accounts up.
    */
   account?(name: string): Account | Promise<Account>
   /**
@@ -40,43 +40,43 @@ export interface Provider {
   readonly epoch: number
   /** Calls `listener` after every increment of `epoch`. */
   onChange(listener: () => void): void
-  /** What the provider itself counts. Default: nothing. */
+  /** The provider's own counters. Default: none. */
   measures?(): Measures
   status(): ProviderStatus
-  /** Tries out all that a login needs, for an operator who wants to know what works. Default: `status`. */
+  /** Tests everything that a login needs, for `htgate --check`. Default: `status`. */
   check?(): Promise<readonly Finding[]>
-  /** Ends timers, threads and connections. Pending calls of `verify` resolve to `unavailable`. */
+  /** Stops timers, threads and connections. Pending calls of `verify` resolve to `unavailable`. */
   close(): Promise<void>
 }
 
-/** The principal; `unknown` when there is no such account; `unavailable` when the file or directory cannot be read. */
+/** The account's principal; `unknown` if there is no such account, `unavailable` if its source cannot be read. */
 export type Account = Principal | 'unknown' | 'unavailable'
 
 export type PasswordMark = string | undefined
 
 /** Numbers of one process, by name, to be summed over all processes. */
 export interface Measures {
-  /** Totals that only grow, such as `hashes`. */
+  /** Totals that only increase, such as `hashes`. */
   readonly counts: Readonly<Record<string, number>>
-  /** Current values that add up over processes, such as `cached`. */
+  /** Current values to add up over processes, such as `cached`. */
   readonly gauges: Readonly<Record<string, number>>
-  /** Current values that every process has for itself in full, such as `users`. */
+  /** Current values that are the same in every process, such as `users`. */
   readonly sizes: Readonly<Record<string, number>>
 }
 
 export interface ProviderStatus {
   /** Whether new logins are possible. */
   readonly ready: boolean
-  /** Why not; one line, fit for a log. */
+  /** Why not: one line, suitable for a log. */
   readonly detail?: string
 }
 
-/** What a check found. */
+/** A finding of `check`. */
 export interface Finding {
   readonly state: 'works' | 'warning' | 'fails'
-  /** One line in lower case, without a full stop. */
+  /** One line, lower case, no full stop. */
   readonly text: string
-  /** What would help. */
+  /** How to fix it. */
   readonly hint?: string | undefined
 }
 
@@ -90,20 +90,20 @@ export interface Granted {
 export interface Refused {
   readonly ok: false
   readonly reason: RefusalReason
-  /** The name that was claimed, where it could be read. */
+  /** The claimed user name, if it could be read. */
   readonly candidate?: string
-  /** Set when the provider does not know the claimed name, so that the next one in the chain is asked. */
+  /** Set if the provider does not know the claimed name; the next one in the chain is then asked. */
   readonly unknown?: true
-  /** Seconds until it makes sense to try again. */
+  /** Seconds to wait before trying again. */
   readonly retryAfter?: number
 }
 
 export type RefusalReason =
-  /** Unknown user or wrong secret; nothing tells which. Answer 401. */
+  /** Unknown user or wrong secret, without telling which. Answer 401. */
   | 'denied'
-  /** Too many logins wait to be verified. Answer 503 with Retry-After. */
+  /** Too many logins are waiting to be verified. Answer 503 with Retry-After. */
   | 'busy'
-  /** The file, directory or issuer cannot be read. Answer 503 with Retry-After. */
+  /** The file cannot be read, or the directory or issuer cannot be reached. Answer 503 with Retry-After. */
   | 'unavailable'
   /** Too many failed logins. Answer 429 with Retry-After. */
   | 'limited'

@@ -1,7 +1,7 @@
 import type { AuthVerdict } from './authenticator.js'
 import { challenge } from './challenge.js'
 
-/** A response to a rejected request. */
+/** A response to a refused request. */
 export interface Refusal {
   readonly status: 401 | 429 | 503
   readonly headers: Readonly<Record<string, string>>
@@ -11,8 +11,8 @@ export interface Refusal {
 const RETRY_AFTER_S = 1
 
 /**
- * The response to a rejected request, for any framework. Where the client should try again it is 503 or 429, not 401,
- * after which clients give up or forget the password.
+ * The response to a refused request, for any framework. If the client should try again, it is 503 or 429, because after a
+ * 401, clients give up or discard the password.
  *
  * @example
  * const authenticator = await createAuthenticator({ file: '.htpasswd' })
@@ -27,12 +27,12 @@ export function refusal(
   const later = { ...plain, 'retry-after': String(retryAfter) }
   switch (reason) {
     case 'busy':
-      return { status: 503, headers: later, body: 'Too many logins are being verified. Try again.\n' }
+      return { status: 503, headers: later, body: 'Too many logins are waiting. Try again.\n' }
     case 'unavailable':
-      return { status: 503, headers: later, body: 'Logins cannot be verified at present. Try again.\n' }
+      return { status: 503, headers: later, body: 'Logins cannot be verified right now. Try again.\n' }
     case 'limited':
       return { status: 429, headers: later, body: 'Too many failed logins. Try again later.\n' }
   }
   const headers = { ...plain, 'www-authenticate': challenge(realm) }
-  return { status: 401, headers, body: 'A user name and a password are needed.\n' }
+  return { status: 401, headers, body: 'A user name and password are required.\n' }
 }

@@ -3,19 +3,19 @@ import { type Clock, monotonic } from './failure-counter.js'
 import { KeyedHash } from './keyed-hash.js'
 import { Oldest } from './oldest.js'
 
-/** Stands for a user, a password and a stored hash; tells nothing about them outside this process. */
+/** An HMAC of user, password and stored hash. Meaningless outside this process. */
 export type VerifiedKey = string
 
 /**
- * Remembers which passwords were found right, so that each is hashed once and not with every request.
+ * Remembers verified passwords, so that each is hashed once instead of with every request.
  *
- * No password is kept, nor anything that one could be guessed from after the process is gone: keys are HMACs under a
- * random key of this process. The stored hash is part of them; with a record that is changed or deleted they are never
- * asked for again, so there is nothing to invalidate.
+ * It holds no passwords, nor anything that allows guessing them after the process has ended: its keys are HMACs under a
+ * random key of this process. They include the stored hash, so after a record is changed or deleted, its old keys are never
+ * looked up again, and there is nothing to invalidate.
  */
 export class VerifiedCache {
   readonly #hmac = new KeyedHash(randomBytes(32))
-  /** When each is to be forgotten. In the order of use, the latest last. */
+  /** When each key expires. In the order of use, most recent last. */
   readonly #expiry = new Map<VerifiedKey, number>()
   readonly #oldest = new Oldest(this.#expiry)
   readonly #size: number
@@ -33,7 +33,7 @@ export class VerifiedCache {
     return this.#expiry.size
   }
 
-  /** Lengths come first, so that no two triples are written the same way. */
+  /** Lengths come first, so that different triples never have the same encoding. */
   keyOf({ user, password }: { user: Buffer; password: Buffer }, encoded: string): VerifiedKey {
     return this.#hmac.of(8 + user.length + password.length + encoded.length, (message, start) => {
       let end = message.writeUInt32LE(user.length, start)

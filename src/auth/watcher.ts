@@ -1,15 +1,16 @@
 import { type BigIntStats, constants } from 'node:fs'
 import { type FileHandle, open, stat } from 'node:fs/promises'
 
-// Notices changes of a file by polling it. The system's notifications, such as inotify, miss changes on network file
-// systems and of symbolic links along the path.
+// Detects changes of a file by polling. Notifications such as inotify miss changes on network file systems, and of symbolic
+// links along the path.
 
+/** How often to look at the file. */
 const LOOK_MS = 100
-/** A changed file is read once it has been quiet for this long: programs that write in place are done by then. */
+/** A changed file is read once it has been unchanged for this long, so that programs can finish writing in place. */
 const REST_MS = 50
-/** But at the latest this long after the change was seen, so that it takes effect within a second. */
+/** It is read this long after the change at the latest, so that the change takes effect within a second. */
 const PATIENCE_MS = 500
-/** File timestamps are coarse: a file that changed a moment ago may change again without a new one. */
+/** File timestamps are coarse: within this time, a file may change again without a new one. */
 const TICK_MS = 50
 
 /** Called by a watcher. */
@@ -18,7 +19,7 @@ export interface Listener {
   unreadable(error: Error): void
 }
 
-/** A file's identity, size and times, or the code of the error that a look at it ended in. */
+/** A file's identity, size and times, or the code of the error if it cannot be examined. */
 type Fingerprint = string
 
 interface Change {
@@ -29,7 +30,7 @@ interface Change {
 export class Watcher {
   readonly #path: string
   readonly #listener: Listener
-  /** What the listener was last called with. */
+  /** What the listener was last called with, to tell whether there is news. */
   #lastSeen: { readonly fingerprint: Fingerprint | undefined; readonly bytes?: Buffer } | undefined
   #turn: Promise<void> = Promise.resolve()
   #timer: NodeJS.Timeout | undefined
@@ -40,7 +41,7 @@ export class Watcher {
     this.#listener = listener
   }
 
-  /** Reads the file, and watches it from then on. */
+  /** Reads the file, then watches it. */
   async start(): Promise<void> {
     await this.read().catch(() => {})
     this.#lookLater(LOOK_MS)
@@ -91,7 +92,7 @@ export class Watcher {
       this.#lastSeen = { fingerprint, bytes }
       if (news) await this.#listener.content(bytes)
     } catch (error) {
-      // A file that exists but cannot be read is tried again at each look, but reported once.
+      // A file that exists but cannot be read is tried again at every look, but reported once.
       const fingerprint = codeOf(error as Error)
       const news = always || this.#lastSeen?.fingerprint !== fingerprint
       this.#lastSeen = { fingerprint }
@@ -101,10 +102,10 @@ export class Watcher {
   }
 }
 
-/** The whole content. Starts over, for a while, if the file is being written meanwhile. */
+/** Reads the whole file. If it changes meanwhile, starts over, for a while. */
 async function readAtRest(path: string): Promise<{ bytes: Buffer; fingerprint: Fingerprint | undefined }> {
   const deadline = performance.now() + PATIENCE_MS
-  // Opening a pipe that has no writer must not block.
+  // Opening a pipe without a writer must not block.
   const file = await open(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0))
   try {
     for (;;) {
@@ -124,7 +125,7 @@ async function readAtRest(path: string): Promise<{ bytes: Buffer; fingerprint: F
   }
 }
 
-/** Reads into one buffer of the file's size: a file of a million users is in memory only once. */
+/** Reads into one buffer of the file's size, so that a file of a million users is in memory only once. */
 async function contentOf(file: FileHandle, size: number): Promise<Buffer> {
   const bytes = Buffer.allocUnsafeSlow(size)
   let length = 0
@@ -136,7 +137,7 @@ async function contentOf(file: FileHandle, size: number): Promise<Buffer> {
   return bytes.subarray(0, length)
 }
 
-/** Changes with the file's content, and when the path leads to another file. */
+/** Differs if the file has changed, or the path leads to another file. */
 function fingerprintOf({ dev, ino, size, mtimeNs, ctimeNs }: BigIntStats): Fingerprint {
   return `${dev} ${ino} ${size} ${mtimeNs} ${ctimeNs}`
 }

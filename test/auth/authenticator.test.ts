@@ -166,7 +166,7 @@ describe('the file', () => {
       {
         type: 'unreadable',
         level: 'error',
-        message: `cannot read ${file}: it does not exist; nobody can log in`,
+        message: `cannot read ${file}: it does not exist; no user can log in`,
         error: { code: 'ERR_FILE_MISSING' },
       },
     ])
@@ -217,7 +217,7 @@ describe('the file', () => {
     expect(subject.events.map(({ level, message }) => `${level}: ${message}`)).toEqual([
       `info: ${subject.file}: 2 users`,
       `warn: ${subject.file}: lines 1, 4 skipped: not a record (user:hash)`,
-      `warn: ${subject.file}: no password can be verified for line 3: not a valid hash`,
+      `warn: ${subject.file}: cannot verify passwords for line 3: not a valid hash`,
     ])
   })
 

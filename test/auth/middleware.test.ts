@@ -99,7 +99,7 @@ describe.each([
       const response = await get(url, authorization)
       expect(response.status).toBe(401)
       expect(response.headers.get('www-authenticate')).toBe('Basic realm="The \\"lab\\"", charset="UTF-8"')
-      expect(await response.text()).toBe('A user name and a password are needed.\n')
+      expect(await response.text()).toBe('A user name and password are required.\n')
     }
   })
 

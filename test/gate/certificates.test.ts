@@ -159,7 +159,7 @@ describeWith(['openssl'], 'client certificates', () => {
     const crl = join(temporaryFolder(), 'crl.pem')
     writeFileSync(crl, 'nonsense')
     const { gate, ca } = await start(['--client-ca', authority.ca, '--client-crl', crl])
-    expect(gate.said()).toContain('it holds no revocation list; no client certificate is accepted')
+    expect(gate.said()).toContain('the file has no revocation list; rejecting all client certificates')
     const ann = authority.issue('ann', '/CN=ann')
     expect(await get(gate.port, ca, ann)).toBe(503)
     copyFileSync(authority.crl, crl)

@@ -174,13 +174,15 @@ describeWith(['slapd', 'ldapmodify'], 'htgate with OpenLDAP', () => {
     ]
     const good = await check(['--check', ...args])
     expect(good.output).toMatch(/^works .*--ldap-url: 127\.0\.0\.1:\d+ answers, without TLS$/m)
-    expect(good.output).toMatch(/^works .*the bind as cn=htgate,\S+ succeeds$/m)
-    expect(good.output).toMatch(/^works .*users in \S+ are found by uid$/m)
+    expect(good.output).toMatch(/^works .*bound as cn=htgate,\S+$/m)
+    expect(good.output).toMatch(/^works .*found users in \S+ by uid$/m)
     expect(good.output).toMatch(/^works .*--upstream: \S+ answers GET \/ with 200$/m)
     expect(good.status).toBe(0)
 
     const alice = await check(['--check', '--user', 'alice', ...args], 'wonderland\n')
-    expect(alice.output).toMatch(/^works .*--user alice: alice; provider: ldap; groups: ML-Team, Staff; role: write$/m)
+    expect(alice.output).toMatch(
+      /^works .*--user alice: alice; provider: ldap; groups: ML-Team, Staff; role: write$/m,
+    )
     expect(alice.status).toBe(0)
     const bob = await check(['--check', '--user', 'bob', ...args], 'builder')
     expect(bob.output).toMatch(/^FAILS .*--user bob: bob; provider: ldap; groups: Staff; no role$/m)

@@ -173,9 +173,7 @@ test.each(['-h', '--help'])('%s prints every option under a heading, with its de
   const text = printed([flag])
   for (const { flag } of OPTIONS) expect(text).toMatch(new RegExp(`^  (-., |    )?${flag}\\b`, 'm'))
   for (const { heading } of GROUPS) expect(text).toContain(`\n${heading}:\n`)
-  expect(text.replaceAll(/\s+/g, ' ')).toContain(
-    '(default: sockets from systemd, or else 127.0.0.1:8080)',
-  )
+  expect(text.replaceAll(/\s+/g, ' ')).toContain('(default: sockets from systemd, or else 127.0.0.1:8080)')
   expect(text.replaceAll(/\s+/g, ' ')).toContain('(default: 360 s)')
 })
 

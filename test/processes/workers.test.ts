@@ -50,7 +50,9 @@ test('several processes serve, and their metrics are one', async () => {
   expect(body.match(/^# TYPE htgate_users gauge$/gm)).toHaveLength(1)
   gate.process.kill('SIGTERM')
   expect(await gate.ended).toBe(0)
-  expect(gate.log().some(({ message }) => /^SIGTERM: no longer accepting connections/.test(String(message)))).toBe(true)
+  expect(
+    gate.log().some(({ message }) => /^SIGTERM: no longer accepting connections/.test(String(message))),
+  ).toBe(true)
 })
 
 test('several who ask for the metrics at the same time get them whole, each', async () => {

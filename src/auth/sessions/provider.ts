@@ -26,7 +26,7 @@ export interface SessionProviderOptions {
   readonly groups: ConfiguredGroups
   /** How long a session lasts after its login, in milliseconds. */
   readonly ttl: number
-  /** The providers that have the users' accounts. */
+  /** The providers of the users' accounts. */
   readonly accounts?: readonly Provider[] | undefined
   readonly now?: (() => number) | undefined
 }
@@ -76,7 +76,7 @@ export class SessionProvider implements Provider {
     this.#listeners.push(listener)
   }
 
-  /** Takes other keys: sessions that they don't open are over. */
+  /** Replaces the keys. Sessions that the new ones cannot open end. */
   renewSeals(seals: Seals): void {
     this.#seals = seals
     this.#opened.clear()

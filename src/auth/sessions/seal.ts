@@ -7,11 +7,11 @@ import {
   timingSafeEqual,
 } from 'node:crypto'
 
-// What the gate gives to a browser and wants back unread and unchanged: AES-256-GCM, with keys derived (HKDF-SHA-256)
-// from the secret file. Its first line seals, every line opens: to change the secret, put a new line above the old one,
-// and remove the old one when the sessions made by it are over.
+// Seals data that a browser keeps, so that nobody can read or change it: AES-256-GCM, with keys derived (HKDF-SHA-256) from
+// the secret file. The first line seals, and every line opens. To change the secret, add a new line above the old one, and
+// remove the old one when its sessions have expired.
 //
-//   version (1 byte) | key ID (4) | nonce (12) | ciphertext | tag (16), in base 64 for URLs
+//   version (1 byte) | key ID (4) | nonce (12) | ciphertext | tag (16), in base64url
 
 const VERSION = 1
 const ID_BYTES = 4
@@ -20,7 +20,7 @@ const TAG_BYTES = 16
 const HEAD_BYTES = 1 + ID_BYTES + NONCE_BYTES
 const MIN_SECRET = 32
 
-/** What a sealed text is for; what was sealed for one purpose can't be opened for another. */
+/** What sealed data is for. Data sealed for one purpose cannot be opened for another. */
 export type Purpose = 'session' | 'login' | 'logout'
 
 interface Key {
@@ -34,8 +34,8 @@ export class Seals {
   readonly #context: string
 
   /**
-   * @param secrets the newest first, at least 32 characters each
-   * @param context what gates that happen to have the same secret differ by
+   * @param secrets newest first, at least 32 characters each
+   * @param context distinguishes gates that happen to share a secret
    */
   constructor(secrets: readonly string[], context: string) {
     if (secrets.length === 0) throw new RangeError('no secret')
@@ -61,11 +61,11 @@ export class Seals {
     return sealed.toString('base64url')
   }
 
-  /** The content; undefined for what wasn't sealed by one of the keys, for this purpose and by such a gate. */
+  /** Opens sealed data; undefined unless it was sealed with one of the keys, for this purpose and context. */
   open(purpose: Purpose, sealed: string): Buffer | undefined {
     if (!/^[\w-]+$/.test(sealed)) return undefined
     const bytes = Buffer.from(sealed, 'base64url')
-    // Base 64 has room for bits that mean nothing: one text, one value.
+    // Base64 has unused bits; only the canonical encoding is accepted.
     if (bytes.length < HEAD_BYTES + TAG_BYTES || bytes.toString('base64url') !== sealed) return undefined
     if (bytes[0] !== VERSION) return undefined
     const key = this.#keys.find(({ id }) => bytes.compare(id, 0, ID_BYTES, 1, 1 + ID_BYTES) === 0)
@@ -83,12 +83,12 @@ export class Seals {
     }
   }
 
-  /** A code for a form, bound to `subject` and the hour; see `isFormCode`. */
+  /** A code for a form, bound to `subject` and the current hour; see `isFormCode`. */
   formCode(subject: string, now = Date.now()): string {
     return codeOf((this.#keys[0] as Key).mac, `${this.#context}\n${subject}`, hourOf(now))
   }
 
-  /** Whether `code` was made for `subject` within the last hours: a form may be open for a while. */
+  /** Whether `code` was made for `subject` within the last twelve hours, since forms may stay open for a while. */
   isFormCode(code: string, subject: string, now = Date.now()): boolean {
     const given = Buffer.from(code)
     let isGood = false
@@ -115,8 +115,8 @@ const derive = (secret: string, use: string, length: number): Buffer =>
   Buffer.from(hkdfSync('sha256', secret, 'htgate', `htgate 1 ${use}`, length))
 
 /**
- * The secrets in a secret file's content: one per line; blank lines and comments (`#`) don't count.
- * @throws RangeError that says what is wrong
+ * Parses a secret file: one secret per line, ignoring blank lines and comments (`#`).
+ * @throws RangeError if a secret is too short, or there is none
  */
 export function parseSecrets(content: string): string[] {
   const secrets: string[] = []
@@ -128,6 +128,6 @@ export function parseSecrets(content: string): string[] {
     }
     secrets.push(secret)
   }
-  if (secrets.length === 0) throw new RangeError('it holds no secret')
+  if (secrets.length === 0) throw new RangeError('the file has no secret')
   return secrets
 }

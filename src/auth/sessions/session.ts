@@ -21,12 +21,12 @@ export interface Origin {
 }
 
 export interface Session {
-  /** Tells sessions of one user apart. */
+  /** Distinguishes the sessions of a user. */
   readonly id: string
   readonly user: string
-  /** The provider that the login was by. */
+  /** The provider of the login. */
   readonly provider: string
-  /** Of the configured groups, those that the user is in. */
+  /** The configured groups that the user is in. */
   readonly groups: readonly string[]
   /** Digests of what the issuer knows the login by; see `digestsOf`. */
   readonly origin: Origin
@@ -79,7 +79,7 @@ const digest = (text: string): string =>
 /** The groups that the configuration names, so that a session need hold no others; in an order of their own. */
 export class ConfiguredGroups {
   readonly names: readonly string[]
-  /** Tells lists apart: bits mean nothing by another one. */
+  /** Identifies the list, since bits are meaningless with another one. */
   readonly fingerprint: Buffer
 
   constructor(names: Iterable<string>) {
@@ -125,8 +125,8 @@ export function serializeSession(session: Session, configured: ConfiguredGroups)
 }
 
 /**
- * The session in an opened seal. One that was made when the configuration named other groups isn't known any more: the
- * user logs in again, silently at an issuer where she is logged in.
+ * Decodes a session; undefined if it was made with other groups in the configuration. The user then logs in again, without a
+ * prompt if still logged in at the issuer.
  */
 export function parseSession(bytes: Buffer, configured: ConfiguredGroups): Session | undefined {
   if (bytes.length < HEAD_BYTES) return undefined

@@ -250,6 +250,6 @@ test('a form’s code is bound to its user and lasts for hours', () => {
 
 test('a secret file holds a secret per line', () => {
   expect(parseSecrets(`# new\n${B}\n\n  ${A}  \n`)).toEqual([B, A])
-  expect(() => parseSecrets('')).toThrow('it holds no secret')
+  expect(() => parseSecrets('')).toThrow('the file has no secret')
   expect(() => parseSecrets(`${A}\nshort\n`)).toThrow('line 2 is shorter than 32 characters')
 })

@@ -70,7 +70,9 @@ test('the gate starts without the issuer, says so, and lets passwords and sessio
   const value = client.cookie(lab.gate.url, 'htgate') as string
   await lab.issuer.stop()
   const gate = await startGate({ upstream: lab.upstream.url, args: [...lab.args, '--admin', '127.0.0.1:0'] })
-  expect(gate.said()).toMatch(/htgate: http:\/\/127.0.0.1:\d+: .*ECONNREFUSED.*; nobody can log in there/)
+  expect(gate.said()).toMatch(
+    /htgate: http:\/\/127.0.0.1:\d+: .*ECONNREFUSED.*; logins at this issuer are unavailable/,
+  )
   const replica = new WebClient()
   replica.setCookie(gate.url, 'htgate', value)
   expect((await replica.get(`${gate.url}/`)).status).toBe(200)

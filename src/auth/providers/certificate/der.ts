@@ -1,4 +1,4 @@
-// As much of DER (X.690) as it takes to find serial numbers in certificates and revocation lists (RFC 5280).
+// Just enough DER (X.690) to find serial numbers in certificates and revocation lists (RFC 5280).
 
 export interface Element {
   readonly tag: number
@@ -12,7 +12,7 @@ export const INTEGER = 0x02
 export const UTC_TIME = 0x17
 export const GENERALIZED_TIME = 0x18
 
-/** The elements that `bytes` consists of. @throws RangeError for what isn't DER */
+/** Splits `bytes` into its elements. @throws RangeError if it is not DER */
 export function elementsOf(bytes: Buffer): Element[] {
   const elements: Element[] = []
   for (let position = 0; position < bytes.length; ) {

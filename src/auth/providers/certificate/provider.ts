@@ -6,13 +6,13 @@ import type { Finding, Provider, ProviderStatus, Verdict } from '../../provider.
 import { Watcher } from '../../watcher.js'
 import { identityOf, parseRevocationLists, type RevocationList } from './revocation-list.js'
 
-// Client certificates as credentials. The handshake has verified that an authority has issued it and that it is valid in
-// time; here it is looked up whether it was revoked since, also for connections that are open, and whose it is.
+// Client certificates as credentials. The handshake has verified issuer and dates. This provider checks whether the
+// certificate has been revoked, also for open connections, and finds the user's name.
 
 const MAX_REMEMBERED = 10_000
 
 export interface CertificateProviderOptions {
-  /** What names the user: the subject's common name, or the e-mail address among the alternative names. */
+  /** Where the user name comes from: the subject's common name, or the e-mail address in the alternative names. */
   readonly user: 'cn' | 'email'
   /** Path of the revocation list. Default: nothing is revoked. */
   readonly crl?: string | undefined
@@ -35,12 +35,12 @@ export class CertificateProvider implements Provider {
   readonly #onEvent: (event: CertificateEvent) => void
   readonly #now: () => number
   readonly #watcher: Watcher | undefined
-  /** Undefined while the file can't be read. */
+  /** Undefined while the file cannot be read. */
   #lists: readonly RevocationList[] | undefined
-  #detail = 'the revocation list was not read yet'
+  #detail = 'the revocation list has not been read yet'
   #epoch = 0
   readonly #listeners: (() => void)[] = []
-  /** By fingerprint; undefined where the certificate names nobody. */
+  /** By fingerprint; undefined if the certificate has no valid user name. */
   readonly #principals = new Map<string, Principal | undefined>()
 
   constructor({ user, crl, onEvent, now = Date.now }: CertificateProviderOptions) {
@@ -57,7 +57,7 @@ export class CertificateProvider implements Provider {
     }
   }
 
-  /** Reads the revocation list and watches it from then on. */
+  /** Reads the revocation list, then watches it. */
   async start(): Promise<void> {
     await this.#watcher?.start()
   }
@@ -92,7 +92,7 @@ export class CertificateProvider implements Provider {
     return { ok: true, principal }
   }
 
-  /** Whether a certificate was revoked; `unknown` while the list can't be read or its successor is overdue. */
+  /** Whether a certificate is revoked; `unknown` while the list cannot be read or is out of date. */
   standing(certificate: X509Certificate): Standing {
     if (this.#lists === undefined) return 'unknown'
     if (this.#lists.length === 0) return 'good'
@@ -122,7 +122,7 @@ export class CertificateProvider implements Provider {
     return this.#lists ? { ready: true } : { ready: false, detail: this.#detail }
   }
 
-  /** Reads the revocation list again now. @throws a system error */
+  /** Reloads the revocation list now. @throws a system error */
   async reload(): Promise<void> {
     await this.#watcher?.read()
   }
@@ -154,7 +154,7 @@ export class CertificateProvider implements Provider {
     if (this.#lists.some(({ nextUpdate }) => nextUpdate !== undefined && nextUpdate < this.#now())) {
       this.#tell(
         'error',
-        `${this.#crl}: a newer revocation list is overdue; its certificates are not accepted`,
+        `${this.#crl}: the revocation list is out of date; rejecting certificates of its issuer`,
       )
     }
     this.#changed()
@@ -163,7 +163,7 @@ export class CertificateProvider implements Provider {
   #fail(error: Error): void {
     this.#lists = undefined
     this.#detail = `cannot read ${this.#crl}: ${error.message}`
-    this.#tell('error', `${this.#detail}; no client certificate is accepted`)
+    this.#tell('error', `${this.#detail}; rejecting all client certificates`)
     this.#changed()
   }
 
@@ -177,7 +177,7 @@ export class CertificateProvider implements Provider {
   }
 }
 
-/** The user that a certificate names; undefined if it names none, or more than one. */
+/** The user name in a certificate; undefined if it has none, more than one, or an invalid one. */
 export function nameIn(certificate: X509Certificate, field: 'cn' | 'email'): string | undefined {
   const { subject, subjectaltname } = certificate.toLegacyObject()
   const names =
@@ -188,7 +188,7 @@ export function nameIn(certificate: X509Certificate, field: 'cn' | 'email'): str
   return name === undefined || more.length > 0 || nameFlaw(name) !== undefined ? undefined : name
 }
 
-/** Node quotes values that could be taken for several. */
+/** The e-mail addresses among alternative names. Node quotes values that could be mistaken for several. */
 function emailsIn(names: string): string[] {
   if (names.includes('"')) return []
   return names.split(', ').flatMap((name) => (name.startsWith('email:') ? [name.slice('email:'.length)] : []))

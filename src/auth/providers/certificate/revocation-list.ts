@@ -3,24 +3,24 @@ import { type Element, elementsOf, GENERALIZED_TIME, INTEGER, SEQUENCE, timeOf, 
 
 /** A certificate revocation list (RFC 5280, section 5). */
 export interface RevocationList {
-  /** The issuer's name as DER, in base 64. */
+  /** The issuer's name: DER in base64. */
   readonly issuer: string
-  /** When the next one is due, in milliseconds since the epoch; undefined if it doesn't say. */
+  /** When the next list is due, in milliseconds since the epoch, if stated. */
   readonly nextUpdate: number | undefined
-  /** Serial numbers as hexadecimal. */
+  /** Serial numbers in hexadecimal. */
   readonly revoked: ReadonlySet<string>
 }
 
 /**
- * The lists in a file's content, PEM or DER.
- * @throws RangeError if there is none, or one can't be read
+ * Parses the lists in a file, PEM or DER.
+ * @throws RangeError if there is none, or one is invalid
  */
 export function parseRevocationLists(content: Buffer): RevocationList[] {
   const text = content.toString('latin1')
   const blocks = [...text.matchAll(/-----BEGIN X509 CRL-----([A-Za-z0-9+/=\s]+)-----END X509 CRL-----/g)]
   const ders: Buffer[] = blocks.map(([, base64]) => Buffer.from(base64 as string, 'base64'))
   if (ders.length === 0 && content[0] === SEQUENCE) ders.push(content)
-  if (ders.length === 0) throw new RangeError('it holds no revocation list')
+  if (ders.length === 0) throw new RangeError('the file has no revocation list')
   return ders.map(parse)
 }
 
@@ -41,7 +41,7 @@ function parse(der: Buffer): RevocationList {
   return { issuer: issuer.whole.toString('base64'), nextUpdate, revoked }
 }
 
-/** The issuer's name and the serial number of a certificate, as lists have them. */
+/** The issuer's name and the serial number of a certificate, in the form that lists use. */
 export function identityOf({ raw }: X509Certificate): { readonly issuer: string; readonly serial: string } {
   const [certificate] = elementsOf(raw)
   const [signed] = elementsOf((certificate as Element).content)

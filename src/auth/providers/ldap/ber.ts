@@ -1,7 +1,7 @@
 import { isUtf8 } from 'node:buffer'
 
-// Reads what a directory server answers (RFC 4511, in BER). Strict, and within bounds: whatever does not add up is an
-// error, since a result that is missing must never pass for 0, which is success.
+// Parses a directory server's responses (RFC 4511, in BER). Strict and bounded: any inconsistency is an error, since a
+// missing result must never be taken for 0, which means success.
 
 export interface Result {
   readonly kind: 'result'
@@ -9,7 +9,7 @@ export interface Result {
   readonly operation: 'bind' | 'search' | 'extended'
   readonly code: number
   readonly matchedDn: string
-  /** What the server says of it. */
+  /** The server's message. */
   readonly diagnostic: string
   readonly referrals: readonly string[]
   /** Of an extended operation. */
@@ -30,7 +30,7 @@ export interface Entry {
 export type Response =
   | Result
   | ({ readonly kind: 'entry'; readonly id: number } & Entry)
-  /** A reference to another server, or an intermediate response: passed over. */
+  /** A reference to another server or an intermediate response: ignored. */
   | { readonly kind: 'other'; readonly id: number }
 
 export class MalformedError extends Error {}
@@ -52,8 +52,8 @@ const REFERENCE = 0x73
 const INTERMEDIATE = 0x79
 
 /**
- * The length of the message at the start of `bytes`, or undefined while that cannot be told.
- * @throws MalformedError if it cannot be a message, or is longer than `most`
+ * The length of the message at the start of `bytes`; undefined if that takes more bytes.
+ * @throws MalformedError if it is not a message, or longer than `most`
  */
 export function messageLength(bytes: Buffer, most: number): number | undefined {
   if (bytes.length === 0) return undefined
@@ -61,7 +61,7 @@ export function messageLength(bytes: Buffer, most: number): number | undefined {
   const head = lengthAt(bytes, 1, bytes.length)
   if (head === undefined) return undefined
   const length = head.start + head.length
-  if (length > most) throw new MalformedError('a message too long')
+  if (length > most) throw new MalformedError('a message that is too long')
   return length
 }
 
@@ -110,7 +110,7 @@ function entry(body: Reader): Entry {
     const set = attribute.enter(SET)
     while (set.more) {
       const bytes = set.bytes(OCTET_STRING)
-      // None of the attributes that count here is binary.
+      // No attribute used here is binary.
       if (isUtf8(bytes)) values.push(bytes.toString())
     }
   }
@@ -166,16 +166,15 @@ export class Reader {
 
   integer(tag: number): number {
     const bytes = this.bytes(tag)
-    if (bytes.length < 1 || bytes.length > 4)
-      throw new MalformedError('a number of no length that makes sense')
+    if (bytes.length < 1 || bytes.length > 4) throw new MalformedError('a number of invalid length')
     return bytes.readIntBE(0, bytes.length)
   }
 
   #next(tag: number): { start: number; end: number } {
-    if (!this.more || this.peek() !== tag) throw new MalformedError('a message that breaks off')
+    if (!this.more || this.peek() !== tag) throw new MalformedError('a truncated message')
     const head = lengthAt(this.#bytes, this.#offset + 1, this.#end)
     if (head === undefined || head.start + head.length > this.#end) {
-      throw new MalformedError('a message that breaks off')
+      throw new MalformedError('a truncated message')
     }
     this.#offset = head.start + head.length
     return { start: head.start, end: this.#offset }

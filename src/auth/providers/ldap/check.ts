@@ -9,10 +9,10 @@ import type { LdapSettings } from './options.js'
 import { type Endpoint, nameOf } from './url.js'
 
 const DAY = 86_400_000
-/** Certificates that end sooner are warned of, in days. */
+/** Warn about certificates that expire within this many days. */
 const SOON = 14
 
-/** Tries out each server, the account that searches, and the bases. */
+/** Tests each server, the service account, and the bases. */
 export async function checkDirectory(settings: LdapSettings, directory: Directory): Promise<Finding[]> {
   const findings: Finding[] = []
   for (const endpoint of settings.url.endpoints) {
@@ -38,7 +38,7 @@ async function* checkServer(
     if (settings.bindAs !== undefined) {
       yield {
         state: 'works',
-        text: `${server}: users bind as ${settings.bindAs}; --check --user NAME tries it`,
+        text: `${server}: users bind as ${settings.bindAs}; --check --user NAME tests it`,
       }
       return
     }
@@ -46,10 +46,10 @@ async function* checkServer(
     if (settings.bindDn === undefined) {
       yield {
         state: 'warning',
-        text: `${server}: users are searched for anonymously`,
-        hint: 'many directories show an anonymous user little or nothing; see --ldap-bind-dn',
+        text: `${server}: searches are anonymous`,
+        hint: 'many directories show anonymous users little or nothing; see --ldap-bind-dn',
       }
-    } else yield { state: 'works', text: `${server}: the bind as ${settings.bindDn} succeeds` }
+    } else yield { state: 'works', text: `${server}: bound as ${settings.bindDn}` }
     yield await checkUsers(connection, settings)
     if (settings.groupBase !== undefined) yield await checkGroups(connection, settings.groupBase)
   } finally {
@@ -64,7 +64,7 @@ function* checkCertificate(connection: Connection): Generator<Finding> {
   const end = connection.certificate?.valid_to
   if (end === undefined) return
   const days = Math.floor((Date.parse(end) - Date.now()) / DAY)
-  const text = `${connection.server}: the certificate is good for ${days} days`
+  const text = `${connection.server}: the certificate expires in ${days} days`
   if (days >= SOON) yield { state: 'works', text }
   else yield { state: 'warning', text, hint: 'renew it on the directory server' }
 }
@@ -82,12 +82,12 @@ async function checkUsers(connection: Connection, { url, filter }: LdapSettings)
   if (result.code !== code.success && result.code !== code.sizeLimitExceeded) {
     return failed(failureOf(connection.server, result, `the search in ${base || '""'}`), connection.server)
   }
-  const where = `${connection.server}: users in ${base || '""'}`
-  if (entries.length > 0) return { state: 'works', text: `${where} are found by ${attribute}` }
+  const where = `in ${base || '""'} by ${attribute}`
+  if (entries.length > 0) return { state: 'works', text: `${connection.server}: found users ${where}` }
   return {
     state: 'fails',
-    text: `${where}: no user is found by ${attribute} with the filter ${url.filter}`,
-    hint: 'check the attribute and the filter of --ldap-url, and what the account that searches may read',
+    text: `${connection.server}: found no users ${where} with the filter ${url.filter}`,
+    hint: 'check the attribute and filter in --ldap-url, and what the service account may read',
   }
 }
 
@@ -98,12 +98,11 @@ async function checkGroups(connection: Connection, base: string): Promise<Findin
     return failed(failureOf(connection.server, result, `the search for groups in ${base}`), connection.server)
   }
   const [group]: readonly Entry[] = entries
-  if (group !== undefined)
-    return { state: 'works', text: `${connection.server}: groups are found in ${base}` }
+  if (group !== undefined) return { state: 'works', text: `${connection.server}: found groups in ${base}` }
   return {
     state: 'warning',
-    text: `${connection.server}: no groups are found in ${base}`,
-    hint: 'check --ldap-group-base, and what the account that searches may read',
+    text: `${connection.server}: found no groups in ${base}`,
+    hint: 'check --ldap-group-base, and what the service account may read',
   }
 }
 

@@ -14,14 +14,14 @@ import { ppolicyControl } from './diagnosis.js'
 import { connectionError, DirectoryError } from './errors.js'
 import { type Endpoint, nameOf, type Scope } from './url.js'
 
-// One connection to a directory server, for one login. ldapts encodes what is sent. Its client is left alone: it connects
-// again by itself, unbound, and in plain text after StartTLS; waits for ever in a TLS handshake; takes what
-// came before the handshake for an answer; logs in by SASL for a user called PLAIN; and takes a missing result for 0,
-// success. Here a connection that fails is over, and one deadline bounds all that is done on it.
+// One connection to a directory server, for one login. ldapts encodes the requests, but its client is not used: it
+// reconnects by itself, unbound, and in plain text after StartTLS; waits forever in a TLS handshake; accepts data from before
+// the handshake as a response; uses SASL for a user called PLAIN; and takes a missing result for 0, success. Here, a
+// connection that fails stays closed, and one deadline covers everything done on it.
 
 export interface ConnectionOptions {
   readonly security: 'none' | 'tls' | 'starttls'
-  /** Certificate authorities, in PEM; Node's own by default. */
+  /** Certificate authorities in PEM. Default: those that Node trusts. */
   readonly ca: string | undefined
   /** By performance.now(). */
   readonly deadline: number
@@ -32,7 +32,7 @@ export interface SearchOptions {
   readonly scope: Scope
   readonly filter: Filter
   readonly attributes: readonly string[]
-  /** Entries that are of interest at most; 0: all, in pages. */
+  /** Most entries to return; 0: all, in pages. */
   readonly limit: number
 }
 
@@ -41,7 +41,7 @@ export interface SearchResult {
   readonly result: Result
 }
 
-/** Bytes that a server may send, in one message and on one connection. */
+/** Most bytes that a server may send, in one message and on one connection. */
 const MOST_OF_MESSAGE = 8 * 2 ** 20
 const MOST = 64 * 2 ** 20
 const PAGE = 500
@@ -81,7 +81,7 @@ interface Pending {
 
 export class Connection {
   readonly server: string
-  /** Called once, when the connection has failed or was closed. */
+  /** Called once, when the connection fails or is closed. */
   onEnd: () => void = () => {}
   #socket: Socket | undefined
   #deadline: NodeJS.Timeout | undefined
@@ -98,7 +98,7 @@ export class Connection {
     this.endBy(deadline)
   }
 
-  /** Moves the deadline, by performance.now(): then the connection fails, whatever it is at. */
+  /** Sets the deadline, by performance.now(), at which the connection fails. */
   endBy(deadline: number): void {
     if (this.#failure) return
     const timeout = () =>
@@ -132,9 +132,9 @@ export class Connection {
     return this.#socket instanceof TLSSocket ? this.#socket.getPeerCertificate() : undefined
   }
 
-  /** Answers the server's result, whatever it is. */
+  /** Binds, and resolves to the server's result, successful or not. */
   async bind(dn: string, password: string): Promise<Result> {
-    // RFC 4513, 5.1.2: the server would answer success, without having verified anything.
+    // The server would report success without verifying anything (RFC 4513, section 5.1.2).
     if (dn === '' || password === '') throw new DirectoryError(`${this.server}: no anonymous bind`)
     return (
       await this.#ask(
@@ -158,7 +158,7 @@ export class Connection {
     }
   }
 
-  /** The identity that the server gives this connection (RFC 4532), such as `dn:uid=…`; undefined if it does not tell. */
+  /** The identity of this connection according to the server (RFC 4532), such as `dn:uid=…`, if it tells. */
   async whoAmI(): Promise<string | undefined> {
     const { result } = await this.#ask(
       'extended',
@@ -176,7 +176,7 @@ export class Connection {
     const socket = this.#socket
     socket?.on('error', () => {})
     if (socket?.writable) socket.end(new UnbindRequest({ messageId: ++this.#id }).write())
-    // Give the unbind request a moment to get out.
+    // Allow a moment for the unbind request to be sent.
     setTimeout(() => socket?.destroy(), 100).unref()
   }
 
@@ -198,15 +198,15 @@ export class Connection {
     )
     if (result.code !== code.success) {
       const says = result.diagnostic ? `: ${JSON.stringify(result.diagnostic)}` : ''
-      throw new DirectoryError(`${this.server}: StartTLS is refused${says}`, {
-        hint: 'or does it offer ldaps://?',
+      throw new DirectoryError(`${this.server}: StartTLS refused${says}`, {
+        hint: 'it may offer ldaps:// instead',
       })
     }
-    // Whatever was sent along came in plain text, from anybody on the way.
+    // Data received before the handshake is not authenticated: anyone on the network may have injected it.
     if (this.#size > 0) throw this.#fail(new DirectoryError(`${this.server}: data before the TLS handshake`))
     const plain = this.#socket as Socket
     plain.removeAllListeners('data').removeAllListeners('error').removeAllListeners('close')
-    plain.on('error', () => {}) // It is TLS that reports it from now on.
+    plain.on('error', () => {}) // The TLS socket reports errors from now on.
     await this.#use(connectTls({ ...secure, socket: plain }), 'secureConnect')
   }
 
@@ -216,10 +216,10 @@ export class Connection {
     return new Promise((resolve, reject) => {
       const fail = (error: Error) => reject(this.#fail(connectionError(this.server, error)))
       socket.on('error', fail)
-      socket.on('close', () => fail(new DirectoryError(`${this.server}: it closed the connection`)))
+      socket.on('close', () => fail(new DirectoryError(`${this.server}: the server closed the connection`)))
       socket.on('data', (chunk: Buffer) => this.#receive(chunk))
       socket.once(ready, () => resolve())
-      // The deadline ends the wait as well, through 'close'.
+      // The deadline may have passed already.
       if (this.#failure) {
         socket.destroy()
         reject(this.#failure)
@@ -241,15 +241,15 @@ export class Connection {
     this.#size += chunk.length
     this.#total += chunk.length
     try {
-      if (this.#total > MOST) throw new MalformedError('more than it was asked for')
+      if (this.#total > MOST) throw new MalformedError('too much data')
       for (let message = this.#next(); message !== undefined; message = this.#next()) this.#take(message)
     } catch (error) {
-      const what = error instanceof MalformedError ? error.message : 'an answer that cannot be read'
-      this.#fail(new DirectoryError(`${this.server}: it sent ${what}`, { cause: error }))
+      const what = error instanceof MalformedError ? error.message : 'an invalid response'
+      this.#fail(new DirectoryError(`${this.server}: the server sent ${what}`, { cause: error }))
     }
   }
 
-  /** The next whole message. Chunks are joined no more often than their size doubles. */
+  /** The next complete message, if it has arrived. */
   #next(): Buffer | undefined {
     const [first] = this.#received
     if (first === undefined) return undefined
@@ -267,16 +267,17 @@ export class Connection {
     const pending = this.#pending
     if (response.id === 0 && response.kind === 'result') {
       const says = response.diagnostic ? `: ${JSON.stringify(response.diagnostic)}` : ''
-      throw this.#fail(new DirectoryError(`${this.server}: it ends the connection${says}`))
+      throw this.#fail(new DirectoryError(`${this.server}: the server is closing the connection${says}`))
     }
-    if (pending === undefined || response.id !== pending.id) throw new MalformedError('an unsolicited answer')
+    if (pending === undefined || response.id !== pending.id)
+      throw new MalformedError('an unsolicited response')
     if (response.kind === 'other') return
     if (response.kind === 'entry') {
       if (pending.operation !== 'search') throw new MalformedError('an unsolicited entry')
       pending.entries.push(response)
       return
     }
-    if (response.operation !== pending.operation) throw new MalformedError('the answer to another question')
+    if (response.operation !== pending.operation) throw new MalformedError('a response to another request')
     this.#pending = undefined
     pending.resolve({ entries: pending.entries, result: response })
   }
@@ -292,7 +293,7 @@ export class Connection {
   }
 }
 
-/** Undefined after the last page. */
+/** The cookie for the next page; undefined after the last one. */
 function cookieOf(value: Buffer | undefined): Buffer | undefined {
   if (value === undefined) return undefined
   const sequence = new Reader(value).enter(0x30)

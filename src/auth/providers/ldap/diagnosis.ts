@@ -3,20 +3,20 @@ import type { Attributes, Result } from './ber.js'
 import { Reader } from './ber.js'
 import { DirectoryError } from './errors.js'
 
-/** What a server's answer to a user's bind means. */
+/** The meaning of a server's response to a user's bind. */
 export type BindOutcome =
   | { readonly kind: 'granted'; readonly remark?: string }
-  /** `because`: for the log, where it is more than a wrong password. */
+  /** `because` is for the log, if there is more to tell than a wrong password. */
   | { readonly kind: 'refused'; readonly because?: string; readonly unknown?: true }
-  /** The password was not judged. */
+  /** The password was not verified. */
   | { readonly kind: 'failed'; readonly error: DirectoryError }
 
 const PPOLICY = '1.3.6.1.4.1.42.2.27.8.5.1'
 
-/** Asks the server to say why it refuses a password (draft-behera-ldap-password-policy). */
+/** Asks the server why it rejects a password (draft-behera-ldap-password-policy). */
 export const ppolicyControl = (): Control => new Control(PPOLICY)
 
-/** Attributes of a user's entry that tell why it may not log in. */
+/** Attributes of a user's entry that tell why the user may not log in. */
 export const STATE_ATTRIBUTES = [
   'pwdAccountLockedTime',
   'nsAccountLock',
@@ -35,29 +35,29 @@ export const PASSWORD_ATTRIBUTES = [
 ]
 
 const AD: Readonly<Record<string, string>> = {
-  '530': 'may not log in at this time of day',
-  '531': 'may not log in from this machine',
+  '530': 'the user may not log in at this time of day',
+  '531': 'the user may not log in from this machine',
   '532': 'the password has expired',
   '533': 'the account is disabled',
   '701': 'the account has expired',
-  '773': 'the password has to be changed first',
+  '773': 'the password must be changed first',
   '775': 'the account is locked',
 }
 
 const PPOLICY_ERRORS: Readonly<Record<number, string>> = {
   0: 'the password has expired',
   1: 'the account is locked',
-  2: 'the password has to be changed first',
+  2: 'the password must be changed first',
 }
 
-/** Result codes that say something of this user and this password only. */
+/** Result codes that concern this user and password only. */
 const REFUSED = new Set([19, 32, 34, 48, 49, 50, 53])
 
-/** Judges the answer to a user's bind. `state` has the attributes of the user's entry, where they could be read. */
+/** Interprets the response to a user's bind. `state` holds the attributes of the user's entry, if they could be read. */
 export function judgeBind(server: string, result: Result, state?: Attributes): BindOutcome {
   const policy = ppolicyOf(result.controls.get(PPOLICY))
   if (result.code === 0) {
-    // The server would let them do nothing else.
+    // The server allows the user nothing but to change the password.
     if (policy.error === 2) return { kind: 'refused', because: PPOLICY_ERRORS[2] as string }
     return policy.remark === undefined ? { kind: 'granted' } : { kind: 'granted', remark: policy.remark }
   }
@@ -73,7 +73,7 @@ export function judgeBind(server: string, result: Result, state?: Attributes): B
   return because === undefined ? { kind: 'refused' } : { kind: 'refused', because }
 }
 
-/** What the entry's attributes say, of OpenLDAP, 389 Directory Server and Active Directory. */
+/** The account's state by its attributes in OpenLDAP, 389 Directory Server or Active Directory. */
 function stateOf(attributes: Attributes): string | undefined {
   if (isDisabled(attributes)) return 'the account is disabled'
   const isLocked = first(attributes, 'pwdAccountLockedTime') !== undefined
@@ -81,7 +81,7 @@ function stateOf(attributes: Attributes): string | undefined {
   return undefined
 }
 
-/** Of good, as far as can be read: not by wrong passwords, which anybody can bring about. */
+/** Whether the account is disabled permanently, not just locked after wrong passwords, which anyone can cause. */
 export function isDisabled(attributes: Attributes): boolean {
   const isLockedForGood = first(attributes, 'pwdAccountLockedTime') === '000001010000Z'
   const isInactive = first(attributes, 'nsAccountLock')?.toLowerCase() === 'true'
@@ -89,7 +89,7 @@ export function isDisabled(attributes: Attributes): boolean {
   return isLockedForGood || isInactive || isOff || isExpired(first(attributes, 'accountExpires'))
 }
 
-/** `accountExpires` counts 100 ns since 1601; 0 and 2^63 - 1 are never. */
+/** `accountExpires` is in units of 100 ns since 1601; 0 and 2^63 - 1 mean never. */
 function isExpired(text: string | undefined): boolean {
   if (text === undefined || !/^\d+$/.test(text)) return false
   const time = BigInt(text)
@@ -99,7 +99,7 @@ function isExpired(text: string | undefined): boolean {
 
 const first = (attributes: Attributes, name: string) => attributes.get(name.toLowerCase())?.[0]
 
-/** A plain wrong password needs no words. */
+/** The server's message, except for a plain wrong password. */
 function remarkOf({ code, diagnostic }: Result): string | undefined {
   if (code === 49 && !/lock|expir|disab|inactiv/i.test(diagnostic)) return undefined
   return diagnostic
@@ -108,15 +108,16 @@ function remarkOf({ code, diagnostic }: Result): string | undefined {
 }
 
 /**
- * What a result other than success means for `what` was asked.
- * @param isLocal whether that concerns one login only
+ * Explains a result other than success.
+ * @param what the operation that failed, such as `the login`
+ * @param isLocal whether the failure concerns one login only
  */
 export function failureOf(server: string, result: Result, what: string, isLocal = false): DirectoryError {
   const { code, diagnostic, referrals } = result
   if (code === 10) {
     const to = referrals.length > 0 ? ` to ${referrals.slice(0, 3).join(', ')}` : ''
-    return new DirectoryError(`${server}: ${what} failed, it refers${to || ' to another server'}`, {
-      hint: 'referrals are not followed; name the server that holds the entries in --ldap-url',
+    return new DirectoryError(`${server}: ${what} failed, the server refers${to || ' to another server'}`, {
+      hint: 'referrals are not followed; use the server that holds the entries in --ldap-url',
       isLocal,
     })
   }
@@ -127,10 +128,10 @@ export function failureOf(server: string, result: Result, what: string, isLocal 
 
 const HINTS: Readonly<Record<number, string>> = {
   1: 'the directory may not allow anonymous searches; see --ldap-bind-dn',
-  8: 'the directory wants TLS: use ldaps:// or --ldap-starttls',
-  13: 'the directory wants TLS: use ldaps:// or --ldap-starttls',
-  32: 'there is no such base, or the service account may not see it',
-  34: 'check how the DN is written',
+  8: 'the directory requires TLS: use ldaps:// or --ldap-starttls',
+  13: 'the directory requires TLS: use ldaps:// or --ldap-starttls',
+  32: 'the base does not exist, or the service account may not see it',
+  34: 'check the syntax of the DN',
   50: 'the service account may not do this',
 }
 

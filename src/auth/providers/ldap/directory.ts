@@ -12,7 +12,7 @@ export interface Opened {
   readonly endpoint: Endpoint
 }
 
-/** Opens connections to the directory: to the server that answered last, or else to the next one. */
+/** Opens connections to the directory, first to the server that answered last, then to the others. */
 export class Directory {
   readonly #settings: LdapSettings
   readonly #open = new Set<Connection>()
@@ -23,14 +23,14 @@ export class Directory {
     this.#settings = settings
   }
 
-  /** By performance.now(): until when a login that starts now may take. */
+  /** The deadline of a login that starts now, by performance.now(). */
   deadline(): number {
     return performance.now() + this.#settings.timeout
   }
 
   /**
-   * A fresh connection that is not bound yet.
-   * @param to a server that is known to answer
+   * Opens a new, unbound connection.
+   * @param to a server known to answer
    * @throws DirectoryError
    */
   async connect(deadline: number, to?: Endpoint): Promise<Opened> {
@@ -39,7 +39,7 @@ export class Directory {
   }
 
   /**
-   * A fresh connection for searches: bound to the service account, or anonymous where none was configured.
+   * Opens a new connection for searches: bound as the service account, or anonymous without one.
    * @throws DirectoryError
    */
   async service(deadline: number): Promise<Opened> {
@@ -55,7 +55,7 @@ export class Directory {
     })
   }
 
-  /** The server that answered last did not: another one is asked first from now on. */
+  /** Prefers another server, because the preferred one did not answer. */
   next(): void {
     this.#preferred = (this.#preferred + 1) % this.#settings.url.endpoints.length
   }
@@ -71,7 +71,7 @@ export class Directory {
       const index = (start + i) % endpoints.length
       const endpoint = endpoints[index] as Endpoint
       const now = performance.now()
-      // A server that does not answer leaves time for those after it.
+      // Divide the time, so that a server that does not answer leaves some for the others.
       const until = now + Math.max(0, deadline - now) / (endpoints.length - i)
       try {
         const connection = await open(endpoint, until)
@@ -86,7 +86,7 @@ export class Directory {
     throw new DirectoryError(failures.map(explain).join('; '))
   }
 
-  /** Binds as the account that searches, if there is one. @throws DirectoryError */
+  /** Binds as the service account, if there is one. @throws DirectoryError */
   async bindService(connection: Connection): Promise<void> {
     const { bindDn } = this.#settings
     if (bindDn === undefined) return
@@ -94,7 +94,7 @@ export class Directory {
     if (result.code !== 0) throw serviceError(connection.server, bindDn, result)
   }
 
-  /** Ends all connections; what is asked on them fails. */
+  /** Closes all connections; their pending requests fail. */
   close(): void {
     this.#closed = true
     for (const connection of this.#open) connection.close()
@@ -109,22 +109,22 @@ export class Directory {
     return connection
   }
 
-  /** Read each time: it may be replaced while the gate runs. */
+  /** Read each time, so that the file can be replaced while htgate runs. */
   async #password(): Promise<string> {
     const { bindPassword, bindPasswordFile } = this.#settings
     if (bindPasswordFile === undefined) return bindPassword ?? ''
     const content = await readFile(bindPasswordFile, 'utf8').catch((error) => {
-      throw new DirectoryError(`cannot read the password in ${bindPasswordFile}: ${reason(error)}`)
+      throw new DirectoryError(`cannot read ${bindPasswordFile}: ${reason(error)}`)
     })
     const password = passwordIn(content)
-    if (password === '') throw new DirectoryError(`${bindPasswordFile}: no password in it`)
+    if (password === '') throw new DirectoryError(`${bindPasswordFile}: the first line is empty`)
     return password
   }
 }
 
 function serviceError(server: string, bindDn: string, result: Result): DirectoryError {
   if (result.code !== 49) return failureOf(server, result, `the bind as ${bindDn}`)
-  return new DirectoryError(`${server}: the directory refuses ${bindDn}: unknown, or a wrong password`, {
+  return new DirectoryError(`${server}: cannot bind as ${bindDn}: unknown DN or wrong password`, {
     hint: 'check --ldap-bind-dn and --ldap-bind-password-file',
   })
 }

@@ -1,13 +1,13 @@
 // Distinguished names as text (RFC 4514).
 
-/** A value made fit for a DN: it can neither end its RDN nor start another. */
+/** Escapes a value for a DN, so that it can neither end its RDN nor start another. */
 export function escapeDnValue(value: string): string {
   return value
     .replace(/[\\"+,;<=>]|^[ #]| $/g, '\\$&')
     .replace(/[\0-\x1f\x7f]/g, (character) => `\\${character.charCodeAt(0).toString(16).padStart(2, '0')}`)
 }
 
-/** The `cn` in the first RDN of a DN; undefined where that is named by another attribute. */
+/** The `cn` in the first RDN of a DN; undefined if the RDN uses another attribute. */
 export function commonNameOf(dn: string): string | undefined {
   const rdn = firstRdn(dn)
   for (const part of splitUnescaped(rdn, '+')) {
@@ -19,7 +19,7 @@ export function commonNameOf(dn: string): string | undefined {
   return undefined
 }
 
-/** Whether two DNs are written alike, but for case, and for spaces around their separators. */
+/** Whether two DNs are equal, ignoring case and spaces around separators. */
 export function isSameDn(a: string, b: string): boolean {
   return normalizeDn(a) === normalizeDn(b)
 }
@@ -55,11 +55,11 @@ function splitUnescaped(text: string, separator: string): string[] {
   return parts
 }
 
-/** Undefined for a value that is not text: `#` and its BER in hexadecimal. */
+/** Unescapes a value; undefined if it is not text but `#` and hexadecimal BER. */
 function unescapeValue(written: string): string | undefined {
   let text = written.trimStart()
   if (text.startsWith('#')) return undefined
-  // A space at the end counts if it is escaped: one after an odd number of backslashes.
+  // A trailing space is part of the value if it is escaped, by an odd number of backslashes.
   const trailing = /(\\*)( *)$/.exec(text)
   if (trailing !== null) {
     const [, backslashes = '', spaces = ''] = trailing

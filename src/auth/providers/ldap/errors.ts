@@ -1,9 +1,9 @@
-/** Why the directory could not be asked: no password is at fault. `message` is fit for a log. */
+/** A failure to ask the directory, as opposed to a wrong password. `message` is suitable for a log. */
 export class DirectoryError extends Error {
   override readonly name = 'DirectoryError'
-  /** What would help. */
+  /** How to fix it. */
   readonly hint: string | undefined
-  /** Whether it says nothing of other logins: those may go well. */
+  /** Whether it concerns this login only, and others may succeed. */
   readonly isLocal: boolean
 
   constructor(message: string, { hint, isLocal = false, cause }: DirectoryErrorOptions = {}) {
@@ -19,13 +19,13 @@ interface DirectoryErrorOptions {
   readonly cause?: unknown
 }
 
-/** The message, with what would help. */
+/** The message with its hint. */
 export function explain(error: unknown): string {
   if (!(error instanceof Error)) return String(error)
   return error instanceof DirectoryError && error.hint ? `${error.message} (${error.hint})` : error.message
 }
 
-const TRUST = 'name the certificate authority with --ldap-ca'
+const TRUST = 'trust its certificate authority with --ldap-ca'
 
 const TLS: Readonly<Record<string, readonly [what: string, hint?: string]>> = {
   CERT_HAS_EXPIRED: ['the certificate has expired', 'renew it on the directory server'],
@@ -37,8 +37,8 @@ const TLS: Readonly<Record<string, readonly [what: string, hint?: string]>> = {
   UNABLE_TO_VERIFY_LEAF_SIGNATURE: ['the certificate is signed by an unknown authority', TRUST],
   CERT_SIGNATURE_FAILURE: ['the certificate is signed by an unknown authority', TRUST],
   ERR_SSL_WRONG_VERSION_NUMBER: [
-    'it does not speak TLS on this port',
-    'ldaps:// has port 636; on port 389 use --ldap-starttls',
+    'the server does not speak TLS on this port',
+    'ldaps:// uses port 636; for port 389, use --ldap-starttls',
   ],
 }
 
@@ -47,7 +47,7 @@ const SOCKET: Readonly<Record<string, string>> = {
   ECONNRESET: 'connection reset',
   EPIPE: 'connection closed',
   ENOTFOUND: 'no such host',
-  EAI_AGAIN: 'the host name cannot be looked up at present',
+  EAI_AGAIN: 'the DNS lookup failed for now',
   EHOSTUNREACH: 'no route to the host',
   ENETUNREACH: 'no route to the network',
   ETIMEDOUT: 'the connection timed out',
@@ -55,16 +55,16 @@ const SOCKET: Readonly<Record<string, string>> = {
   EACCES: 'permission denied',
 }
 
-/** What a failed connection to `server` means. */
+/** Explains a failed connection to `server`. */
 export function connectionError(server: string, error: NodeJS.ErrnoException): DirectoryError {
   if (error instanceof DirectoryError) return error
-  // Several addresses were tried; the first failure says as much as any.
+  // If several addresses were tried, report the first failure.
   const first = error instanceof AggregateError ? (error.errors[0] as NodeJS.ErrnoException) : error
   const code = first?.code ?? error.code ?? ''
   const options = { cause: error }
   if (code === 'ERR_TLS_CERT_ALTNAME_INVALID') {
     const what = /^Hostname\/IP does not match certificate's altnames: (.*)$/s.exec(error.message)?.[1]
-    const hint = 'write the host in the URL as its certificate names it'
+    const hint = 'use a host name in the URL that is in the certificate'
     return new DirectoryError(`${server}: the certificate is for another name: ${what ?? error.message}`, {
       hint,
       ...options,

@@ -16,8 +16,8 @@ import {
 import { HtgateError } from '../../../errors.js'
 
 /**
- * Reads a filter (RFC 4515); the parentheses around it may be left out, as Apache allows.
- * @param option what to call it in messages
+ * Parses a filter (RFC 4515). The outer parentheses are optional, as in Apache.
+ * @param option its name in messages
  * @throws HtgateError ERR_OPTION
  */
 export function parseFilter(text: string, option: string): Filter {
@@ -29,28 +29,28 @@ export function parseFilter(text: string, option: string): Filter {
   }
 }
 
-/** The parser takes each escaped byte for a character, so letters beyond ASCII are spelled out before. */
+/** The parser takes each escaped byte for a character, so escaped UTF-8 is decoded first. */
 function spellOut(text: string): string {
   const spelled = text.replace(/(?:\\[89a-f][0-9a-f])+/gi, (escaped) => {
     const bytes = Buffer.from(escaped.replaceAll('\\', ''), 'hex')
-    if (!isUtf8(bytes)) throw new Error('only text can be compared, no binary values')
+    if (!isUtf8(bytes)) throw new Error('values must be text, not binary')
     return bytes.toString()
   })
-  // Nor does it read filters that are spread over several lines.
+  // Nor does the parser accept filters on several lines.
   return spelled.replace(/([(&|!)])\s+(?=[()])/g, '$1')
 }
 
-/** Entries that `filter` lets in, and whose attribute has the value: as it is, whatever is written in it. */
+/** Matches entries that match `filter` and have `value` as `attribute`. The value is not parsed. */
 export function filterFor(filter: Filter, attribute: string, value: string): Filter {
   return new AndFilter({ filters: [filter, new EqualityFilter({ attribute, value })] })
 }
 
-/** Whether a placeholder occurs in a filter's text. */
+/** Whether a filter contains a placeholder. */
 export const hasPlaceholder = (text: string): boolean => /\{(?:dn|user)\}/.test(text)
 
 /**
- * A copy of a filter with `{dn}` and `{user}` in its values replaced. Whatever is put there stays a part of the value: it
- * is not parsed.
+ * Copies a filter, replacing `{dn}` and `{user}` in its values. The replacements are not parsed, so they cannot change the
+ * filter's structure.
  */
 export function fill(filter: Filter, values: Readonly<Record<'dn' | 'user', string>>): Filter {
   const text = (written: string) =>
@@ -93,6 +93,6 @@ export const allOf = (filters: Filter[]): Filter => new AndFilter({ filters })
 export const equals = (attribute: string, value: string): Filter => new EqualityFilter({ attribute, value })
 export const present = (attribute: string): Filter => new PresenceFilter({ attribute })
 
-/** Groups that the value belongs to, directly or through other groups: Active Directory resolves these. */
+/** Matches groups that contain the value directly or through other groups, which Active Directory resolves. */
 export const inChain = (attribute: string, value: string): Filter =>
   new ExtensibleFilter({ matchType: attribute, rule: '1.2.840.113556.1.4.1941', value })

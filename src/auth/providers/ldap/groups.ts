@@ -6,7 +6,7 @@ import { allOf, anyOf, equals, fill, inChain, present } from './filter.js'
 import type { LdapSettings } from './options.js'
 import { alike, allValues, isPrintable, type UserEntry, valuesOf } from './search.js'
 
-/** The names of a user's groups: their `cn`, each once. */
+/** The names of a user's groups: their `cn`, without duplicates. */
 export async function groupsOf(
   connection: Connection,
   settings: LdapSettings,
@@ -22,7 +22,7 @@ export async function groupsOf(
   return [...once.values()].sort()
 }
 
-/** By the user's own attribute, which the directory keeps. */
+/** The groups in the user's memberOf attribute, which the directory maintains. */
 async function listedGroups(connection: Connection, user: UserEntry): Promise<string[]> {
   const names: string[] = []
   for (const dn of await allValues(connection, user, 'memberOf')) {
@@ -33,7 +33,7 @@ async function listedGroups(connection: Connection, user: UserEntry): Promise<st
   return names
 }
 
-/** Of a group whose DN does not begin with its `cn`. */
+/** Looks up the `cn` of a group whose DN does not start with it. */
 async function namesOf(connection: Connection, dn: string): Promise<readonly string[]> {
   const query = {
     base: dn,
@@ -61,7 +61,7 @@ async function searchedGroups(
     attributes: ['cn'],
     limit: 0,
   })
-  // Groups that were not sent give no rights; that is the safe side.
+  // If the server limits the result, the missing groups grant nothing, which is safe.
   if (result.code !== code.success && result.code !== code.sizeLimitExceeded) {
     throw failureOf(connection.server, result, `the search for groups in ${base}`, true)
   }

@@ -2,7 +2,7 @@ import type { ProviderStatus } from '../../provider.js'
 import { explain } from './errors.js'
 import type { LdapEvent } from './events.js'
 
-/** Whether the directory answers. While it does not, one login at a time finds out, and the others need not wait. */
+/** Tracks whether the directory answers. While it does not, one login at a time tries it, and the others fail at once. */
 export class Health {
   #problem: string | undefined
   /** By performance.now(). */
@@ -34,17 +34,17 @@ export class Health {
   }
 
   /**
-   * @param since when it was asked, by performance.now()
-   * @returns whether that was not known
+   * @param since when the request was sent, by performance.now()
+   * @returns whether the problem is new
    */
   failed(error: unknown, since: number): boolean {
-    // Others were served meanwhile: a mishap, not an outage.
+    // Other requests have succeeded meanwhile, so this is not an outage.
     if (this.#lastSuccess > since) return false
     const problem = explain(error)
     const isNews = this.#problem !== problem
     this.#problem = problem
     if (!isNews) return false
-    const message = `ldap: ${problem}; new logins are answered 503`
+    const message = `ldap: ${problem}; new logins get 503`
     this.#tell({ type: 'directory-unreachable', level: 'error', message })
     return true
   }

@@ -5,8 +5,8 @@ import type { LdapSettings } from './options.js'
 import { alike, type UserEntry, valuesOf } from './search.js'
 
 /**
- * Whether the entry that was found is that of the account that was bound. In Active Directory one user's principal name
- * may begin with another's account name, and the search must not make the one the other.
+ * Whether the entry found belongs to the account that was bound. In Active Directory, one user's principal name may start
+ * with another's account name, so the search may find the wrong user.
  */
 export async function isBoundAs(
   connection: Connection,

@@ -7,7 +7,7 @@ export type { LdapOptions } from './options.js'
 export type { LdapProvider } from './provider.js'
 
 /**
- * Logins by a directory server. Resolves when the directory has answered, or failed to: `status` knows which.
+ * Creates a provider for a directory server. Resolves once the directory has answered or failed; `status` tells which.
  * @throws HtgateError ERR_OPTION
  */
 export async function createLdapProvider(

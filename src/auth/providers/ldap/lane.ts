@@ -1,4 +1,4 @@
-/** Work of which a few run at a time, and the rest waits. */
+/** Runs a limited number of tasks at a time; the others wait. */
 export class Lane {
   readonly #limit: number
   readonly #waiting: (() => void)[] = []
@@ -18,7 +18,7 @@ export class Lane {
     try {
       return await work()
     } finally {
-      // The place is handed on, so that no newcomer takes it.
+      // Pass the slot on to the next task, so that no newcomer takes it.
       const next = this.#waiting.shift()
       if (next === undefined) this.#running--
       else next()

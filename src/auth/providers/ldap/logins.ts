@@ -15,11 +15,11 @@ import type { Endpoint } from './url.js'
 
 const ACTIVE_DIRECTORY = '1.2.840.113556.1.4.800'
 
-/** Reports what is to be logged about a user's login. */
+/** Logs a remark about a user's login. */
 export type Say = (type: 'login-refused' | 'login-remark', user: string, what: string) => void
 
 /**
- * Logins, each on fresh connections. What cannot be decided is a DirectoryError.
+ * Verifies logins, each on new connections. Rejects with DirectoryError if the directory gives no verdict.
  */
 /** An account as the directory has it. */
 export interface AccountNow {
@@ -33,7 +33,7 @@ export class DirectoryLogins {
   readonly #directory: Directory
   readonly #say: Say
   readonly #timing = new UniformTiming()
-  /** A DN that does not exist, for users that do not. */
+  /** A nonexistent DN, to bind as for unknown users. */
   readonly #standInDn: string
   #isActiveDirectory: boolean | undefined
 
@@ -58,13 +58,13 @@ export class DirectoryLogins {
     }
   }
 
-  /** @param password undefined for one that no account can have; as much is done as for a wrong one */
+  /** @param password undefined if no account can have it; takes as long as a wrong password */
   login(name: string, password: string | undefined): Promise<Verdict> {
     const { bindAs } = this.#settings
     return bindAs === undefined ? this.#bySearch(name, password) : this.#asUser(name, password, bindAs)
   }
 
-  /** The service account finds the entry; a connection of its own shows whether the password is right. */
+  /** The service account finds the entry; a bind on a second connection verifies the password. */
   async #bySearch(name: string, password: string | undefined): Promise<Verdict> {
     const deadline = this.#directory.deadline()
     const { connection, endpoint } = await this.#directory.service(deadline)
@@ -84,7 +84,7 @@ export class DirectoryLogins {
     }
   }
 
-  /** The user's own bind comes first, and the user's own entry is read on the same connection. */
+  /** Binds as the user first, then reads the user's entry on the same connection. */
   async #asUser(name: string, password: string | undefined, bindAs: string): Promise<Verdict> {
     if (password === undefined) return denied(name)
     const { connection } = await this.#directory.connect(this.#directory.deadline())
@@ -101,10 +101,7 @@ export class DirectoryLogins {
         if (user === undefined) return undefined
         if (await isBoundAs(connection, this.#settings, user, bindName))
           return this.#principal(connection, user)
-        this.#refuse(
-          name,
-          `bound as ${JSON.stringify(bindName)}, the directory has another account than ${user.dn}`,
-        )
+        this.#refuse(name, `the account bound as ${JSON.stringify(bindName)} is not ${user.dn}`)
         return undefined
       })
     } finally {
@@ -115,11 +112,11 @@ export class DirectoryLogins {
   #onlyOne(users: readonly UserEntry[], name: string): UserEntry | undefined {
     const [user] = users
     if (user === undefined) return undefined
-    if (users.length > 1) this.#refuse(name, 'more than one entry matches; narrow the filter of --ldap-url')
-    // With an empty DN the bind would be anonymous.
+    if (users.length > 1) this.#refuse(name, 'more than one entry matches; narrow the filter in --ldap-url')
+    // A bind with an empty DN would be anonymous.
     else if (user.dn === '') this.#refuse(name, 'the entry has no DN')
     else if (!isPrintable(user.name))
-      this.#refuse(name, `${user.dn} has no ${this.#settings.userAttribute} that is a name`)
+      this.#refuse(name, `${user.dn} has no ${this.#settings.userAttribute} that is a valid name`)
     else return user
     return undefined
   }
@@ -142,7 +139,7 @@ export class DirectoryLogins {
     }
   }
 
-  /** As for a wrong password; but a password that may belong to another provider is not sent. */
+  /** Takes as long as a wrong password, without sending the password, which may belong to another provider. */
   async #bindStandIn(endpoint: Endpoint, deadline: number, searched: number): Promise<void> {
     const { connection } = await this.#directory.connect(deadline, endpoint)
     try {
@@ -175,7 +172,7 @@ export class DirectoryLogins {
     return { name: user.name, provider: 'ldap', groups, ignoresCase: true }
   }
 
-  /** Whether this is Active Directory, by the root of its entries (RFC 4512, 5.1). Asked once. */
+  /** Whether this is Active Directory, according to the root DSE (RFC 4512, section 5.1). Asked once. */
   async learn(connection: Connection): Promise<boolean> {
     if (this.#isActiveDirectory !== undefined) return this.#isActiveDirectory
     const attributes = ['supportedCapabilities']

@@ -6,45 +6,45 @@ import { hasPlaceholder, parseFilter } from './filter.js'
 import { isAttribute, isLocal, type LdapUrl, nameOf, parseLdapUrl } from './url.js'
 
 export interface LdapOptions {
-  /** As in RFC 4516, read as Apache's `AuthLDAPURL`: `ldaps://HOST/BASE?ATTRIBUTE?SCOPE?FILTER`. */
+  /** A URL as in RFC 4516, interpreted like Apache's `AuthLDAPURL`: `ldaps://HOST/BASE?ATTRIBUTE?SCOPE?FILTER`. */
   url: string
-  /** The DN of the account that searches. Default: searches are anonymous. */
+  /** The DN of the service account, which searches. Default: searches are anonymous. */
   bindDn?: string | undefined
   /** Its password. */
   bindPassword?: string | undefined
-  /** Path of a file whose first line is its password; read with each login. */
+  /** Path of a file with its password on the first line; read at each login. */
   bindPasswordFile?: string | undefined
   /**
-   * Bind as the user, without an account that searches: `{}` is replaced by the name. Either a DN
-   * (`uid={},ou=people,dc=example,dc=org`) or a form that Active Directory knows (`{}@corp.example.org`).
+   * Binds as the user, without a service account; `{}` stands for the user name. Either a DN
+   * (`uid={},ou=people,dc=example,dc=org`) or a name for Active Directory (`{}@corp.example.org`).
    */
   bindAs?: string | undefined
-  /** Path of the certificate authorities that the directory's certificate may be signed by, in PEM. Default: Node's own. */
+  /** Path of the certificate authorities to trust for the directory, in PEM. Default: those that Node trusts. */
   ca?: string | undefined
-  /** Whether to begin TLS on a connection of `ldap://`. Default false. */
+  /** Whether to start TLS on `ldap://` connections. Default false. */
   startTls?: boolean | undefined
-  /** The DN to search groups under. Default: groups are those of `memberOf`. */
+  /** The DN to search for groups below. Default: groups come from the user's `memberOf`. */
   groupBase?: string | undefined
-  /** Which groups count; with `{dn}` or `{user}` in it, also whose they are. Default: those of the usual classes. */
+  /** Groups to consider; with `{dn}` or `{user}`, it also decides membership. Default: those of the usual classes. */
   groupFilter?: string | undefined
-  /** The attribute of a group that lists its members. Default: `member`, `uniqueMember` or `memberUid`, by class. */
+  /** The attribute of a group that lists its members. Default: `member`, `uniqueMember` or `memberUid`, by object class. */
   groupAttribute?: string | undefined
-  /** The attribute of the user's entry that is the name from then on. Default: the one in the URL. */
+  /** The attribute of the user's entry to use as the user name. Default: the one in the URL. */
   userAttribute?: string | undefined
-  /** How long a login may take at the directory, in milliseconds, from 100 to 300,000. Default 10,000. */
+  /** How long the directory may take over a login, in milliseconds. 100 to 300,000. Default 10,000. */
   timeout?: number | undefined
-  /** How long a login is remembered, in milliseconds, from 0 to 86,400,000. Default 300,000: 5 minutes. */
+  /** How long a login is cached, in milliseconds. 0 to 86,400,000. Default 300,000, 5 minutes. */
   ttl?: number | undefined
-  /** Logins that are remembered. Default 10,000. */
+  /** Number of logins to cache. 0 to 10,000,000. Default 10,000. */
   cacheSize?: number | undefined
-  /** Logins that the directory is asked for at a time; each takes two connections. Default 8. */
+  /** Number of logins to verify at a time; each takes two connections. 1 to 1000. Default 8. */
   concurrency?: number | undefined
 }
 
 export interface LdapSettings {
   readonly url: LdapUrl
   readonly security: LdapUrl['security']
-  /** Of the URL. */
+  /** The filter in the URL. */
   readonly filter: Filter
   readonly bindDn: string | undefined
   readonly bindPassword: string | undefined
@@ -53,7 +53,7 @@ export interface LdapSettings {
   readonly ca: string | undefined
   readonly groupBase: string | undefined
   readonly groupFilter: Filter | undefined
-  /** Whether the filter says whose the groups are. */
+  /** Whether the filter decides membership. */
   readonly groupFilterIsWhole: boolean
   readonly groupAttribute: string | undefined
   readonly userAttribute: string
@@ -69,9 +69,9 @@ export interface LdapSettings {
  */
 export function ldapSettings(options: LdapOptions): LdapSettings {
   const { bindDn, bindPassword, bindPasswordFile, bindAs, groupBase, groupFilter, groupAttribute } = options
-  if (typeof options.url !== 'string') throw wrong('ldap.url', 'has to be an LDAP URL')
+  if (typeof options.url !== 'string') throw wrong('ldap.url', 'must be an LDAP URL')
   const url = parseLdapUrl(options.url)
-  if (options.startTls && url.security === 'tls') throw wrong('ldap.startTls', 'does not go with ldaps://')
+  if (options.startTls && url.security === 'tls') throw wrong('ldap.startTls', 'cannot be used with ldaps://')
   const security = options.startTls ? 'starttls' : url.security
   const exposed = security === 'none' && url.endpoints.find((endpoint) => !isLocal(endpoint))
   if (exposed) {
@@ -81,22 +81,23 @@ export function ldapSettings(options: LdapOptions): LdapSettings {
     )
   }
   if (bindDn === '') throw wrong('ldap.bindDn', 'must not be empty')
-  if (bindDn !== undefined && bindAs !== undefined) throw wrong('ldap.bindDn', 'does not go with ldap.bindAs')
+  if (bindDn !== undefined && bindAs !== undefined)
+    throw wrong('ldap.bindDn', 'cannot be used with ldap.bindAs')
   if (bindPassword !== undefined && bindPasswordFile !== undefined) {
-    throw wrong('ldap.bindPassword', 'does not go with ldap.bindPasswordFile')
+    throw wrong('ldap.bindPassword', 'cannot be used with ldap.bindPasswordFile')
   }
   if ((bindDn === undefined) !== (bindPassword === undefined && bindPasswordFile === undefined)) {
     throw wrong(
       'ldap.bindDn',
-      'needs a password: ldap.bindPasswordFile (--ldap-bind-password-file); and it needs the DN',
+      'requires ldap.bindPassword or ldap.bindPasswordFile (--ldap-bind-password-file), and they require it',
     )
   }
   if (bindPassword === '') throw wrong('ldap.bindPassword', 'must not be empty: the bind would be anonymous')
   if (bindPasswordFile !== undefined && passwordIn(read('bindPasswordFile', bindPasswordFile)) === '') {
-    throw wrong('ldap.bindPasswordFile', `names a file without a password: ${bindPasswordFile}`)
+    throw wrong('ldap.bindPasswordFile', `has no password on its first line: ${bindPasswordFile}`)
   }
   if (bindAs !== undefined && bindAs.split('{}').length !== 2) {
-    throw wrong('ldap.bindAs', "has to have {} in it once, where the user's name goes")
+    throw wrong('ldap.bindAs', "must contain {} exactly once, in place of the user's name")
   }
   if (groupBase === undefined && (groupFilter ?? groupAttribute) !== undefined) {
     throw wrong(
@@ -106,7 +107,8 @@ export function ldapSettings(options: LdapOptions): LdapSettings {
   }
   for (const name of ['groupAttribute', 'userAttribute'] as const) {
     const attribute = options[name]
-    if (attribute !== undefined && !isAttribute(attribute)) throw wrong(`ldap.${name}`, 'is not an attribute')
+    if (attribute !== undefined && !isAttribute(attribute))
+      throw wrong(`ldap.${name}`, 'is not an attribute name')
   }
   if (groupFilter !== undefined && groupAttribute !== undefined && hasPlaceholder(groupFilter)) {
     throw wrong('ldap.groupAttribute', 'has no effect with {dn} or {user} in ldap.groupFilter')
@@ -134,9 +136,9 @@ export function ldapSettings(options: LdapOptions): LdapSettings {
 
 function readCa(path: string): string {
   const pem = read('ca', path)
-  // Node would trust no certificate then, without saying why.
+  // Otherwise Node would silently trust no certificate.
   if (!pem.includes('-----BEGIN CERTIFICATE-----'))
-    throw wrong('ldap.ca', `names a file without certificates: ${path}`)
+    throw wrong('ldap.ca', `is a file without certificates: ${path}`)
   return pem
 }
 
@@ -144,16 +146,16 @@ function read(name: string, path: string): string {
   try {
     return readFileSync(path, 'utf8')
   } catch (error) {
-    throw wrong(`ldap.${name}`, `names a file that cannot be read: ${path}: ${reason(error as Error)}`)
+    throw wrong(`ldap.${name}`, `cannot be read: ${path}: ${reason(error as Error)}`)
   }
 }
 
-/** The first line of a file's content. */
+/** The password in a password file: its first line. */
 export const passwordIn = (content: string): string => /^[^\r\n]*/.exec(content)?.[0] ?? ''
 
 function integer(name: string, value: number, least: number, most: number): number {
   if (Number.isInteger(value) && value >= least && value <= most) return value
-  throw wrong(`ldap.${name}`, `has to be a whole number from ${least} to ${most}, not ${value}`)
+  throw wrong(`ldap.${name}`, `must be a whole number from ${least} to ${most}, not ${value}`)
 }
 
 const wrong = (name: string, why: string) => new HtgateError('ERR_OPTION', `option ${name} ${why}`)

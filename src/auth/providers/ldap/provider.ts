@@ -26,28 +26,29 @@ import type { LdapSettings } from './options.js'
 import { RememberedValues } from './remembered.js'
 import { isPrintable } from './search.js'
 
-/** No user has a longer name; in bytes. */
+/** Longest user name, in bytes. */
 const LONGEST_NAME = 255
 const RETRY_AFTER_S = 5
-/** How often, in milliseconds, an idle directory is probed, and one that does not answer. */
+/** How often to probe an idle directory, and one that does not answer, in milliseconds. */
 const PROBE_EVERY = 15_000
 const PROBE_WHILE_DOWN = 2_000
-/** Remembered logins that are verified again at a time, and that may wait for it. */
+/** Most cached logins to verify again at a time. */
 const REFRESHES = 2
-/** Accounts that are looked up without a login, at a time. */
+/** Most accounts to look up at a time. */
 const SEARCHES = 2
+/** Most refreshes that may wait. */
 const REFRESHES_WAITING = 10_000
-/** After how long, in milliseconds, a refresh that failed is tried again. */
+/** When to retry a failed refresh, in milliseconds. */
 const REFRESH_AGAIN = 1_000
-/** How often, in milliseconds, the same refusal or remark is logged. */
+/** How often to log the same refusal, or the same remark, in milliseconds. */
 const REPEAT = 60_000
 const REPEAT_REMARK = 12 * 3_600_000
 
-/** Logins by a directory server. */
+/** Logins against a directory server. */
 export class LdapProvider implements Provider {
   readonly name = 'ldap'
   readonly concurrency: number
-  /** Absent without an account that can search. */
+  /** Absent without a service account. */
   readonly account?: (name: string) => Account | Promise<Account>
   /** Absent where `account` is. */
   readonly passwordMark?: (name: string, fresh?: boolean) => PasswordMark | Promise<PasswordMark>
@@ -56,7 +57,7 @@ export class LdapProvider implements Provider {
   readonly #directory: Directory
   readonly #directoryLogins: DirectoryLogins
   readonly #health: Health
-  /** By HMACs of names and passwords, with a key of this process: no password is kept. */
+  /** By HMAC of name and password, under a key of this process: passwords are not kept. */
   readonly #logins: RememberedValues<Principal>
   readonly #hmac = new KeyedHash(randomBytes(32))
   /** By name. */
@@ -71,10 +72,10 @@ export class LdapProvider implements Provider {
   #isTrying = false
   #timer: NodeJS.Timeout | undefined
   #closed = false
-  /** When trouble was logged last, by its message. */
+  /** When each message was last logged. */
   readonly #logged = new Map<string, number>()
 
-  /** @param onEvent called in a turn of the event loop's own */
+  /** @param onEvent called asynchronously */
   constructor(settings: LdapSettings, onEvent: (event: LdapEvent) => void) {
     this.#settings = settings
     this.concurrency = settings.concurrency
@@ -104,7 +105,7 @@ export class LdapProvider implements Provider {
     return { counts: { ...this.#counts }, gauges: { cached: this.#logins.size }, sizes: {} }
   }
 
-  /** Resolves when the directory has answered, or failed to; `status` knows which. */
+  /** Resolves once the directory has answered or failed; `status` tells which. */
   async start(): Promise<void> {
     await this.#probe()
   }
@@ -178,7 +179,7 @@ export class LdapProvider implements Provider {
     return verdict
   }
 
-  /** Asks the directory, and notes whether it answered. While it is known not to, only one attempt at a time is made. */
+  /** Asks the directory, and notes whether it answers. While it does not, makes only one attempt at a time. */
   async #attempt<T>(name: string, work: () => Promise<T>): Promise<T | 'unavailable'> {
     const isTrial = !this.#health.isGood
     if (this.#closed || (isTrial && this.#isTrying)) return 'unavailable'
@@ -222,7 +223,7 @@ export class LdapProvider implements Provider {
     return account
   }
 
-  /** Verifies a remembered login again while it is still valid, with the password of the request at hand. */
+  /** Verifies a cached login again before it expires, with the password of the current request. */
   async #refresh(key: string, { name, user, password }: BasicCredential): Promise<void> {
     if (this.#refreshes.waiting >= REFRESHES_WAITING) {
       this.#refreshLater(key)
@@ -255,7 +256,7 @@ export class LdapProvider implements Provider {
     if (login !== undefined) login.refreshAt = performance.now() + REFRESH_AGAIN
   }
 
-  /** Finds out whether the directory answers, now and later. */
+  /** Checks whether the directory answers, now and regularly. */
   async #probe(): Promise<void> {
     const since = performance.now()
     if (!this.#health.isGood || this.#health.sinceSuccess > PROBE_EVERY / 2) {
@@ -322,7 +323,7 @@ export class LdapProvider implements Provider {
   }
 }
 
-/** Undefined for what no account can have: servers may cut a password at NUL, and compare UTF-8 only. */
+/** Undefined for bytes that cannot be a password: servers may cut it at NUL, and expect UTF-8. */
 function passwordOf(bytes: Buffer): string | undefined {
   if (bytes.length === 0 || bytes.includes(0) || !isUtf8(bytes)) return undefined
   return bytes.toString()

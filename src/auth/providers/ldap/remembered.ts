@@ -1,28 +1,28 @@
-/** A value that the directory gave. */
+/** A cached value from the directory. */
 export interface Remembered<T> {
   readonly value: T
-  /** When the directory is to be asked again, by performance.now(): before the value ends. */
+  /** When to ask the directory again, by performance.now(). */
   refreshAt: number
-  /** When it ends, by performance.now(). */
+  /** When it expires, by performance.now(). */
   readonly endsAt: number
 }
 
 const LONGEST_STEP = 15_000
 
-/** What the directory said, for a while: the oldest is forgotten first. */
+/** Caches values from the directory for a limited time; drops the oldest first. */
 export class RememberedValues<T> {
   readonly #size: number
   readonly #ttl: number
-  /** Values end together with those that would end so much later, in milliseconds: each end has others look again. */
+  /** Values that expire within this time, in milliseconds, expire together, since each expiry causes a recheck. */
   readonly #step: number
   readonly #onEnd: () => void
-  /** In the order in which they end. */
+  /** In the order of expiry. */
   readonly #values = new Map<string, Remembered<T>>()
   #timer: NodeJS.Timeout | undefined
 
   /**
    * @param ttl in milliseconds
-   * @param onEnd called after values have ended by themselves
+   * @param onEnd called after values have expired
    */
   constructor(size: number, ttl: number, onEnd: () => void) {
     this.#size = size
@@ -40,7 +40,7 @@ export class RememberedValues<T> {
     return found !== undefined && found.endsAt > performance.now() ? found : undefined
   }
 
-  /** @param since when the directory was asked, by performance.now() */
+  /** @param since time of the request to the directory, by performance.now() */
   set(key: string, value: T, since: number): void {
     this.#values.delete(key)
     if (this.#size === 0 || this.#ttl === 0) return

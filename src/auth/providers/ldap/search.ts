@@ -5,11 +5,11 @@ import { filterFor, present } from './filter.js'
 import type { LdapSettings } from './options.js'
 
 export interface UserEntry extends Entry {
-  /** The name from now on: as the directory writes it. */
+  /** The user name, as the directory spells it. */
   readonly name: string
 }
 
-/** Every entry that a name could stand for; a login needs exactly one. */
+/** All entries that match a name; a login needs exactly one. */
 export async function findUsers(
   connection: Connection,
   settings: LdapSettings,
@@ -24,11 +24,11 @@ export async function findUsers(
   if (result.code !== code.success && !isCut)
     throw failureOf(connection.server, result, `the search in ${base || '""'}`)
   const users = entries.map((entry) => userOf(entry, settings, name))
-  // More were found than were sent: one that stands for itself is none.
+  // The server has more matches than it sent, so a single entry must not pass as the only one.
   return isCut && users.length === 1 ? [...users, ...users] : users
 }
 
-/** The entry with that DN, if it matches the URL's filter. */
+/** Reads the entry with this DN, if it matches the URL's filter. */
 export async function readUser(
   connection: Connection,
   settings: LdapSettings,
@@ -61,7 +61,7 @@ function attributesOf({ url, userAttribute, groupBase }: LdapSettings): string[]
   return [...new Set(attributes)]
 }
 
-/** The claimed name may differ in case, or by spaces that do not count; the directory's own spelling is one. */
+/** The claimed name may differ in case and insignificant spaces, so the directory's spelling is used. */
 function userOf(entry: Entry, { url, userAttribute }: LdapSettings, claimed: string): UserEntry {
   const values = entry.attributes.get(userAttribute.toLowerCase()) ?? []
   const isAsClaimed = userAttribute.toLowerCase() === url.attribute.toLowerCase()
@@ -71,13 +71,13 @@ function userOf(entry: Entry, { url, userAttribute }: LdapSettings, claimed: str
   return { ...entry, name: name ?? '' }
 }
 
-/** Names end up in headers and logs. */
+/** Whether a name is safe in headers and logs. */
 export const isPrintable = (name: string): boolean => name !== '' && !/[\0-\x1f\x7f-\x9f]/.test(name)
 
-/** What the directory compares by caseIgnoreMatch (RFC 4517). */
+/** Normalizes text as caseIgnoreMatch does in directories (RFC 4517). */
 export const alike = (text: string): string => text.normalize('NFKC').toLowerCase().trim().replace(/ +/g, ' ')
 
-/** All values of an attribute, of which Active Directory sends 1,500 at a time. */
+/** Reads all values of an attribute. Active Directory sends 1,500 at a time. */
 export async function allValues(
   connection: Connection,
   entry: Entry,

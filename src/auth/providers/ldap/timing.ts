@@ -1,26 +1,26 @@
 import { setTimeout as delay } from 'node:timers/promises'
 
-/** How many of each kind count. */
+/** Number of samples of each kind. */
 const SAMPLES = 63
-/** What a timer takes beyond its time, in milliseconds. */
+/** Overhead of a timer, in milliseconds. */
 const TIMER = 0.3
-/** The longest wait, in milliseconds. */
+/** Longest wait, in milliseconds. */
 const LONGEST = 2000
 
 /**
- * Makes an unknown user take as long as a wrong password. A bind with a DN that does not exist costs the server no
- * hash, and no note of the failure; what it takes less than the binds that failed of late is waited for.
+ * Makes an unknown user take as long as a wrong password. For a nonexistent DN, the server computes no hash and records no
+ * failure, so its bind is faster. The difference to recent failed binds is spent waiting.
  */
 export class UniformTiming {
   readonly #real = new Samples()
   readonly #standIn = new Samples()
 
-  /** @param milliseconds of a bind with a wrong password */
+  /** @param milliseconds duration of a bind with a wrong password */
   failed(milliseconds: number): void {
     this.#real.add(milliseconds)
   }
 
-  /** @param milliseconds of a bind for an unknown user */
+  /** @param milliseconds duration of a bind for an unknown user */
   async standIn(milliseconds: number): Promise<void> {
     this.#standIn.add(milliseconds)
     const real = this.#real.median()
@@ -31,7 +31,7 @@ export class UniformTiming {
   }
 }
 
-/** Rounded up as often as the fraction says, so that the mean is right. */
+/** Rounds randomly, up with a probability equal to the fraction, so that the mean is right. */
 const inWholeMilliseconds = (milliseconds: number): number => Math.floor(milliseconds + Math.random())
 
 class Samples {

@@ -16,17 +16,17 @@ export interface SocketEndpoint {
 
 export type Scope = 'base' | 'one' | 'sub'
 
-/** What an LDAP URL says. */
+/** A parsed LDAP URL. */
 export interface LdapUrl {
-  /** Asked in this order until one answers. */
+  /** Tried in this order until one answers. */
   readonly endpoints: readonly Endpoint[]
   readonly security: 'none' | 'tls' | 'starttls'
-  /** The DN to search under. */
+  /** The DN to search below. */
   readonly base: string
-  /** The attribute that is compared with the user's name. */
+  /** The attribute to compare with the user's name. */
   readonly attribute: string
   readonly scope: Scope
-  /** Only entries that match it may log in; text as in RFC 4515. */
+  /** A filter that entries must match to log in, as in RFC 4515. */
   readonly filter: string
 }
 
@@ -34,9 +34,8 @@ const DEFAULT_PORT = { ldap: 389, ldaps: 636 }
 const ATTRIBUTE = /^(?:[a-z][a-z0-9-]*|\d+(?:\.\d+)+)(?:;[a-z0-9-]+)*$/i
 
 /**
- * Reads an LDAP URL (RFC 4516) as Apache's `AuthLDAPURL` does: several hosts separated by spaces, `uid`, `sub` and
- * `(objectClass=*)` by default, of several attributes the first, and optionally `STARTTLS`, `SSL`, `TLS` or `NONE` at
- * the end.
+ * Parses an LDAP URL (RFC 4516) as Apache's `AuthLDAPURL` does: spaces separate several hosts; `uid`, `sub` and
+ * `(objectClass=*)` are the defaults; only the first attribute is used; and `STARTTLS`, `SSL`, `TLS` or `NONE` may follow.
  *
  * @throws HtgateError ERR_OPTION
  */
@@ -50,7 +49,7 @@ export function parseLdapUrl(text: string): LdapUrl {
   const [base = '', attributes = '', scope = '', filter = '', extensions = '', ...more] = path.split('?')
   if (more.length > 0) throw wrong(text, 'has too many question marks', 'write one in a filter as %3F')
   const critical = extensions.split(',').find((extension) => extension.startsWith('!'))
-  if (critical !== undefined) throw wrong(text, `asks for the unknown extension ${critical}`)
+  if (critical !== undefined) throw wrong(text, `requires the unknown extension ${critical}`)
   const secure = scheme.toLowerCase() === 'ldaps' || /^(SSL|TLS)$/i.test(mode)
   return {
     endpoints: endpointsOf(text, scheme.toLowerCase(), secure, authority),
@@ -66,11 +65,11 @@ function endpointsOf(text: string, scheme: string, secure: boolean, authority: s
   if (scheme === 'ldapi') {
     const path = decode(text, authority)
     if (!path.startsWith('/'))
-      throw wrong(text, 'names no socket', 'write its path as ldapi://%2Frun%2Fslapd%2Fldapi/…')
+      throw wrong(text, 'has no socket', 'write its path as ldapi://%2Frun%2Fslapd%2Fldapi/…')
     return [{ path }]
   }
   const hosts = decode(text, authority).split(/\s+/).filter(Boolean)
-  if (hosts.length === 0) throw wrong(text, 'names no host')
+  if (hosts.length === 0) throw wrong(text, 'has no host')
   return hosts.map((host) => endpointOf(text, host, secure ? DEFAULT_PORT.ldaps : DEFAULT_PORT.ldap))
 }
 
@@ -79,22 +78,21 @@ function endpointOf(text: string, written: string, defaultPort: number): TcpEndp
   const host = bracketed ?? plain
   const port = digits === undefined ? defaultPort : Number(digits)
   if (host === undefined || port < 1 || port > 65_535 || (bracketed !== undefined && isIP(bracketed) !== 6)) {
-    throw wrong(text, `names the host ${JSON.stringify(written)}, which is not HOST or HOST:PORT`)
+    throw wrong(text, `has the host ${JSON.stringify(written)}, which is not HOST or HOST:PORT`)
   }
   return { host, port }
 }
 
 function attributeOf(text: string, list: string): string {
   const attribute = list.split(',', 1)[0]?.trim() || 'uid'
-  if (!isAttribute(attribute))
-    throw wrong(text, `names the attribute ${JSON.stringify(attribute)}, which is not one`)
+  if (!isAttribute(attribute)) throw wrong(text, `has the invalid attribute ${JSON.stringify(attribute)}`)
   return attribute
 }
 
 function scopeOf(text: string, scope: string): Scope {
   const lower = scope.toLowerCase() || 'sub'
   if (lower === 'base' || lower === 'one' || lower === 'sub') return lower
-  throw wrong(text, `has the scope ${JSON.stringify(scope)}`, 'sub, one or base')
+  throw wrong(text, `has the invalid scope ${JSON.stringify(scope)}`, 'use sub, one or base')
 }
 
 function decode(text: string, part: string): string {
@@ -111,7 +109,7 @@ function decode(text: string, part: string): string {
 
 export const isAttribute = (text: string): boolean => ATTRIBUTE.test(text)
 
-/** Whether everything sent to it stays on this machine. */
+/** Whether everything sent to the endpoint stays on this machine. */
 export function isLocal(endpoint: Endpoint): boolean {
   if ('path' in endpoint) return true
   const host = endpoint.host.toLowerCase()

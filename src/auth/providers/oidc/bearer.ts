@@ -1,41 +1,41 @@
 import { decodeProtectedHeader, errors, type JWTVerifyGetKey, jwtVerify } from 'jose'
 import type { Claims } from './claims.js'
 
-// Bearer JWTs (RFC 9068, RFC 8725). Everything that has to be in one is asked for by name: by default the library takes a
-// token without `exp`, of any audience, an ID token as well, and an `iat` of tomorrow.
+// Bearer JWTs (RFC 9068, RFC 8725). Every requirement is explicit: by default, the library accepts a token without `exp`, for
+// any audience, an ID token, and an `iat` in the future.
 
-/** Signatures that are made with a key that this side doesn't have. */
+/** Asymmetric algorithms. */
 export const ALGORITHMS = [
   ...['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512'],
   ...['ES256', 'ES384', 'ES512', 'EdDSA', 'Ed25519'],
 ]
-/** Seconds by which clocks may differ. */
+/** Clock difference to tolerate, in seconds. */
 export const CLOCK_TOLERANCE = 60
 const MAX_LENGTH = 16 * 1024
 
-/** `at+jwt` is RFC 9068's; Keycloak, Entra ID and others write `JWT` or nothing. */
+/** RFC 9068 requires `at+jwt`, but Keycloak, Entra ID and others use `JWT` or nothing. */
 const TYPES = ['at+jwt', 'jwt']
-/** What only ID tokens have (OpenID Connect Core, sections 2 and 3.3.2.11). */
+/** Claims that only ID tokens have (OpenID Connect Core, sections 2 and 3.3.2.11). */
 const ID_TOKEN_CLAIMS = ['nonce', 'at_hash', 'c_hash', 's_hash']
-/** What Keycloak calls its other tokens, in the claim `typ`. */
+/** The claim `typ` of Keycloak's other tokens. */
 const OTHER_TOKENS = ['ID', 'Refresh', 'Offline', 'Logout', 'Serialized-ID']
 
 export interface BearerRules {
   readonly issuer: string
-  /** One of these has to be in `aud`. */
+  /** `aud` must contain one of these. */
   readonly audiences: readonly string[]
   readonly key: JWTVerifyGetKey
-  /** The client that browsers log in with: a token for it alone may be an ID token. */
+  /** The client that browsers log in with. A token for this audience alone may be an ID token. */
   readonly clientId?: string | undefined
-  /** Which clients may have got the token (`azp`, `client_id`); any if empty. */
+  /** Clients that the token may have been issued to (`azp`, `client_id`); any if empty. */
   readonly clients?: readonly string[] | undefined
-  /** For issuers whose only tokens are ID tokens: CI systems. */
+  /** For issuers that issue only ID tokens, such as CI systems. */
   readonly allowIdTokens?: boolean | undefined
   /** For tests. */
   readonly now?: Date | undefined
 }
 
-/** A token that isn't good. */
+/** A token that is not valid. */
 export class BadToken extends Error {
   override readonly name = 'BadToken'
 }
@@ -44,7 +44,7 @@ export class BadToken extends Error {
 export const isJwt = (token: string): boolean =>
   token.length <= MAX_LENGTH && /^eyJ[\w-]+\.[\w-]+\.[\w-]*$/.test(token)
 
-/** What the token claims, without any proof; undefined where that can't be read. */
+/** The claims of a token, unverified; undefined if they cannot be parsed. */
 export function unprovenClaims(token: string): Claims | undefined {
   try {
     const value: unknown = JSON.parse(Buffer.from(token.split('.')[1] as string, 'base64url').toString())
@@ -57,7 +57,7 @@ export function unprovenClaims(token: string): Claims | undefined {
 /**
  * Verifies a bearer token.
  * @returns its claims
- * @throws BadToken, or what `key` throws when the issuer's keys can't be had
+ * @throws BadToken, or whatever `key` throws if the issuer's keys are unavailable
  */
 export async function verifyBearer(token: string, rules: BearerRules): Promise<Claims> {
   const { issuer, audiences, key, now = new Date() } = rules
@@ -100,9 +100,9 @@ function flawOf(claims: Claims, type: string | undefined, rules: BearerRules, no
   const isForUs = [claims.aud]
     .flat()
     .some((each) => each !== clientId && rules.audiences.includes(each as string))
-  return isForUs || isForAccess(claims) ? undefined : 'nothing tells it from an ID token'
+  return isForUs || isForAccess(claims) ? undefined : 'it cannot be told apart from an ID token'
 }
 
-/** Whether the claims are those of an access token: what it is good for, or Keycloak's `typ`. */
+/** Whether the claims are those of an access token: it has a scope or roles, or Keycloak's `typ`. */
 const isForAccess = (claims: Claims): boolean =>
   claims.typ === 'Bearer' || ['scope', 'scp', 'roles'].some((name) => name in claims)

@@ -11,21 +11,21 @@ import { isSafe } from './http.js'
 import { type Issuer, IssuerDown, type Metadata } from './issuer.js'
 import { type IssuerLogout, verifyLogoutToken } from './logout-token.js'
 
-// The authorization code flow (OpenID Connect Core, section 3.1) with PKCE, state and nonce, by openid-client. No token is
-// kept: they are read for who the user is, and dropped.
+// The authorization code flow (OpenID Connect Core, section 3.1) with PKCE, state and nonce, using openid-client. Tokens are
+// only read to identify the user, and not kept.
 
 export interface BrowserLoginOptions {
   readonly issuer: Issuer
   readonly fetch: Fetch
   readonly clientId: string
-  /** None for a public client. */
+  /** Undefined for a public client. */
   readonly clientSecret?: string | undefined
-  /** What is asked for, separated by spaces; `openid` is added. */
+  /** The scopes to request, separated by spaces; `openid` is added. */
   readonly scope: string
   readonly claims: ClaimNames
 }
 
-/** What has to come back with the code, and is sent by nobody else. */
+/** Secrets that bind the issuer's response to the browser that started the login. */
 export interface LoginSecrets {
   readonly state: string
   readonly nonce: string
@@ -39,19 +39,19 @@ export const newLoginSecrets = (): LoginSecrets => ({
   verifier: randomBytes(32).toString('base64url'),
 })
 
-/** The issuer said no, or its answer isn't for this login. */
+/** The issuer refused, or its response does not belong to this login. */
 export class LoginFailed extends Error {
   override readonly name = 'LoginFailed'
   constructor(
     message: string,
-    /** The code of the issuer's refusal (RFC 6749, section 4.1.2.1), if it was one. */
+    /** The error code of the issuer's refusal (RFC 6749, section 4.1.2.1), if it refused. */
     readonly code?: string,
   ) {
     super(message)
   }
 }
 
-/** What an issuer answers a silent login with, when it needs to ask the user (OpenID Connect Core, section 3.1.2.6). */
+/** An issuer's errors for a silent login that needs to prompt the user (OpenID Connect Core, section 3.1.2.6). */
 export const NEEDS_USER: readonly string[] = [
   'login_required',
   'interaction_required',
@@ -72,8 +72,8 @@ export class BrowserLogin {
   }
 
   /**
-   * Where to send the browser.
-   * @param silent whether the issuer may not ask the user for anything
+   * The URL to send the browser to.
+   * @param silent whether the issuer must not prompt the user
    * @throws IssuerDown
    */
   async start(
@@ -98,8 +98,8 @@ export class BrowserLogin {
   }
 
   /**
-   * Who has logged in.
-   * @param callback the URL that the browser came back to, as it was registered, with its query
+   * Completes a login, and resolves to the principal.
+   * @param callback the registered redirect URL, with the query that the browser returned with
    * @throws LoginFailed, BadClaims, IssuerDown
    */
   async finish(
@@ -204,7 +204,7 @@ export class BrowserLogin {
     return payload
   }
 
-  /** Names and groups may be in the ID token, at userinfo or, as Keycloak's roles are, in the access token. */
+  /** Names and groups may be in the ID token, in userinfo or, like Keycloak's roles, in the access token. */
   async #completed(configuration: Configuration, claims: Claims, accessToken: string): Promise<Claims> {
     const { user, groups } = this.#options.claims
     const lacks = (known: Claims) =>
@@ -250,7 +250,7 @@ export class BrowserLogin {
       authentication,
     )
     configuration[client.customFetch] = (url, init) => fetch(url, init as never)
-    // Plain HTTP to this machine, for tests and trials; the issuer's URLs have been looked at.
+    // Allows plain HTTP, which has been limited to this machine, for tests and trials.
     if ([authorize, token].some((url) => new URL(url).protocol === 'http:' && isSafe(new URL(url)))) {
       client.allowInsecureRequests(configuration)
     }

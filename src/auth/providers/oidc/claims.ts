@@ -1,22 +1,22 @@
 import { nameFlaw } from '../../names.js'
 
-// What claims say of a user.
+// Reads a user's name and groups from claims.
 
 const MAX_GROUPS = 10_000
-/** What the name of a token without a user name starts with, before its subject; no user can take it. */
+/** Prefix for the subject of a token without a user name. User names cannot start with it. */
 export const NAMELESS = 'sub:'
 
 export type Claims = Readonly<Record<string, unknown>>
 
 export interface ClaimNames {
-  /** Which claim has the user's name, such as `preferred_username`. */
+  /** The claim with the user's name, such as `preferred_username`. */
   readonly user: string
-  /** Which has the groups; dots lead into objects, as in `realm_access.roles`. */
+  /** The claim with the groups; dots reach into objects, as in `realm_access.roles`. */
   readonly groups: string
 }
 
 /**
- * The value at a dotted path. A claim whose own name has dots, such as `https://example.org/groups`, comes first.
+ * The value at a dotted path. A claim whose own name has dots, such as `https://example.org/groups`, takes precedence.
  */
 export function valueAt(claims: Claims, path: string): unknown {
   if (Object.hasOwn(claims, path)) return claims[path]
@@ -28,14 +28,14 @@ export function valueAt(claims: Claims, path: string): unknown {
   return value
 }
 
-/** Claims that name nobody, or not safely. */
+/** Claims without a valid or trustworthy user name. */
 export class BadClaims extends Error {
   override readonly name = 'BadClaims'
 }
 
 /**
  * The user's name; undefined if there is no such claim.
- * @throws BadClaims for one that can't be a name, or an e-mail address that isn't the user's for certain
+ * @throws BadClaims for an invalid name, or an unverified e-mail address
  */
 export function userOf(claims: Claims, path: string): string | undefined {
   const value = valueAt(claims, path)
@@ -49,7 +49,7 @@ export function userOf(claims: Claims, path: string): string | undefined {
   return value
 }
 
-/** The groups: of a list, or of text with one name. What can't be a name is left out. */
+/** The groups, from a list or a single name. Skips invalid names. */
 export function groupsOf(claims: Claims, path: string): string[] {
   const value = valueAt(claims, path)
   const list = Array.isArray(value) ? value : [value]

@@ -1,8 +1,8 @@
 import { request as httpRequest, type IncomingMessage } from 'node:http'
 import { request as httpsRequest } from 'node:https'
 
-// Requests to an issuer: HTTPS with the authorities that the operator names, plain HTTP to this machine alone; bounded
-// in time and size, without redirects.
+// Requests to an issuer: HTTPS, with the configured authorities, or plain HTTP to this machine only. They are limited in time
+// and size, and follow no redirects.
 
 const TIMEOUT = 10_000
 const MAX_BODY = 1024 * 1024
@@ -16,7 +16,7 @@ export interface FetchInit {
   readonly signal?: AbortSignal | null | undefined
 }
 
-/** @param ca certificates (PEM) to trust instead of the system's */
+/** @param ca certificates (PEM) to trust. Default: those that Node trusts */
 export function issuerFetch(ca?: string): Fetch {
   return async (url, { method = 'GET', headers = {}, body, signal } = {}) => {
     const target = new URL(url)
@@ -57,12 +57,12 @@ export function issuerFetch(ca?: string): Fetch {
   }
 }
 
-/** Whether nobody on the way can read what is sent to `url`. */
+/** Whether requests to `url` are encrypted or stay on this machine. */
 export function isSafe(url: URL): boolean {
   return url.protocol === 'https:' || (url.protocol === 'http:' && isLoopback(url.hostname))
 }
 
-/** @param host as in a URL: without port, IPv6 in brackets */
+/** @param host as in a URL: without a port, IPv6 in brackets */
 export function isLoopback(host: string): boolean {
   return /^(?:localhost|.+\.localhost|127(?:\.\d{1,3}){3}|\[::1\])$/i.test(host)
 }

@@ -2,8 +2,8 @@ import { createLocalJWKSet, errors, type JSONWebKeySet, type JWTVerifyGetKey } f
 import type { Finding } from '../../provider.js'
 import { type Fetch, isSafe } from './http.js'
 
-// An issuer: where its endpoints are, and its keys. Both are fetched at the start and again when that failed, later and
-// later; and every now and then, in the background. What was fetched once is used for as long as the issuer is down.
+// An issuer's metadata and keys. Both are fetched at the start, retried with backoff if that fails, and refreshed in the
+// background. While the issuer is down, the last ones stay in use.
 
 const FIRST_RETRY = 1000
 const LAST_RETRY = 60_000
@@ -12,7 +12,7 @@ const KEYS_AGE = 10 * 60_000
 const COOLDOWN = 30_000
 const ANSWERED_AGE = 10_000
 
-/** What an issuer says of itself (OpenID Connect Discovery 1.0, section 3), as far as it is needed. */
+/** The parts of an issuer's metadata (OpenID Connect Discovery 1.0, section 3) that are used. */
 export interface Metadata {
   readonly issuer: string
   readonly jwks_uri: string
@@ -24,14 +24,14 @@ export interface Metadata {
 }
 
 export interface IssuerOptions {
-  /** Exactly as the issuer writes it in its tokens. */
+  /** Exactly as in the issuer's tokens. */
   readonly url: string
   readonly fetch: Fetch
-  /** Milliseconds between two requests for keys, when a token names one that isn't known. Default 30,000. */
+  /** Least time between two requests for keys because of unknown key IDs, in milliseconds. Default 30,000. */
   readonly cooldown?: number | undefined
-  /** How old keys get before they are fetched again, in milliseconds. Default 600,000. */
+  /** Age at which keys are refreshed, in milliseconds. Default 600,000. */
   readonly keysAge?: number | undefined
-  /** Told when the issuer can't be reached, and when it can be again. */
+  /** Called when the issuer becomes unreachable, and when it is reachable again. */
   readonly onEvent?: ((event: IssuerEvent) => void) | undefined
 }
 
@@ -41,7 +41,7 @@ export interface IssuerEvent {
   readonly message: string
 }
 
-/** The issuer can't be reached, and has not been before. */
+/** The issuer cannot be reached, and its metadata or keys are not known from before. */
 export class IssuerDown extends Error {
   override readonly name = 'IssuerDown'
 }
@@ -56,7 +56,7 @@ export class Issuer {
   #metadataAt = Number.NEGATIVE_INFINITY
   #keys: JWTVerifyGetKey | undefined
   #keysAt = Number.NEGATIVE_INFINITY
-  /** When keys were last asked for, with or without success. */
+  /** When keys were last requested, successfully or not. */
   #askedAt = Number.NEGATIVE_INFINITY
   #discovering: Promise<Metadata> | undefined
   #fetchingKeys: Promise<void> | undefined
@@ -74,7 +74,7 @@ export class Issuer {
     this.#onEvent = onEvent ?? (() => {})
   }
 
-  /** Tries once; then again in the background, for as long as it takes. Never rejects. */
+  /** Tries to reach the issuer once, then keeps trying in the background. Never rejects. */
   async start(): Promise<void> {
     await this.discover().then(
       () => this.#refreshKeys().catch(() => {}),
@@ -82,17 +82,17 @@ export class Issuer {
     )
   }
 
-  /** Why the issuer can't be used; undefined if it can, or could when it was last tried. */
+  /** Why the issuer cannot be used; undefined if its metadata is known. */
   get trouble(): string | undefined {
-    return this.#metadata === undefined ? (this.#detail ?? 'not reached yet') : undefined
+    return this.#metadata === undefined ? (this.#detail ?? 'the issuer has not been reached yet') : undefined
   }
 
-  /** Whether the last request to it failed. */
+  /** Whether the last request to the issuer failed. */
   get isDown(): boolean {
     return this.#failures > 0 || this.#metadata === undefined
   }
 
-  /** Whether it answers: by a request, unless the last one succeeded within `maxAge` milliseconds. */
+  /** Whether the issuer answers. Sends a request unless one has succeeded within the last `maxAge` milliseconds. */
   async answers(maxAge = ANSWERED_AGE): Promise<boolean> {
     if (this.#metadata && performance.now() - this.#answeredAt < maxAge) return true
     return this.discover().then(
@@ -101,14 +101,14 @@ export class Issuer {
     )
   }
 
-  /** What is known of it. */
+  /** The metadata, if known. */
   get metadata(): Metadata | undefined {
     if (performance.now() - this.#metadataAt > METADATA_AGE) void this.discover().catch(() => {})
     return this.#metadata
   }
 
   /**
-   * Asks it for its metadata now.
+   * Fetches the metadata now.
    * @throws Error if that fails
    */
   discover(): Promise<Metadata> {
@@ -143,7 +143,7 @@ export class Issuer {
     const now = performance.now()
     if (this.#keys === undefined) {
       if (this.#fetchingKeys === undefined && now - this.#askedAt < Math.min(this.#cooldown, FIRST_RETRY)) {
-        throw new IssuerDown(this.#detail ?? 'its keys are not known')
+        throw new IssuerDown(this.#detail ?? 'the keys of the issuer are not known')
       }
       await this.#refreshKeys().catch((error) => {
         throw new IssuerDown((error as Error).message)
@@ -156,7 +156,7 @@ export class Issuer {
       return await keys(header, token)
     } catch (error) {
       if (!(error instanceof errors.JWKSNoMatchingKey)) throw error
-      // It may have been made since.
+      // The key may be newer than the set.
       if (this.#fetchingKeys === undefined && performance.now() - this.#askedAt < this.#cooldown) throw error
       await this.#refreshKeys().catch(() => {})
       return await (this.#keys as unknown as JWTVerifyGetKey)(header, token)
@@ -193,7 +193,7 @@ export class Issuer {
     const { jwks_uri: url } = this.#metadata ?? (await this.discover())
     try {
       const set = await this.#json(url)
-      if (!Array.isArray(set.keys)) throw new TypeError('its key set has no keys')
+      if (!Array.isArray(set.keys)) throw new TypeError('the key set of the issuer has no keys')
       this.#keys = createLocalJWKSet(set as unknown as JSONWebKeySet)
       this.#keysAt = performance.now()
       this.#succeeded()
@@ -205,7 +205,7 @@ export class Issuer {
 
   async #json(url: string): Promise<Record<string, unknown>> {
     const response = await this.#fetch(url, { headers: { accept: 'application/json' } })
-    if (response.status !== 200) throw new Error(`${url} answers ${response.status}`)
+    if (response.status !== 200) throw new Error(`${url} answers with ${response.status}`)
     const value: unknown = await response.json().catch(() => undefined)
     if (typeof value !== 'object' || value === null) throw new Error(`${url} does not answer with JSON`)
     return value as Record<string, unknown>
@@ -221,7 +221,10 @@ export class Issuer {
 
   #failed(error: Error): void {
     this.#detail = `${this.url}: ${reasonOf(error)}`
-    const goesOn = this.#metadata === undefined ? 'nobody can log in there' : 'what is known of it is used'
+    const goesOn =
+      this.#metadata === undefined
+        ? 'logins at this issuer are unavailable'
+        : 'using the metadata and keys known so far'
     if (this.#failures++ === 0) this.#tell('issuer-down', 'error', `${this.#detail}; ${goesOn}`)
     if (this.#closed || this.#retry !== undefined) return
     const wait = Math.min(LAST_RETRY, FIRST_RETRY * 2 ** Math.min(this.#failures - 1, 10))
@@ -247,18 +250,18 @@ const ENDPOINTS = [
   'end_session_endpoint',
 ] as const
 
-/** @throws Error for what isn't the metadata of this issuer */
+/** @throws Error unless this is the metadata of this issuer */
 function metadataFrom(value: Record<string, unknown>, url: string): Metadata {
   const { issuer } = value
   if (issuer !== url) {
-    const other = typeof issuer === 'string' ? `'${issuer}'` : 'nothing'
-    throw new Error(`it calls itself ${other}; the issuer has to be given exactly so`)
+    const other = typeof issuer === 'string' ? `'${issuer}'` : 'missing'
+    throw new Error(`"issuer" in its metadata is ${other}; --oidc-issuer must match it exactly`)
   }
   for (const name of ENDPOINTS) {
     const endpoint = value[name]
     if (endpoint === undefined && name !== 'jwks_uri') continue
     if (typeof endpoint !== 'string' || !URL.canParse(endpoint) || !isSafe(new URL(endpoint))) {
-      throw new Error(`its ${name} is not an https URL`)
+      throw new Error(`"${name}" in its metadata is not an https URL`)
     }
   }
   return value as unknown as Metadata

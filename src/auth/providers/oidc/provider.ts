@@ -8,15 +8,15 @@ import type { Fetch } from './http.js'
 import { type Issuer, IssuerDown } from './issuer.js'
 import { type Trust, unmet } from './trust.js'
 
-// Bearer JWTs as credentials: of the issuer that people log in at, and of further ones that programs come from. A token
-// is judged by the keys of the issuer that it names, and by no other's.
+// Bearer JWTs as credentials: from the issuer where people log in, and from further issuers for programs. A token is verified
+// only with the keys of the issuer that it names.
 
 const REMEMBERED_MS = 5 * 60_000
 const MAX_REMEMBERED = 10_000
 const RETRY_AFTER = 10
 
 export interface OidcProviderOptions {
-  /** The issuer that people log in at. */
+  /** The issuer where people log in. */
   readonly main?: MainIssuer | undefined
   readonly trusts?: readonly { readonly issuer: Issuer; readonly trust: Trust }[] | undefined
   readonly fetch: Fetch
@@ -26,14 +26,14 @@ export interface OidcProviderOptions {
 export interface MainIssuer {
   readonly issuer: Issuer
   readonly clientId: string
-  /** What has to be in `aud` of a bearer token; none are taken if empty. */
+  /** Accepted audiences of bearer tokens; if empty, bearer tokens are rejected. */
   readonly audiences: readonly string[]
-  /** Which clients may have got the token; any if empty. */
+  /** Clients that the token may have been issued to; any if empty. */
   readonly clients?: readonly string[] | undefined
   readonly claims: ClaimNames
 }
 
-/** One way to judge a token. */
+/** One way to verify a token. */
 interface Rule {
   readonly issuer: Issuer
   readonly judge: (token: string) => Promise<Principal>
@@ -67,7 +67,7 @@ export class OidcProvider implements Provider {
     this.#issuers = [...new Set([...(main ? [main.issuer] : []), ...trusts.map(({ issuer }) => issuer)])]
   }
 
-  /** Asks the issuers for the first time. Never rejects: the gate starts without them. */
+  /** Tries to reach the issuers. Never rejects: htgate starts without them. */
   async start(): Promise<void> {
     await Promise.all(this.#issuers.map((issuer) => issuer.start()))
   }
@@ -97,7 +97,7 @@ export class OidcProvider implements Provider {
         return { ok: true, principal }
       } catch (error) {
         if (error instanceof BadToken || error instanceof BadClaims) continue
-        // Its keys can't be had, or something that nobody has thought of: not this client's fault.
+        // The issuer's keys are unavailable, or something unexpected happened: not this client's fault.
         denied = { ok: false, reason: 'unavailable', retryAfter: RETRY_AFTER, ...candidate }
       }
     }
@@ -144,15 +144,15 @@ export class OidcProvider implements Provider {
     }
     const claims = await verifyBearer(token, rules)
     const claim = unmet(trust, claims)
-    if (claim !== undefined) throw new BadToken(`claim ${claim} is not what it has to be`)
+    if (claim !== undefined) throw new BadToken(`claim ${claim} does not have the required value`)
     const name = userOf(claims, trust.user)
-    if (name === undefined) throw new BadClaims(`it has no claim ${trust.user}`)
+    if (name === undefined) throw new BadClaims(`the token has no claim ${trust.user}`)
     const groups = trust.groups === undefined ? [] : groupsOf(claims, trust.groups)
     const role = trust.role === undefined ? {} : { maxRole: trust.role, isService: true }
     return { name, provider: this.name, groups, expiresAt: endOf(claims), ...role }
   }
 
-  /** An access token need not say who its user is; then the issuer does. */
+  /** Asks the issuer's userinfo, since an access token need not name its user. */
   async #completed(token: string, claims: Claims, { issuer, claims: names }: MainIssuer): Promise<Claims> {
     const { userinfo_endpoint: url } = issuer.metadata ?? {}
     if (valueAt(claims, names.user) !== undefined || url === undefined) return claims
@@ -162,15 +162,15 @@ export class OidcProvider implements Provider {
     }).catch((error: Error) => {
       throw new IssuerDown(error.message)
     })
-    if (response.status >= 500) throw new IssuerDown(`${url} answers ${response.status}`)
+    if (response.status >= 500) throw new IssuerDown(`${url} answers with ${response.status}`)
     const more: unknown = response.status === 200 ? await response.json().catch(() => undefined) : undefined
-    // What is said of another subject isn't meant (OpenID Connect Core, section 5.3.2).
+    // Userinfo about another subject must not be used (OpenID Connect Core, section 5.3.2).
     if (typeof more !== 'object' || more === null || (more as Claims).sub !== claims.sub) return claims
     return { ...(more as Claims), ...claims }
   }
 
   #principal(claims: Claims, { sub, exp }: Claims, user: string, groups: string): Principal {
-    // A program's token has no user name. Nobody can choose a name like this one.
+    // A program's token has no user name. No user can choose a name with this prefix.
     const name = userOf(claims, user) ?? `${NAMELESS}${userOf({ sub }, 'sub')}`
     return { name, provider: this.name, groups: groupsOf(claims, groups), expiresAt: endOf({ exp }) }
   }
@@ -184,12 +184,12 @@ export class OidcProvider implements Provider {
   }
 }
 
-/** When a token ends, in milliseconds. */
+/** When a token expires, in milliseconds since the epoch. */
 const endOf = ({ exp }: Claims): number => ((exp as number) + CLOCK_TOLERANCE) * 1000
 
 const keyOf = (token: string): string => hash('sha256', token, 'binary')
 
-/** Whom a refused token claimed to be of, for the log. */
+/** The user that a refused token claims, for the log. */
 function candidateIn(claims: Claims | undefined, main: MainIssuer | undefined): { candidate?: string } {
   for (const path of [main?.claims.user, 'sub']) {
     try {

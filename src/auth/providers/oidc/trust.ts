@@ -2,22 +2,22 @@ import type { Role } from '../../principal.js'
 import { type Claims, valueAt } from './claims.js'
 import { isSafe } from './http.js'
 
-// Further issuers whose tokens are taken, for programs: GitHub Actions, GitLab CI, clusters.
+// Further issuers to trust, for programs: GitHub Actions, GitLab CI, Kubernetes clusters.
 // issuer=URL,audience=TEXT,claim=NAME:VALUE[,claim=…][,user=CLAIM][,groups=CLAIM][,role=read|write|admin]
 
 export interface Trust {
   readonly issuer: string
   readonly audience: string
-  /** What claims have to be, all of them; `*` in a value stands for any text. */
+  /** Required claim values, which must all match; `*` in a value matches any text. */
   readonly conditions: readonly { readonly claim: string; readonly value: string }[]
-  /** Which claim has the user's name. */
+  /** The claim with the user's name. */
   readonly user: string
   readonly groups: string | undefined
-  /** The role where the policy names neither the user nor a group; the most that the tokens may do. */
+  /** The highest role of these tokens, and their role if the policy grants the name none. */
   readonly role: Role | undefined
 }
 
-/** Issuers that sign for anyone who registers: without a condition, anyone gets in. */
+/** Public issuers, where anyone can get a token: these need a claim= rule. */
 const PUBLIC = [
   'https://token.actions.githubusercontent.com',
   'https://gitlab.com',
@@ -26,8 +26,8 @@ const PUBLIC = [
 const ROLES = new Set(['read', 'write', 'admin'])
 
 /**
- * Reads the value of --oidc-trust.
- * @throws RangeError that says what is wrong
+ * Parses a value of --oidc-trust.
+ * @throws RangeError with a message about what is wrong
  */
 export function parseTrust(text: string): Trust {
   const conditions: { claim: string; value: string }[] = []
@@ -47,13 +47,15 @@ export function parseTrust(text: string): Trust {
   const issuer = fields.get('issuer')
   const audience = fields.get('audience')
   const role = fields.get('role')
-  if (issuer === undefined) throw new RangeError('issuer= is missing')
+  if (issuer === undefined) throw new RangeError('issuer= is required')
   if (!URL.canParse(issuer) || !isSafe(new URL(issuer)))
     throw new RangeError(`'${issuer}' is not an https URL`)
-  if (audience === undefined) throw new RangeError('audience= is missing')
+  if (audience === undefined) throw new RangeError('audience= is required')
   if (role !== undefined && !ROLES.has(role)) throw new RangeError(`'${role}' is not read, write or admin`)
   if (conditions.length === 0 && PUBLIC.includes(issuer)) {
-    throw new RangeError('claim=NAME:VALUE is missing: anyone with an account at this issuer would get in')
+    throw new RangeError(
+      'claim=NAME:VALUE is required: without it, anyone with an account at this issuer could log in',
+    )
   }
   const user = fields.get('user') ?? 'sub'
   return { issuer, audience, conditions, user, groups: fields.get('groups'), role: role as Role | undefined }
@@ -64,7 +66,7 @@ function setOnce(fields: Map<string, string>, name: string, value: string): void
   fields.set(name, value)
 }
 
-/** The first condition that `claims` don't meet. */
+/** The first claim in `claims` that does not match. */
 export function unmet({ conditions }: Trust, claims: Claims): string | undefined {
   return conditions.find(({ claim, value }) => !matches(valueAt(claims, claim), value))?.claim
 }

@@ -2,17 +2,17 @@ import { createRequire } from 'node:module'
 import { Worker } from 'node:worker_threads'
 import type { Answer, Question } from './hash-worker.js'
 
-// A thread needs a built file, wherever this module runs from: the package knows where that is.
+// A thread needs a built file, even if this module runs from source; package.json says where it is.
 const WORKER = createRequire(import.meta.url).resolve('#hash-worker')
 
-/** How long an abandoned hash may continue: replacing its thread costs about as much. In milliseconds. */
+/** How long an abandoned hash may continue, in milliseconds: replacing its thread takes about as long. */
 const GRACE = 250
 /** How long a hash may take, in milliseconds. */
 const MAX_TIME = 15_000
 /** Number of records that may wait to be rehashed. */
 const MAX_REHASHES = 16
 
-/** Why there is no answer. */
+/** Why a thread gave no answer. */
 export type Failure =
   /** The thread crashed, or the pool was closed. */
   | 'unavailable'
@@ -30,15 +30,15 @@ interface Job {
 }
 
 export interface HashPoolOptions {
-  /** Maximum number of threads, which are started as needed. */
+  /** Maximum number of threads, started on demand. */
   readonly workers: number
   /** How long a hash may take, in milliseconds. Default 15,000. */
   readonly maxTime?: number
-  /** A thread crashed. The next question starts another. */
+  /** Called if a thread crashes. The next question starts a new one. */
   readonly onDied: (error: Error) => void
 }
 
-/** Threads that hash. Verification comes before rehashing. */
+/** A pool of hashing threads. Verification takes precedence over rehashing. */
 export class HashPool {
   readonly #options: HashPoolOptions
   readonly #verifications: Job[] = []
@@ -52,7 +52,7 @@ export class HashPool {
   }
 
   /**
-   * A thread's answer. Never rejects.
+   * Asks a thread. Never rejects.
    *
    * @param signal aborts when the answer is no longer needed
    */
@@ -131,7 +131,7 @@ class Thread {
   constructor(maxTime: number, { onFree, onEnd }: Listener) {
     this.#maxTime = maxTime
     let failure: Error | undefined
-    // Only a question that waits for its answer keeps the process alive.
+    // The thread keeps the process alive only while a question is pending.
     this.#worker.unref()
     this.#worker.on('message', (answer: Answer) => {
       if (this.#isEnded) return
@@ -144,7 +144,7 @@ class Thread {
     })
     this.#worker.on('exit', (code) => {
       this.#settle('unavailable')
-      onEnd(this.#isEnded ? undefined : (failure ?? new Error(`it exited with code ${code}`)))
+      onEnd(this.#isEnded ? undefined : (failure ?? new Error(`exited with code ${code}`)))
     })
   }
 
@@ -152,13 +152,13 @@ class Thread {
     this.#job = job
     this.#worker.ref()
     this.#worker.postMessage(job.question)
-    // A thread that edits the file is never terminated: its lock would stay as long as this process lives.
+    // A thread that edits the file is never terminated: its lock would last as long as this process.
     if (job.question?.task === 'rehash') return
     this.#timer = setTimeout(() => this.#end('timeout'), this.#maxTime).unref()
     job.signal?.addEventListener('abort', this.#onAbort)
   }
 
-  /** Terminates the thread, after an edit of the file that is in progress. */
+  /** Terminates the thread, after any edit of the file in progress. */
   async close(): Promise<void> {
     if (this.#job?.question?.task === 'rehash') {
       await new Promise((resolve) => this.#worker.once('message', resolve).once('exit', resolve))

@@ -5,22 +5,22 @@ import { schemeOf } from '../../../schemes/index.js'
 import { attempt } from '../../../system/errno.js'
 import { type Rehash, rehash } from './rehash.js'
 
-// A hashing thread. It verifies passwords against stored hashes, and replaces weak hashes in the file by stronger ones.
+// A hashing thread: verifies passwords against stored hashes, and replaces weak hashes in the file with stronger ones.
 
 export type Question =
   | { readonly task: 'verify'; readonly password: Uint8Array; readonly encoded: string }
   | ({ readonly task: 'rehash' } & Rehash)
 
-/** To `verify`, whether it matches; to `rehash`, the new hash if there is one, or what went wrong. */
+/** For `verify`, whether the password matches; for `rehash`, the new hash if there is one, or the error. */
 export type Answer = boolean | { readonly fresh: string | undefined } | { readonly failure: FileFailure }
 
 /** Errors lose their code when they are sent between threads. */
 type FileFailure = Readonly<Pick<HtgateError, 'code' | 'message'>>
 
-/** Requests come first. Next to a busy process, this leaves about a quarter of a processor for hashing. */
+/** Requests take precedence over hashing. If the process is busy, this leaves about a quarter of a CPU for hashing. */
 const NICENESS = 5
 
-// Linux has priorities per thread, other systems only per process. Lowering one cannot be undone without privileges.
+// Linux has priorities per thread, other systems only per process. Raising a lowered priority requires privileges.
 if (process.platform === 'linux' && getPriority() < NICENESS) attempt(() => setPriority(NICENESS))
 
 parentPort?.on('message', async (question: Question) => {

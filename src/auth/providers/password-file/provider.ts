@@ -28,7 +28,7 @@ import { type Failure, HashPool } from './hash-pool.js'
 import { wantsRehash } from './rehash.js'
 import { UsersTable } from './users-table.js'
 
-/** Where the groups of a user come from. */
+/** A source of users' groups. */
 export interface GroupSource {
   groupsOf(user: string): readonly string[]
   /** Calls `listener` after every change. */
@@ -36,29 +36,29 @@ export interface GroupSource {
 }
 
 export interface PasswordFileOptions {
-  /** Path of the password file. It need not exist yet; until it does, nobody can log in. */
+  /** Path of the password file. It need not exist yet; until it does, no user can log in. */
   readonly file: string
-  /** Maximum number of hashing threads, which are started as needed. */
+  /** Maximum number of hashing threads, started on demand. */
   readonly workers: number
-  /** Passwords remembered; the least recently used is dropped first. */
+  /** Number of verified passwords to cache; the least recently used is dropped first. */
   readonly cacheSize: number
-  /** How long a password is remembered, in milliseconds. */
+  /** How long a verified password stays in the cache, in milliseconds. */
   readonly cacheTtl: number
-  /** Weaker records are replaced by ones like this at login. Default: none is. */
+  /** Scheme and cost with which to replace weaker records at login. Default: none are replaced. */
   readonly rehash?: Algorithm | undefined
-  /** bcrypt's cost, or SHA-crypt's rounds divided by 64 as a power of two, beyond which records are not verified. */
+  /** Highest bcrypt cost to verify; for SHA-crypt, at most 64 × 2^maxHashCost rounds. */
   readonly maxHashCost?: number | undefined
-  /** Selects the stand-ins for unknown names. Must be the same in all processes. Default: random. */
+  /** Selects the stand-ins for unknown names; must be the same in all processes. Default: random. */
   readonly key?: Buffer | undefined
-  /** Default: users are in no groups. */
+  /** Default: users have no groups. */
   readonly groups?: GroupSource | undefined
   readonly onEvent?: ((event: AuthEvent) => void) | undefined
 }
 
 export interface PasswordFileProvider extends Provider {
   /**
-   * Reads the file now.
-   * @throws HtgateError if it cannot be read; nobody can log in then
+   * Reloads the file now.
+   * @throws HtgateError if it cannot be read; no user can then log in
    */
   reload(): Promise<void>
 }
@@ -67,8 +67,8 @@ const NAME = 'file'
 const NO_GROUPS: readonly string[] = []
 
 /**
- * Users of a password file. The file is watched: a change takes effect within a second. Resolves when the file was read or
- * found unreadable; `onEvent` is called with the outcome.
+ * Creates a provider for the users of a password file. It watches the file, so that changes take effect within a second.
+ * Resolves once the file has been read or failed to load; `onEvent` tells which.
  */
 export async function createPasswordFileProvider(
   options: PasswordFileOptions,
@@ -78,7 +78,7 @@ export async function createPasswordFileProvider(
   return provider
 }
 
-/** A login that takes a hash to decide. */
+/** A login that requires hashing. */
 interface Claim {
   readonly credential: BasicCredential
   /** The claimed user's stored hash, if there is one. */
@@ -100,7 +100,7 @@ class FileProvider implements PasswordFileProvider {
   readonly #watcher: Watcher
   readonly #cache: VerifiedCache
   readonly #pool: HashPool
-  /** Undefined while the file cannot be read; then there are no logins. */
+  /** Undefined while the file cannot be read; no user can then log in. */
   #users: UsersTable | undefined
   #detail = 'the password file has not been read yet'
   #closed = false
@@ -239,7 +239,7 @@ class FileProvider implements PasswordFileProvider {
     for (const listener of this.#listeners) listener()
   }
 
-  /** In a microtask: an exception in the callback must not keep the file from being read. */
+  /** Asynchronous, so that an exception in the callback cannot keep the file from being read. */
   #tell(event: AuthEvent): void {
     queueMicrotask(() => this.#onEvent(event))
   }
@@ -248,7 +248,7 @@ class FileProvider implements PasswordFileProvider {
     return { name, provider: NAME, groups: this.#groups?.groupsOf(name) ?? NO_GROUPS }
   }
 
-  /** An unknown user takes as long as a wrong password: a stand-in is hashed, and the result ignored. */
+  /** For an unknown user, verifies against a stand-in and ignores the result, to take as long as for a wrong password. */
   async #hash({ credential, encoded }: Claim, signal: AbortSignal | undefined): Promise<boolean | Failure> {
     const users = this.#users as UsersTable
     const isOwn = encoded !== undefined && users.canVerify(encoded)

@@ -3,7 +3,7 @@ import { weaknessOf } from '../../../passwd-file/audit.js'
 import type { Scheme } from '../../../schemes/index.js'
 import { isCostly } from './hash-cost.js'
 
-// Records by scheme and cost, and stand-ins for users who have none.
+// Records by scheme and cost, and stand-ins for users without a record.
 //
 // An unknown name must take as long as a wrong password, or timing would reveal who exists. With several schemes and costs
 // in the file there are several such times, and existing names are distributed over them like the records. So every
@@ -11,16 +11,16 @@ import { isCostly } from './hash-cost.js'
 // same kind at each try and in each process with that key. Adding a user to n others changes one assignment in n (weighted
 // rendezvous hashing: each kind draws a number for the name, and the best draw wins).
 
-/** Number of kinds that stand-ins are drawn from. Real files have far fewer. */
+/** Most kinds to draw stand-ins from. Real files have far fewer. */
 const MAX_KINDS = 256
 
-/** Records of one scheme and cost: it takes the same time to verify any of them. */
+/** Records of one scheme and cost, which all take the same time to verify. */
 export interface RecordKind {
   readonly scheme: string
   readonly work: number | undefined
   /** A record of this kind. */
   readonly encoded: string
-  /** Whether it costs more than may be spent on a login. */
+  /** Whether it costs more than a login may. */
   readonly isCostly: boolean
   /** Why it is weak; undefined if it is not. */
   readonly weakness: string | undefined
@@ -29,7 +29,7 @@ export interface RecordKind {
 
 export class RecordKinds {
   readonly #kinds = new Map<Scheme, Map<number | undefined, RecordKind>>()
-  /** Those that can be verified. */
+  /** The kinds that can be verified. */
   readonly #standIns: RecordKind[] = []
   readonly #maxHashCost: number
 
@@ -38,7 +38,7 @@ export class RecordKinds {
     this.#maxHashCost = maxHashCost
   }
 
-  /** Counts a record with a whole hash of `scheme`, and returns its kind. */
+  /** Counts a record with a complete hash of `scheme`, and returns its kind. */
   add(scheme: Scheme, encoded: string): RecordKind {
     const work = scheme.workOf?.(encoded)
     const ofScheme = this.#kinds.get(scheme)
@@ -63,7 +63,7 @@ export class RecordKinds {
     return kind
   }
 
-  /** The stored hash for a user who has none; undefined where no record can be verified, so that nobody can log in. */
+  /** The stand-in for a user without a record; undefined if no record can be verified, so that no user can log in. */
   standInFor(user: Uint8Array, key: Buffer): string | undefined {
     let best: RecordKind | undefined
     let bestDraw = Number.POSITIVE_INFINITY
@@ -77,7 +77,7 @@ export class RecordKinds {
   }
 }
 
-/** Exponentially distributed with rate `records`: the least of several is a kind's with odds in that proportion. */
+/** Exponentially distributed with rate `records`, so the chance of being the least is proportional to that. */
 function drawOf(key: Buffer, user: Uint8Array, { scheme, work, records }: RecordKind): number {
   const bits = createHmac('sha256', key)
     .update(`${scheme}:${work ?? ''} `)

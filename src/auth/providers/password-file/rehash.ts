@@ -4,13 +4,13 @@ import { update } from '../../../passwd-file/store/update.js'
 import { type Algorithm, accepts, hashWith, truncates } from '../../../schemes/algorithm.js'
 import { schemeNamed } from '../../../schemes/index.js'
 
-// Rehashing needs the password, which is known only at a successful login. That is when a weak record is replaced, under
-// the same lock as every other edit.
+// Rehashing needs the password, which is known only during a successful login. A weak record is replaced then, under the
+// same lock as every other edit.
 
-/** Whether the record may and should be replaced by a stronger one. */
+/** Whether the record can and should be replaced with a stronger one. */
 export function wantsRehash(password: Uint8Array, encoded: string, wanted: Algorithm): boolean {
   const scheme = schemeNamed(wanted.scheme)
-  // bcrypt takes text only, and would ignore the end of a long password, which the old hash may not.
+  // bcrypt accepts only text, and ignores the end of long passwords, unlike the old hash.
   if (truncates(scheme, password) || !accepts(scheme, password)) return false
   const weakness = weaknessOf(encoded, wanted)
   return weakness?.rule === 'weak-scheme' || weakness?.rule === 'low-cost'
@@ -26,8 +26,8 @@ export interface Rehash {
 }
 
 /**
- * Replaces the user's hash in the file, unless somebody else has changed it meanwhile. The rest of the line stays.
- * @returns the new hash; undefined if the old one was no longer there
+ * Replaces the user's hash in the file, unless it has been changed meanwhile. Keeps the rest of the line.
+ * @returns the new hash; undefined if the old one was no longer in the file
  */
 export async function rehash({ file, user, password, encoded, wanted }: Rehash): Promise<string | undefined> {
   const fresh = await hashWith(wanted, password)
@@ -40,7 +40,7 @@ export async function rehash({ file, user, password, encoded, wanted }: Rehash):
   })
 }
 
-/** The one that counts, as everywhere. */
+/** The user's first record, which is the one that servers use. */
 function firstRecordOf(content: Buffer, user: Buffer): RecordLine | undefined {
   let found: RecordLine | undefined
   eachLine(content, (line) => {

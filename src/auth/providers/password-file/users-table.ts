@@ -6,23 +6,22 @@ import { unsupportedScheme } from '../../../schemes/unsupported.js'
 import { DEFAULT_MAX_HASH_COST, isCostly } from './hash-cost.js'
 import { RecordKinds } from './record-kinds.js'
 
-// The users of a password file, for look-ups that do not slow down as users are added. A Map of a million strings takes
-// several times the file's size; this keeps the file's bytes as they are and, in a hash table with open addressing, where
-// each user's record starts.
+// The users of a password file, with lookups in constant time. A Map of a million strings takes several times the file's
+// size; this stores the file's bytes, and a hash table with open addressing of where each user's record starts.
 
 const COLON = 0x3a
-/** How long the event loop may be kept, and how many bytes or records are handled between looks at the clock. */
+/** How long to block the event loop, in milliseconds, and how many bytes to process between looks at the clock. */
 const SLICE_MS = 8
 const STEP_BYTES = 64 * 1024
 const STEP_RECORDS = 1024
 const LINES_NAMED = 10
-/** Places in the file are kept in 32 bits. */
+/** Positions in the file are stored in 32 bits. */
 const MAX_BYTES = 0xffff_fffe
 
 /** Lines with a problem. */
 export interface Lines {
   readonly count: number
-  /** The numbers of the first ten. */
+  /** Line numbers of the first ten. */
   readonly first: readonly number[]
 }
 
@@ -35,17 +34,17 @@ export interface WeakRecords {
 
 export class UsersTable {
   readonly #bytes: Buffer
-  /** Where users' records start, and one more; 0 for none. */
+  /** Start of each user's record plus one; 0 for an empty slot. */
   readonly #slots: Uint32Array
   readonly size: number
-  /** How many records there are of each scheme; of none that is known here: `unknown`. */
+  /** Number of records by scheme; `unknown` for hashes of no known scheme. */
   readonly schemes: Readonly<Record<string, number>>
-  /** Lines that are no records. */
+  /** Lines that are not records. */
   readonly skipped: Lines
-  /** Records that no password fits: bare plaintext, or a hash that no scheme here can read. */
+  /** Records that match no password: plaintext, or a hash that no scheme supports. */
   readonly unusable: Lines
 
-  /** Records whose hash costs more than may be spent on a login. */
+  /** Records whose hash costs more than a login may. */
   readonly costly: Lines
   readonly weak: WeakRecords
   readonly #kinds: RecordKinds
@@ -71,13 +70,13 @@ export class UsersTable {
   }
 
   /**
-   * Reads `bytes`, which must not change afterwards, without keeping the event loop. Of several records of one user the
-   * first counts, as in nginx and httpd.
+   * Indexes `bytes`, which must not change afterwards, without blocking the event loop. If a user has several records, the
+   * first wins, as in nginx and httpd.
    *
    * @param maxHashCost see `isCostly`
    */
   static async build(bytes: Buffer, maxHashCost = DEFAULT_MAX_HASH_COST): Promise<UsersTable> {
-    if (bytes.length > MAX_BYTES) throw new RangeError('it is larger than 4 GiB')
+    if (bytes.length > MAX_BYTES) throw new RangeError('the file is larger than 4 GiB')
     const slices = new Slices()
     const records = await recordsIn(bytes, slices, maxHashCost)
     const { starts, hashes } = records
@@ -100,7 +99,7 @@ export class UsersTable {
     }
   }
 
-  /** Whether a password can be verified against this stored hash, and at a cost that a login may have. */
+  /** Whether a password can be verified against this stored hash, at an acceptable cost. */
   canVerify(encoded: string): boolean {
     const scheme = schemeOf(encoded)
     return (
@@ -108,7 +107,7 @@ export class UsersTable {
     )
   }
 
-  /** The stored hash to spend on `user`, who has none, the time that a wrong password costs. */
+  /** A stored hash that takes as long to verify for the unknown `user` as a wrong password for a known one. */
   standInFor(user: Uint8Array, key: Buffer): string | undefined {
     return this.#kinds.standInFor(user, key)
   }
@@ -121,10 +120,10 @@ export class UsersTable {
   }
 }
 
-/** What there is in a file, record by record and in all. */
+/** Collects the records of a file, and statistics about them. */
 class Records {
   readonly starts = new Numbers()
-  /** Of the user's name. */
+  /** Hashes of the users' names. */
   readonly hashes = new Numbers()
   readonly schemes: Record<string, number> = {}
   readonly skipped = new LineList()
@@ -170,7 +169,7 @@ async function recordsIn(bytes: Buffer, slices: Slices, maxHashCost: number): Pr
   return records
 }
 
-/** False if the user is in the table already. */
+/** Returns false if the user is already in the table. */
 function insert(bytes: Buffer, slots: Uint32Array, start: number, hash: number): boolean {
   const mask = slots.length - 1
   let slot = hash & mask
@@ -192,10 +191,10 @@ function isSameUser(bytes: Buffer, a: number, b: number): boolean {
   return false
 }
 
-/** A secret of this process, so that colliding names cannot be constructed. */
+/** A secret of this process, so that an attacker cannot construct colliding names. */
 const SEED = randomBytes(4).readUInt32LE()
 
-/** FNV-1a, and the last step of MurmurHash3, which spreads it over all bits. */
+/** FNV-1a, followed by the final step of MurmurHash3, which spreads it over all bits. */
 function hashOf(bytes: Buffer, start: number, end: number): number {
   let hash = 0x811c9dc5 ^ SEED
   for (let i = start; i < end; i++) hash = Math.imul(hash ^ (bytes[i] as number), 0x01000193)
@@ -204,7 +203,7 @@ function hashOf(bytes: Buffer, start: number, end: number): number {
   return (hash ^ (hash >>> 16)) >>> 0
 }
 
-/** A growing list of 32-bit numbers, four bytes each. */
+/** A growable list of 32-bit numbers. */
 class Numbers {
   length = 0
   #numbers = new Uint32Array(1024)
@@ -232,7 +231,7 @@ class LineList implements Lines {
   }
 }
 
-/** Work in slices, between which others have their turn. */
+/** Slices work, so that the event loop can run in between. */
 class Slices {
   #start = performance.now()
 

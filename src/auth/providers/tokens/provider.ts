@@ -17,32 +17,32 @@ import {
   revokeTokens,
 } from './token-file.js'
 
-// Tokens as credentials. A token is worth what its owner is worth now: the provider that has the owner's account is
-// asked for it at each use. An issuer (OpenID Connect) can't be asked; there the owner's groups are those of her last
-// login, and her tokens rest when that is too long ago. A program's token has no account until one by its user's name
-// turns up: from then on it lives and dies with that account, which the file remembers.
+// Tokens as credentials. A token can do what its owner can do right now: at each use, the provider of the owner's account
+// looks the account up. An OpenID Connect issuer cannot do that, so its users keep the groups of their last login, and their
+// tokens stop working when that was too long ago. A program's token has no account until one with the same name appears; from
+// then on the token ends with that account, which the file records.
 
 const DAY = 86_400_000
-/** Milliseconds before something learnt is written down, and at least between two writes. */
+/** Delay before news is written to the file, and least time between two writes, in milliseconds. */
 const WRITE_SOON = 1000
 const WRITE_AGAIN = 10_000
-/** Rewriting a file takes time in which nothing else runs: this keeps it under one percent. */
+/** Rewriting the file blocks the event loop; this keeps it below one percent of the time. */
 const REST_PER_BUSY = 100
 const MAX_PRINCIPALS = 10_000
 
 export interface TokenProviderOptions {
   /** Path of the token file. It need not exist yet. */
   readonly file: string
-  /** The providers that have the owners' accounts, in the order of the chain. */
+  /** The providers of the owners' accounts, in the order of the chain. */
   readonly accounts?: readonly Provider[] | undefined
-  /** How long after the owner's last login at an issuer her tokens work, in milliseconds. Default: 30 days. */
+  /** How long an issuer's user can use tokens after their last login there, in milliseconds. Default: 30 days. */
   readonly ownerTtl?: number | undefined
-  /** Told of what an operator may want to know. */
+  /** Called with events for operators. */
   readonly onEvent?: ((event: TokenEvent) => void) | undefined
   readonly now?: (() => number) | undefined
 }
 
-/** Whose a token is. */
+/** The owner of a token. */
 type Owner = Pick<Principal, 'name' | 'provider'>
 
 export interface TokenEvent {
@@ -60,21 +60,21 @@ export class TokenProvider implements Provider {
   readonly #onEvent: (event: TokenEvent) => void
   readonly #now: () => number
   readonly #watcher: Watcher
-  /** Undefined while the file can't be read. */
+  /** Undefined while the file cannot be read. */
   #table: TokenTable | undefined
-  #detail = 'not read yet'
+  #detail = 'the token file has not been read yet'
   #hasBeenRead = false
   #epoch = 0
-  /** What was learnt and isn't in the file yet. */
+  /** News that is not in the file yet. */
   #used = new Map<string, number>()
   #bound = new Map<string, string>()
   #confirmed = new Map<string, { groups: readonly string[]; at: number }>()
-  /** What stays learnt, where the file can't be written. */
+  /** News to keep in memory because the file cannot be written. */
   readonly #boundForGood = new Map<string, string>()
   readonly #usedToday = new Map<string, number>()
-  /** Names for which no provider has an account, as last heard. */
+  /** Names without an account, when last looked up. */
   readonly #programs = new Set<string>()
-  /** By digest; the policy knows a principal again by its identity. */
+  /** By digest. The same object is returned each time, because the policy caches by identity. */
   readonly #principals = new Map<
     string,
     { readonly record: TokenRecord; readonly owner: Principal; readonly principal: Principal }
@@ -99,7 +99,7 @@ export class TokenProvider implements Provider {
     })
   }
 
-  /** Reads the file and watches it from then on. */
+  /** Reads the file, then watches it. */
   start(): Promise<void> {
     return this.#watcher.start()
   }
@@ -124,7 +124,7 @@ export class TokenProvider implements Provider {
     return this.#table?.size ?? 0
   }
 
-  /** A token as bearer or as the password of Basic, with any user name. */
+  /** Accepts a token as a bearer token, or as a Basic password with any user name. */
   accepts(credential: Credential): boolean {
     return tokenIn(credential) !== undefined
   }
@@ -196,14 +196,14 @@ export class TokenProvider implements Provider {
     await this.#watcher.close()
   }
 
-  /** Makes a token that counts at once. @throws RangeError; LockedError or a system error */
+  /** Creates a token, valid at once. @throws RangeError, LockedError or a system error */
   async create(token: NewToken): Promise<{ token: string; record: TokenRecord }> {
     const made = await createToken(this.#file, token, this.#now())
     await this.#watcher.read()
     return made
   }
 
-  /** The tokens of one account, newest first; and those of programs by its user's name. */
+  /** The tokens of an account, including programs' tokens with its name, newest first. */
   async list({ name, provider }: Owner): Promise<TokenRecord[]> {
     const records = (await this.#table?.list(name)) ?? []
     return records
@@ -212,7 +212,7 @@ export class TokenProvider implements Provider {
       .sort((a, b) => b.created - a.created)
   }
 
-  /** Revokes a token of an account by its ID; false if it has none by this ID. */
+  /** Revokes a token of an account; false if the account has none with this ID. */
   async revoke(owner: Owner, id: string): Promise<boolean> {
     const isIt = ({ user, account = owner.provider }: TokenRecord) =>
       user === owner.name && account === owner.provider
@@ -221,7 +221,7 @@ export class TokenProvider implements Provider {
     return revoked.length > 0
   }
 
-  /** Takes note that an owner has logged in at a provider that can't be asked for accounts. */
+  /** Records the login of an owner whose provider cannot look accounts up. */
   confirm({ provider, name, groups }: Principal): void {
     if (this.#table === undefined || this.#table.size === 0) return
     this.#confirmed.set(confirmationKey(provider, name), { groups, at: this.#now() })
@@ -244,7 +244,7 @@ export class TokenProvider implements Provider {
     return { name: record.user, provider: account, groups: login?.groups ?? record.groups }
   }
 
-  /** The account by this name that turned up first, if one has; or else the program. */
+  /** The first account found with this name, or else the program itself. */
   #ownerOfProgram(record: TokenRecord): Account | Promise<Account> {
     const pending: Promise<Account>[] = []
     let isUnavailable = false
@@ -257,7 +257,7 @@ export class TokenProvider implements Provider {
     const decide = (found: readonly Account[]): Account => {
       const owner = found.find((each) => typeof each === 'object')
       if (owner) return this.#bind(record, owner)
-      // A directory that is down doesn't stop a program that it didn't know before.
+      // A directory that is down must not stop a program that it did not know before.
       if (isUnavailable || found.includes('unavailable')) {
         return this.#programs.has(record.user) ? programOf(record) : 'unavailable'
       }
@@ -314,7 +314,7 @@ export class TokenProvider implements Provider {
 
   #unreadable(error: NodeJS.ErrnoException): void {
     if (this.#closed) return
-    // No token has been made yet. A file that was there and is gone is something else.
+    // No token has been created yet. If the file existed before, its absence is an error.
     if (error.code === 'ENOENT' && !this.#hasBeenRead) {
       this.#table = TokenTable.empty
       return
@@ -350,7 +350,7 @@ export class TokenProvider implements Provider {
     const start = performance.now()
     try {
       await noteLearnt(this.#file, { used, accounts, confirmed })
-      // Logins are in the file now; in memory they would outlive what another process learns.
+      // Logins are in the file now. Kept in memory, they would override newer ones from other processes.
       for (const [key, login] of confirmed)
         if (this.#confirmed.get(key) === login) this.#confirmed.delete(key)
       if (!this.#closed && confirmed.size > 0) await this.#watcher.read()
@@ -359,7 +359,7 @@ export class TokenProvider implements Provider {
       if (this.#isWritable && (error as NodeJS.ErrnoException).code !== 'ENOENT') {
         this.#isWritable = false
         const why = (error as Error).message
-        const what = 'when tokens were last used is not recorded'
+        const what = 'the last use of tokens is not recorded'
         this.#tell('tokens-unwritable', 'warn', `cannot write ${this.#file}: ${why}; ${what}`)
       }
     }
@@ -368,7 +368,7 @@ export class TokenProvider implements Provider {
   }
 }
 
-/** The owner, within the token's own limits. */
+/** The owner's principal, limited by the token's role and expiry. */
 function principalOf(record: TokenRecord, { expiresAt: ownersEnd, ...owner }: Principal): Principal {
   const { expires = ownersEnd, role: maxRole } = record
   const expiresAt = expires === undefined || ownersEnd === undefined ? expires : Math.min(expires, ownersEnd)
@@ -387,12 +387,12 @@ const isSame = (a: Principal, b: Principal): boolean =>
     a.expiresAt === b.expiresAt &&
     (a.groups === b.groups || a.groups.join('\n') === b.groups.join('\n')))
 
-/** The token in a credential, if it has a token's form. */
+/** The token in a credential, if it has the form of one. */
 export function tokenIn(credential: Credential): string | undefined {
   if (credential.kind === 'bearer') return credential.token.startsWith(PREFIX) ? credential.token : undefined
   if (credential.kind !== 'basic') return undefined
   const { password } = credential
-  // The bytes first: most passwords aren't tokens, and this is on every request's way.
+  // Compares bytes first: most passwords are not tokens, and every request comes here.
   if (password[0] !== 0x68 || password[1] !== 0x74 || password[2] !== 0x67 || password[3] !== 0x5f)
     return undefined
   const text = password.toString('latin1')

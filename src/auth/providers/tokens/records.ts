@@ -24,27 +24,27 @@ export interface TokenRecord {
   readonly digest: string
   /** The owner. */
   readonly user: string
-  /** The most that the token may do. */
+  /** The token's highest role. */
   readonly role: Role
-  /** In milliseconds since the epoch, as all times here; to the second. */
+  /** In milliseconds since the epoch, like all times here; with a precision of seconds. */
   readonly created: number
   /** Default: never. */
   readonly expires?: number | undefined
-  /** The provider that has the owner's account. Undefined for a program's token, until a provider knows the name. */
+  /** The provider of the owner's account. Undefined for a program's token, until a provider knows the name. */
   readonly account?: string | undefined
-  /** When the owner last logged in, for accounts that can't be looked up; to the hour. */
+  /** The owner's last login, for accounts that cannot be looked up; with a precision of hours. */
   readonly confirmed?: number | undefined
-  /** The owner's groups as of then. */
+  /** The owner's groups at that login. */
   readonly groups: readonly string[]
-  /** What the owner calls it. */
+  /** The owner's description. */
   readonly name: string
-  /** When it was last used; to the day. */
+  /** Last use; with a precision of days. */
   readonly used?: number | undefined
 }
 
 export const isRole = (text: string): text is Role => ROLES.includes(text)
 
-/** What a record is called in lists and on command lines: the beginning of its digest. */
+/** The ID of a token in lists and on command lines: the start of its digest. */
 export const idOf = (record: TokenRecord): string => record.digest.slice(0, ID_LENGTH)
 
 /** The record of a new token. */
@@ -69,7 +69,7 @@ export function serialize(record: TokenRecord): Buffer {
   return Buffer.from(`${fields.join(' ')}\n`)
 }
 
-/** The record on a line; undefined if it isn't one. */
+/** Parses a line; undefined if it is not a record. */
 export function parse(line: string): TokenRecord | undefined {
   const fields = line.trimEnd().split(' ')
   if (fields.length !== FIELDS) return undefined
@@ -95,8 +95,8 @@ export function parse(line: string): TokenRecord | undefined {
 }
 
 /**
- * Calls `visit` with each line that is neither blank nor a comment, for lines that start at `from` or later and before
- * `until`. `end` includes the newline.
+ * Calls `visit` with each line that is neither blank nor a comment, and that starts between `from` and `until`. `end`
+ * includes the newline.
  * @returns where to continue
  */
 export function eachLine(
@@ -118,7 +118,7 @@ export function eachLine(
   return { start, number }
 }
 
-/** Whether a line has a record's outline; a quick look, for files with a million. */
+/** Whether a line looks like a record. A quick check, for files with a million lines. */
 export function looksLikeRecord(bytes: Buffer, start: number, end: number): boolean {
   if (end - start <= DIGEST_LENGTH || bytes[start + DIGEST_LENGTH] !== SPACE) return false
   let spaces = 0
@@ -145,7 +145,7 @@ export const secondText = (ms: number): string => `${new Date(ms).toISOString().
 /** `2026-01-31`. */
 export const dayText = (ms: number): string => new Date(ms).toISOString().slice(0, 10)
 
-/** @throws RangeError for what isn't a time */
+/** @throws RangeError for an invalid time */
 function time(text = '-'): number | undefined {
   if (text === '-') return undefined
   const ms = /^\d{4}-\d\d-\d\d(?:T\d\d:\d\d:\d\dZ)?$/.test(text) ? Date.parse(text) : Number.NaN

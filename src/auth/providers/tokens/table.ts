@@ -1,39 +1,39 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { DIGEST_LENGTH, eachLine, looksLikeRecord, parse, type TokenRecord } from './records.js'
 
-// The tokens of a file, as compact as the users of a password file: the file's bytes as they are and, in a hash table
-// with open addressing, where each record starts. A record is parsed when its token is presented.
+// The tokens of a file, stored as compactly as the users of a password file: the file's bytes, and a hash table with open
+// addressing of where each record starts. A record is parsed when its token is used.
 
 const SLICE_MS = 8
 const STEP_BYTES = 64 * 1024
 const LINES_NAMED = 10
 const MAX_PARSED = 10_000
 const SPACE = 0x20
-/** Places in the file are kept in 32 bits. */
+/** Positions in the file are stored in 32 bits. */
 const MAX_BYTES = 0xffff_fffe
 
 export class TokenTable {
   static readonly empty = new TokenTable(Buffer.alloc(0), new Uint32Array(1), 0, 0, { count: 0, first: [] })
   readonly #bytes: Buffer
-  /** Where records start, plus one; 0 for none. */
+  /** Start of each record plus one; 0 for an empty slot. */
   readonly #slots: Uint32Array
-  /** Records of tokens that were presented. */
+  /** Parsed records of tokens that have been used. */
   readonly #parsed = new Map<string, TokenRecord>()
 
   private constructor(
     bytes: Buffer,
     slots: Uint32Array,
     readonly size: number,
-    /** Equal for tables with the same tokens, whenever these were last used. */
+    /** Equal for tables with the same tokens, regardless of their last use. */
     readonly fingerprint: number,
-    /** Lines that aren't records. */
+    /** Lines that are not records. */
     readonly skipped: { readonly count: number; readonly first: readonly number[] },
   ) {
     this.#bytes = bytes
     this.#slots = slots
   }
 
-  /** Reads `bytes`, which must not change afterwards, without keeping the event loop. The first of two equals counts. */
+  /** Indexes `bytes`, which must not change afterwards, without blocking the event loop. The first of duplicates wins. */
   static async build(bytes: Buffer): Promise<TokenTable> {
     if (bytes.length > MAX_BYTES) throw new RangeError('the file is larger than 4 GiB')
     const starts: number[] = []
@@ -88,13 +88,13 @@ export class TokenTable {
     }
   }
 
-  /** All records, or those of one user; without keeping the event loop. */
+  /** All records, or those of one user, without blocking the event loop. */
   async list(user?: string): Promise<TokenRecord[]> {
     return listTokens(this.#bytes, user)
   }
 }
 
-/** The records in a token file's content: all, or those of one user. */
+/** Parses the records of a token file: all, or those of one user. */
 export async function listTokens(bytes: Buffer, user?: string): Promise<TokenRecord[]> {
   const records = new Map<string, TokenRecord>()
   const visit = (start: number, end: number) => {
@@ -120,7 +120,7 @@ function insert(bytes: Buffer, slots: Uint32Array, start: number): boolean {
   return true
 }
 
-/** Compares digests; how long that takes tells nothing of a token that isn't known already. */
+/** Compares digests. The time it takes reveals nothing about unknown tokens, since digests cannot be chosen. */
 function isAt(bytes: Buffer, start: number, digest: string): boolean {
   for (let i = 0; i < DIGEST_LENGTH; i++) if (bytes[start + i] !== digest.charCodeAt(i)) return false
   return true

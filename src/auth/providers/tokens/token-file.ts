@@ -5,7 +5,7 @@ import { eachLine, HEADER, parse, recordOf, serialize, type TokenRecord } from '
 import { listTokens } from './table.js'
 import { makeToken } from './token.js'
 
-// Edits of a token file: one process at a time, all or nothing, like the password file.
+// Edits a token file like a password file: one process at a time, all or nothing.
 
 const MAX_USER_BYTES = 255
 const MAX_NAME_BYTES = 255
@@ -17,20 +17,20 @@ export interface NewToken {
   readonly role: Role
   /** Milliseconds since the epoch. Default: never. */
   readonly expires?: number | undefined
-  /** What the owner calls it. Default: empty. */
+  /** The owner's description. Default: empty. */
   readonly name?: string | undefined
-  /** The provider that has the owner's account. Default: a program's token. */
+  /** The provider of the owner's account. Default: none, for a program's token. */
   readonly account?: string | undefined
-  /** The owner's groups, where the provider can't be asked for them later. */
+  /** The owner's groups, if the provider cannot look them up later. */
   readonly groups?: readonly string[] | undefined
-  /** Whether the owner has logged in just now, at a provider that can't be asked later. */
+  /** Whether the owner has just logged in at a provider that cannot look accounts up. */
   readonly confirmed?: boolean | undefined
 }
 
 /**
- * Makes a token and adds it to the file at `path`, which need not exist.
- * @returns the token, which can't be had again, and its record
- * @throws RangeError for a name that can't be stored; LockedError or a system error, with the file as it was
+ * Creates a token and adds it to the file at `path`, which need not exist.
+ * @returns the token, which cannot be retrieved later, and its record
+ * @throws RangeError for an invalid name; LockedError or a system error, with the file unchanged
  */
 export async function createToken(
   path: string,
@@ -55,14 +55,14 @@ export async function createToken(
   return { token, record }
 }
 
-/** Why no token can be made for this user; undefined if one can. */
+/** Why the user name is invalid; undefined if it is valid. */
 export function flawOfUser(user: string): string | undefined {
   if (user === '') return 'the user name is empty'
   if (Buffer.byteLength(user) > MAX_USER_BYTES) return `the user name is longer than ${MAX_USER_BYTES} bytes`
   return hasControl(user) ? 'the user name contains a control character' : undefined
 }
 
-/** Why a token can't be called so; undefined if it can. */
+/** Why the token's name is invalid; undefined if it is valid. */
 export function flawOfName(name: string): string | undefined {
   if (Buffer.byteLength(name) > MAX_NAME_BYTES) return `the name is longer than ${MAX_NAME_BYTES} bytes`
   return hasControl(name) ? 'the name contains a control character' : undefined
@@ -70,14 +70,14 @@ export function flawOfName(name: string): string | undefined {
 
 const hasControl = (text: string): boolean => /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/.test(text)
 
-/** The records in the file at `path`: all, or those of one user. */
+/** Reads the records in the file at `path`: all, or those of one user. */
 export async function readTokens(path: string, user?: string): Promise<TokenRecord[]> {
   return listTokens(await readFile(path), user)
 }
 
 /**
- * Removes the records for which `isRevoked` answers true.
- * @returns those that were removed
+ * Removes the records for which `isRevoked` returns true.
+ * @returns the removed records
  */
 export async function revokeTokens(
   path: string,
@@ -92,19 +92,19 @@ export async function revokeTokens(
   return revoked
 }
 
-/** What a gate has learnt of tokens since it last wrote the file. */
+/** News about tokens since the gate last wrote the file. */
 export interface Learnt {
-  /** By digest, when a token was used. */
+  /** Last use, by digest. */
   readonly used: ReadonlyMap<string, number>
-  /** By digest, the provider that turned out to have an account of the token's user. */
+  /** Provider that was found to have an account of the token's user, by digest. */
   readonly accounts: ReadonlyMap<string, string>
-  /** By provider and user (`confirmationKey`), the groups of an owner who logged in, and when. */
+  /** Logins of owners, and their groups, by provider and user (`confirmationKey`). */
   readonly confirmed: ReadonlyMap<string, { readonly groups: readonly string[]; readonly at: number }>
 }
 
 export const confirmationKey = (account: string, user: string): string => `${account}\n${user}`
 
-/** Writes down what was learnt; leaves the file alone where it says so already. */
+/** Writes news to the file, unless it is there already. */
 export async function noteLearnt(path: string, { used, accounts, confirmed }: Learnt): Promise<void> {
   await editRecords(path, (record) => {
     const account = record.account ?? accounts.get(record.digest)
@@ -124,7 +124,7 @@ export async function noteLearnt(path: string, { used, accounts, confirmed }: Le
   })
 }
 
-/** What is known, or `fresh` where it is later by the clock of these ticks. */
+/** `fresh` if it is at least one tick later than `known`, otherwise `known`. */
 function later(known: number | undefined, fresh: number | undefined, tick: number): number | undefined {
   return fresh !== undefined && isLater(known, fresh, tick) ? fresh : known
 }
@@ -132,10 +132,10 @@ function later(known: number | undefined, fresh: number | undefined, tick: numbe
 const isLater = (known: number | undefined, fresh: number, tick: number): boolean =>
   known === undefined || Math.floor(fresh / tick) > Math.floor(known / tick)
 
-/** Whether a use is worth writing down. */
+/** Whether a use is worth recording. */
 export const isLaterDay = (known: number | undefined, fresh: number): boolean => isLater(known, fresh, DAY)
 
-/** Replaces each record by what `edit` makes of it; undefined removes it. Other lines stay to the byte. */
+/** Replaces each record with the result of `edit`; undefined removes it. Other lines stay unchanged, byte for byte. */
 async function editRecords(
   path: string,
   edit: (record: TokenRecord) => TokenRecord | undefined,

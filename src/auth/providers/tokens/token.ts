@@ -1,9 +1,9 @@
 import { hash, randomBytes } from 'node:crypto'
 import { crc32 } from 'node:zlib'
 
-// The gate's own tokens: `htg_`, 256 random bits in base 62 and a checksum, 53 characters. The form is GitHub's (prefix,
-// base 62, CRC-32 in six digits), so secret scanners find one by \bhtg_[0-9A-Za-z]{49}\b and can tell it from a
-// look-alike without asking anyone. It has too many bits to be guessed, so a fast hash is enough to store it.
+// The gate's own tokens: `htg_`, 256 random bits in base 62 and a checksum, 53 characters. The format is GitHub's (prefix,
+// base 62, CRC-32 in six digits), so secret scanners can find tokens with \bhtg_[0-9A-Za-z]{49}\b, and verify the checksum
+// offline. Tokens have too many bits to guess, so a fast hash is enough to store them.
 
 export const PREFIX = 'htg_'
 const DIGITS = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz'
@@ -19,14 +19,14 @@ export function makeToken(random: Buffer = randomBytes(SECRET_BYTES)): string {
   return `${PREFIX}${secret}${checksumOf(secret)}`
 }
 
-/** Whether `text` has a token's form and its checksum is right; not whether such a token exists. */
+/** Whether `text` has the form of a token, with the right checksum. Does not tell whether the token exists. */
 export function isToken(text: string): boolean {
   if (!FORM.test(text)) return false
   const end = PREFIX.length + SECRET_DIGITS
   return checksumOf(text.slice(PREFIX.length, end)) === text.slice(end)
 }
 
-/** SHA-256 in hexadecimal, as the token file has it: the same as `printf %s TOKEN | sha256sum`. */
+/** SHA-256 in hexadecimal, as in the token file: the same as `printf %s TOKEN | sha256sum`. */
 export const digestOf = (token: string): string => hash('sha256', token, 'hex')
 
 const checksumOf = (secret: string): string => base62(BigInt(crc32(secret)), CHECKSUM_DIGITS)

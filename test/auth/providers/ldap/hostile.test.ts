@@ -323,7 +323,7 @@ describeWith(['openssl'], 'TLS with a directory', () => {
       { startTls: true, ca: cert },
     )
     expect(answer).toBe('unavailable')
-    expect(messages()).toMatch(/data before the TLS handshake|unsolicited answer/)
+    expect(messages()).toMatch(/data before the TLS handshake|unsolicited response/)
     expect(server.requests.map(({ operation }) => operation)).not.toContain('bind')
   })
 
@@ -352,12 +352,12 @@ describe('Active Directory', () => {
   const ALICE_AD = 'CN=Alice Liddell,CN=Users,DC=corp,DC=example,DC=org'
 
   test.each([
-    ['530', 'may not log in at this time of day'],
+    ['530', 'the user may not log in at this time of day'],
     ['531', 'may not log in from this machine'],
     ['532', 'the password has expired'],
     ['533', 'the account is disabled'],
     ['701', 'the account has expired'],
-    ['773', 'the password has to be changed first'],
+    ['773', 'the password must be changed first'],
     ['775', 'the account is locked'],
   ])('data %s: %s', async (data, words) => {
     const { answer, messages } = await answered((request) =>

@@ -178,7 +178,7 @@ describeWith(['slapd', 'ldapmodify'], 'OpenLDAP', () => {
     expect(await who('expired', 'secret')).toBe('denied')
     expect(messages()).toContain('"expired": the password has expired')
     expect(await who('reset', 'secret')).toBe('denied')
-    expect(messages()).toContain('"reset": the password has to be changed first')
+    expect(messages()).toContain('"reset": the password must be changed first')
   })
 
   test('a wrong service password answers unavailable, not denied', async () => {
@@ -186,7 +186,7 @@ describeWith(['slapd', 'ldapmodify'], 'OpenLDAP', () => {
       options({ bindPasswordFile: undefined, bindPassword: 'wrong' }),
     )
     expect(await login('alice', 'wonderland')).toMatchObject({ ok: false, reason: 'unavailable' })
-    expect(provider.status().detail).toContain(`the directory refuses ${SERVICE.dn}`)
+    expect(provider.status().detail).toContain(`cannot bind as ${SERVICE.dn}`)
   })
 
   test('the service password is read with each login, so it can be replaced', async () => {

@@ -23,21 +23,21 @@ test.each<[string, Partial<LdapOptions>, string]>([
     'would send passwords to ldap.example.org:389 in plain text',
   ],
   ['one of several machines', { url: 'ldap://localhost 10.0.0.1/dc=x' }, '10.0.0.1:389 in plain text'],
-  ['StartTLS on top of TLS', { startTls: true }, 'ldap.startTls does not go with ldaps://'],
-  ['a DN without a password', { bindDn: 'cn=x' }, 'needs a password'],
+  ['StartTLS on top of TLS', { startTls: true }, 'ldap.startTls cannot be used with ldaps://'],
+  ['a DN without a password', { bindDn: 'cn=x' }, 'requires ldap.bindPassword or ldap.bindPasswordFile'],
   ['a password without a DN', { bindPassword: 'x' }, 'it needs the DN'],
   ['an empty DN', { bindDn: '', bindPassword: 'x' }, 'ldap.bindDn must not be empty'],
   ['an empty password', { bindDn: 'cn=x', bindPassword: '' }, 'ldap.bindPassword must not be empty'],
   [
     'two passwords',
     { bindDn: 'cn=x', bindPassword: 'x', bindPasswordFile: 'y' },
-    'does not go with ldap.bindPasswordFile',
+    'cannot be used with ldap.bindPasswordFile',
   ],
-  ['bindAs without a place for the name', { bindAs: 'corp' }, 'has to have {} in it once'],
+  ['bindAs without a place for the name', { bindAs: 'corp' }, 'must contain {} exactly once'],
   [
     'bindAs and bindDn',
     { bindAs: '{}@x', bindDn: 'cn=x', bindPassword: 'x' },
-    'does not go with ldap.bindAs',
+    'cannot be used with ldap.bindAs',
   ],
   ['a group filter alone', { groupFilter: '(cn=x)' }, 'ldap.groupFilter requires ldap.groupBase'],
   ['a group attribute alone', { groupAttribute: 'member' }, 'ldap.groupAttribute requires ldap.groupBase'],
@@ -48,13 +48,9 @@ test.each<[string, Partial<LdapOptions>, string]>([
   ],
   ['a filter that is none', { url: `${url}?uid?sub?(a=b` }, 'the filter of ldap.url'],
   ['an attribute that is none', { userAttribute: 'a b' }, 'ldap.userAttribute is not an attribute'],
-  ['a timeout of no time', { timeout: 0 }, 'ldap.timeout has to be a whole number from 100 to 300000'],
-  ['a ttl below 0', { ttl: -1 }, 'ldap.ttl has to be'],
-  [
-    'an authority that is not there',
-    { ca: '/nowhere.pem' },
-    'ldap.ca names a file that cannot be read: /nowhere.pem: ',
-  ],
+  ['a timeout of no time', { timeout: 0 }, 'ldap.timeout must be a whole number from 100 to 300000'],
+  ['a ttl below 0', { ttl: -1 }, 'ldap.ttl must be'],
+  ['an authority that is not there', { ca: '/nowhere.pem' }, 'ldap.ca cannot be read: /nowhere.pem: '],
 ])('%s is refused at the start', (_, options, words) => {
   expect(() => ldapSettings({ url, ...options })).toThrow(words)
 })
@@ -66,5 +62,5 @@ test('StartTLS makes ldap:// to another machine good', () => {
 test('an authority that is no certificate is refused', () => {
   const ca = join(temporaryFolder(), 'ca.pem')
   writeFileSync(ca, 'nothing')
-  expect(() => ldapSettings({ url, ca })).toThrow('names a file without certificates')
+  expect(() => ldapSettings({ url, ca })).toThrow('is a file without certificates')
 })

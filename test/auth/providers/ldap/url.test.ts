@@ -59,15 +59,15 @@ test.each([
   ['http://h/dc=x', 'is not an LDAP URL'],
   ['h', 'is not an LDAP URL'],
   ['', 'is not an LDAP URL'],
-  ['ldap:///dc=x', 'names no host'],
-  ['ldap://h:99999/dc=x', 'names the host "h:99999"'],
-  ['ldap://user@h/dc=x', 'names the host'],
-  ['ldap://h/dc=x?u(id', 'names the attribute "u(id"'],
+  ['ldap:///dc=x', 'has no host'],
+  ['ldap://h:99999/dc=x', 'has the host "h:99999"'],
+  ['ldap://user@h/dc=x', 'has the host'],
+  ['ldap://h/dc=x?u(id', 'has the invalid attribute "u(id"'],
   ['ldap://h/dc=x?uid?tree', 'has the scope "tree"'],
   ['ldap://h/dc=x?uid?sub?(a=b)?x?y', 'too many question marks'],
   ['ldap://h/dc=x????!unknown', 'unknown extension !unknown'],
   ['ldap://h/dc=%zz', 'percent sign'],
-  ['ldapi://run/dc=x', 'names no socket'],
+  ['ldapi://run/dc=x', 'has no socket'],
 ])('%s is refused', (url, words) => {
   expect(() => parseLdapUrl(url)).toThrow(words)
 })

@@ -26,11 +26,11 @@ test('a trust is read from one line', () => {
 })
 
 test.each([
-  ['audience=a', 'issuer= is missing'],
-  ['issuer=https://x.org', 'audience= is missing'],
+  ['audience=a', 'issuer= is required'],
+  ['issuer=https://x.org', 'audience= is required'],
   ['issuer=http://x.org,audience=a', "'http://x.org' is not an https URL"],
-  [`issuer=${GITHUB},audience=a`, 'claim=NAME:VALUE is missing'],
-  [`issuer=${GITHUB},audience=a,claim=sub`, 'claim=NAME:VALUE is missing'],
+  [`issuer=${GITHUB},audience=a`, 'claim=NAME:VALUE is required'],
+  [`issuer=${GITHUB},audience=a,claim=sub`, 'claim=NAME:VALUE is required'],
   ['issuer=https://x.org,audience=a,audience=b', 'audience= is given twice'],
   ['issuer=https://x.org,audience=a,role=root', "'root' is not read, write or admin"],
   ['issuer=https://x.org,audience=a,colour=red', "'colour' is not issuer"],

@@ -51,10 +51,10 @@ test('hashes of unsupported schemes are counted as what they are, and the log na
   expect(table.schemes).toEqual({ yescrypt: 1, sha1: 1, 'bsdi-crypt': 1 })
   const messages = (table: UsersTable) => eventsOf('users', table, 1).map(({ message }) => message)
   expect(messages(table)).toContain(
-    'users: no password can be verified for lines 1, 3: yescrypt is not supported, bsdi-crypt is not supported',
+    'users: cannot verify passwords for lines 1, 3: yescrypt is not supported, bsdi-crypt is not supported',
   )
   expect(messages(await tableOf(`ann:${yescrypt}\nbob:secret\n`))).toContain(
-    'users: no password can be verified for lines 1, 2: yescrypt is not supported, not a valid hash',
+    'users: cannot verify passwords for lines 1, 2: yescrypt is not supported, not a valid hash',
   )
 })
 
