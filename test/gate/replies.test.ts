@@ -94,7 +94,7 @@ describe('a spoiled password is named', () => {
       expect(broken).toMatch(/^401 .*ends with a line break.*MLFLOW_TRACKING_PASSWORD/)
       expect(broken).not.toContain('Set the environment variables')
       const latin = await messageFor(gate.url, Buffer.from(`${user}:pässwörd`, 'latin1'))
-      expect(latin).toMatch(/^401 .*not UTF-8.*Latin-1.*MLFLOW_TRACKING_USERNAME/)
+      expect(latin).toMatch(/^401 .*not valid UTF-8.*Latin-1.*MLFLOW_TRACKING_USERNAME/)
     }
     expect(await messageFor(gate.url, Buffer.from('zoë:secret', 'latin1'))).toMatch(/not UTF-8/)
   })

@@ -353,7 +353,7 @@ describe('Active Directory', () => {
 
   test.each([
     ['530', 'the user may not log in at this time of day'],
-    ['531', 'may not log in from this machine'],
+    ['531', 'the user may not log in from this machine'],
     ['532', 'the password has expired'],
     ['533', 'the account is disabled'],
     ['701', 'the account has expired'],

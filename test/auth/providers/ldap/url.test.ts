@@ -63,7 +63,7 @@ test.each([
   ['ldap://h:99999/dc=x', 'has the host "h:99999"'],
   ['ldap://user@h/dc=x', 'has the host'],
   ['ldap://h/dc=x?u(id', 'has the invalid attribute "u(id"'],
-  ['ldap://h/dc=x?uid?tree', 'has the scope "tree"'],
+  ['ldap://h/dc=x?uid?tree', 'has the invalid scope "tree"'],
   ['ldap://h/dc=x?uid?sub?(a=b)?x?y', 'too many question marks'],
   ['ldap://h/dc=x????!unknown', 'unknown extension !unknown'],
   ['ldap://h/dc=%zz', 'percent sign'],
