@@ -45,15 +45,15 @@ export interface GateOptions {
 class Passage implements OpenRequest, ExchangeObserver {
   credential: Credential | undefined
   principal: Principal | undefined
-  /** The principal's name, or the name that was claimed. */
+  /** The principal's name, or the claimed user name. */
   user: string | undefined
-  /** The provider that vouches for the principal. */
+  /** The provider that verified the principal. */
   provider: string | undefined
   /** How the principal was authenticated. */
   via: string | undefined
   /** Why the request was refused or ended, in a word that the log and the metrics share. */
   reason: string | undefined
-  /** The role that was missing. */
+  /** The missing role. */
   missingRole: string | undefined
   place = -1
   /** Aborts when the client has gone, while a provider is asked. */

@@ -44,7 +44,7 @@ export class OpenRequests {
    * all that is in an old one until the next full collection.
    */
   readonly #requests: OpenRequest[] = []
-  /** Of principals that expire. */
+  /** Timers of requests whose principals expire. */
   readonly #timers = new Map<OpenRequest, NodeJS.Timeout>()
   #retry: NodeJS.Timeout | undefined
 

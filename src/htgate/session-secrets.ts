@@ -6,7 +6,7 @@ import { Exit, ExitStatus } from './exit-status.js'
 import { errors } from './messages.js'
 import type { Settings } from './options/index.js'
 
-/** The secrets of --session-secret-file, the newest first. @throws Exit for a file that can't be used */
+/** The secrets in --session-secret-file, newest first. @throws Exit if the file cannot be used */
 export function readSessionSecrets(path: string): string[] {
   let content: string
   try {
@@ -17,17 +17,17 @@ export function readSessionSecrets(path: string): string[] {
   try {
     return parseSecrets(content)
   } catch (error) {
-    const hint = 'hint: make one with: openssl rand -base64 48'
+    const hint = 'hint: create one with: openssl rand -base64 48'
     throw new Exit(ExitStatus.failed, `--session-secret-file: ${path}: ${(error as Error).message}\n${hint}`)
   }
 }
 
 /**
- * The key that assigns stand-ins to unknown users. Were it another after a restart, or in another replica, the time that
- * some unknown names take would change and that of existing ones would not. The secret file is what lasts and is shared;
- * without one, the key lasts as long as the processes.
- * @param sharedKey that of the processes
- * @throws Exit for a file that can't be used
+ * The key that assigns stand-ins to unknown users. If it differed after a restart or in another replica, some unknown names
+ * would take another time there, unlike existing ones. It is derived from the secret file, which persists and is shared;
+ * without one, it lasts as long as the processes.
+ * @param sharedKey the processes' shared key
+ * @throws Exit if the file cannot be used
  */
 export function standInKey({ sessionSecretFile: path }: Settings, sharedKey: Buffer): Buffer {
   if (path === undefined) return sharedKey

@@ -9,12 +9,12 @@ import { plainCookieFindings, plainHttpFindings } from './findings/plain-http.js
 import { connectionFinding } from './findings/upstream.js'
 import type { Settings } from './options/index.js'
 
-// What an operator should know of at the start: it keeps htgate from nothing, but something is unsafe or will not work.
-// A warning is one line, and says what to do.
+// Warnings at the start about what is unsafe or will not work. htgate starts all the same. Each warning is one line, and says
+// what to do.
 
 const DAY = 86_400_000
 
-/** About the files, and the certificate. */
+/** Warnings about files and the certificate. */
 export function fileWarnings(settings: Settings): string[] {
   const { tlsCert } = settings
   return [
@@ -25,7 +25,7 @@ export function fileWarnings(settings: Settings): string[] {
   ]
 }
 
-/** That the certificate has expired, or will soon. One that cannot be read is an error of its own. */
+/** Warns if the certificate has expired or will soon. If it cannot be read, that is reported elsewhere. */
 function certificateWarnings(tlsCert: string): string[] {
   try {
     const finding = certificateFinding(tlsCert, new X509Certificate(readFileSync(tlsCert)))
@@ -35,7 +35,7 @@ function certificateWarnings(tlsCert: string): string[] {
   }
 }
 
-/** Calls `report` once a day with what there is to say about the certificate, which ages while htgate runs. */
+/** Checks the certificate once a day while htgate runs, and calls `report` with warnings. Returns a function that stops it. */
 export function watchCertificate({ tlsCert }: Settings, report: (warning: string) => void): () => void {
   if (tlsCert === undefined) return () => {}
   const timer = setInterval(() => {
@@ -44,7 +44,7 @@ export function watchCertificate({ tlsCert }: Settings, report: (warning: string
   return () => clearInterval(timer)
 }
 
-/** About what is sent in clear text to `addresses`. */
+/** Warnings about what clients send in plain text to `addresses`. */
 export function transportWarnings(settings: Settings, addresses: readonly Address[]): string[] {
   return [
     ...plainHttpFindings(settings, addresses).map((finding) => lineOf('--listen', finding)),
@@ -52,7 +52,7 @@ export function transportWarnings(settings: Settings, addresses: readonly Addres
   ]
 }
 
-/** That the upstream cannot be reached. */
+/** Warns if the upstream cannot be reached. */
 export async function upstreamWarnings(settings: Settings): Promise<string[]> {
   const { upstream, upstreamCa, command } = settings
   // A command that htgate starts has answered by now.
@@ -60,7 +60,7 @@ export async function upstreamWarnings(settings: Settings): Promise<string[]> {
   const finding = await connectionFinding(upstream, upstreamCa === undefined ? undefined : readCa(upstreamCa))
   if (finding === undefined) return []
   return [
-    lineOf('--upstream', { ...finding, text: `${finding.text}; requests are answered 502 until that works` }),
+    lineOf('--upstream', { ...finding, text: `${finding.text}; requests get 502 until it can be reached` }),
   ]
 }
 

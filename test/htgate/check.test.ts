@@ -38,9 +38,9 @@ test('files: what they hold, and who else can change them', async () => {
   const { status, output } = await check([...args, '--writers', 'group:ml', '--listen', ':0'])
   expect(output.split('\n')).toEqual(
     expect.arrayContaining([
-      `warning  --file: every user of this machine can read ${file} (mode 604)`,
+      `warning  --file: everyone on this machine can read ${file} (mode 604)`,
       `         hint: chmod o-rw ${file}`,
-      expect.stringMatching(/^warning {2}--listen: passwords and tokens are sent in clear text to \*:0/),
+      expect.stringMatching(/^warning {2}--listen: clients send passwords and tokens in plain text to \*:0/),
       `works    --upstream: ${upstream.url} answers GET / with 200`,
       `works    --group-file: ${groups}: 2 users in groups`,
       `works    --token-file: ${tokens}: 1 token`,
@@ -53,7 +53,7 @@ test('files: what they hold, and who else can change them', async () => {
 
   const more = [...args, '--writers', 'group:ml', '--user', 'alice']
   const alice = await check(more, 'secret\n')
-  expect(alice.output).toMatch(/^works {4}--user alice: alice, by file, in ml, role write$/m)
+  expect(alice.output).toMatch(/^works {4}--user alice: alice; provider: file; groups: ml; role: write$/m)
   expect(alice.status).toBe(0)
   const byToken = await check(more, token)
   expect(byToken.output).toMatch(/^works {4}--user alice: alice, by token \w{16} of file, in ml, role read$/m)
@@ -90,7 +90,7 @@ describeWith(['openssl'], 'certificates', () => {
     const args = ['--file', passwordFile(), '--upstream', upstream.url, '--tls-cert', cert, '--tls-key', key]
     const { status, output } = await check([...args, '--client-ca', cert, '--client-crl', cert])
     expect(output).toContain(
-      `works    --tls-cert: ${cert} belongs to its key and is for DNS:mlflow.example.org, IP Address:127.0.0.1\n`,
+      `works    --tls-cert: ${cert} matches its key and is for DNS:mlflow.example.org, IP Address:127.0.0.1\n`,
     )
     expect(output).toMatch(/^warning {2}--tls-cert: \S+ expires in 1 day, on .*\n {9}hint: renew it$/m)
     expect(output).toMatch(/^warning {2}--client-ca: \S+: CN=mlflow\.example\.org expires in 1 day/m)

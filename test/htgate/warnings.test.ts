@@ -43,9 +43,9 @@ test('a sound configuration starts without a warning', async () => {
 })
 
 test.each([
-  [0o666, 'every user of this machine can read and write FILE (mode 666)', 'chmod o-rw FILE'],
-  [0o644, 'every user of this machine can read FILE (mode 644)', 'chmod o-rw FILE'],
-  [0o602, 'every user of this machine can write FILE (mode 602)', 'chmod o-rw FILE'],
+  [0o666, 'everyone on this machine can read and write FILE (mode 666)', 'chmod o-rw FILE'],
+  [0o644, 'everyone on this machine can read FILE (mode 644)', 'chmod o-rw FILE'],
+  [0o602, 'everyone on this machine can write FILE (mode 602)', 'chmod o-rw FILE'],
   [0o640, undefined, undefined],
 ])('a password file of mode %o', (mode, text, hint) => {
   const path = passwordFile()
@@ -75,11 +75,11 @@ test('every file counts: secrets that others can read, and what they can write',
   ]
   const found = await warningsWith(args, file, `:${port}`)
   expect(found).toEqual([
-    `--file: every user of this machine can read and write ${file} (mode 666) (hint: chmod o-rw ${file})`,
-    `--oidc-client-secret-file: every user of this machine can read ${client} (mode 644) (hint: chmod o-rw ${client})`,
-    `--session-secret-file: every user of this machine can read and write ${session} (mode 646) (hint: chmod o-rw ${session})`,
-    `--group-file: every user of this machine can write ${groups} (mode 666) (hint: chmod o-w ${groups})`,
-    `--listen: passwords and tokens are sent in clear text to *:${port} (plain HTTP) (hint: serve HTTPS with --tls-cert and --tls-key, or name the proxy that does with --trust-proxy)`,
+    `--file: everyone on this machine can read and write ${file} (mode 666) (hint: chmod o-rw ${file})`,
+    `--oidc-client-secret-file: everyone on this machine can read ${client} (mode 644) (hint: chmod o-rw ${client})`,
+    `--session-secret-file: everyone on this machine can read and write ${session} (mode 646) (hint: chmod o-rw ${session})`,
+    `--group-file: everyone on this machine can write ${groups} (mode 666) (hint: chmod o-w ${groups})`,
+    `--listen: clients send passwords and tokens in plain text to *:${port} (plain HTTP) (hint: serve HTTPS with --tls-cert and --tls-key, or trust the proxy that does with --trust-proxy)`,
     expect.stringMatching(/^--oidc-issuer: over plain HTTP, browsers on this machine alone .* not Secure/),
   ])
 })
@@ -90,7 +90,7 @@ test('a folder in which every user can exchange the file; a sticky one is safe',
   const path = join(folder, '.htpasswd')
   writeFileSync(path, 'alice:x\n', { mode: 0o600 })
   chmodSync(folder, 0o777)
-  const text = `every user of this machine can replace ${path}: its folder is writable by all`
+  const text = `everyone on this machine can replace ${path}: its folder is world-writable`
   expect(permissionFindings({ path, isSecret: true })).toEqual([
     { state: 'warning', text, hint: `chmod o-w ${folder}` },
   ])
@@ -129,7 +129,7 @@ test('an upstream that is down: it starts, and says so', async () => {
   const gate = await startGate({ upstream: `http://127.0.0.1:${port}` })
   await until(() => warnings(gate).length > 0, gate.said)
   expect(warnings(gate)).toEqual([
-    `--upstream: http://127.0.0.1:${port}: connection refused; requests are answered 502 until that works (hint: is the server running, and at this address?)`,
+    `--upstream: http://127.0.0.1:${port}: connection refused; requests get 502 until it can be reached (hint: is the server running, and at this address?)`,
   ])
   expect((await asAlice(gate.url)).status).toBe(502)
 })
@@ -138,7 +138,7 @@ test('an https upstream that speaks plain HTTP', async () => {
   const { port } = await startUpstream()
   const [text, origin] = [`https://127.0.0.1:${port}`, `https://127.0.0.1:${port}`]
   const finding = await connectionFinding({ text, origin, prefix: '', socketPath: undefined })
-  expect(finding?.text).toBe(`${text}: it does not speak TLS`)
+  expect(finding?.text).toBe(`${text}: the server does not speak TLS`)
 })
 
 test('the connection that is tried sends nothing', async () => {

@@ -28,7 +28,7 @@ export interface GatePagesOptions {
   readonly logins: LoginPipeline
   /** Whether proxies ask about requests of their clients. */
   readonly forwardAuth: boolean
-  /** What the server's clients are told. */
+  /** How the application's clients log in, for messages. */
   readonly profile: LoginWords['profile']
   /** Sources of credentials besides `Authorization` and the session cookie. Default: none. */
   readonly sources?: readonly CredentialSource[]

@@ -13,7 +13,7 @@ const AUTHORITIES = [
   'upstreamCa',
 ] as const satisfies readonly (keyof Settings)[]
 
-/** The gate's own certificate, and the authorities that it trusts. */
+/** The gate's own certificate, and the authorities it trusts. */
 export function certificateAreas(settings: Settings): Area[] {
   const { tlsCert } = settings
   const areas: Area[] = []
@@ -25,7 +25,7 @@ export function certificateAreas(settings: Settings): Area[] {
         const certificate = new X509Certificate(readFileSync(tlsCert))
         const names = (certificate.subjectAltName ?? certificate.subject).replaceAll('\n', ', ')
         return [
-          { state: 'works', text: `${tlsCert} belongs to its key and is for ${names}` },
+          { state: 'works', text: `${tlsCert} matches its key and is for ${names}` },
           certificateFinding(tlsCert, certificate),
         ]
       },

@@ -5,7 +5,7 @@ import { permissionFindings, usedFiles } from '../findings/files.js'
 import type { Settings } from '../options/index.js'
 import type { Area } from './report.js'
 
-/** Who else can read or change the files; and whether the password file can be written, where that is asked for. */
+/** Whether other users can read or change the files, and whether --rehash can write the password file. */
 export function fileAreas(settings: Settings): Area[] {
   const areas: Area[] = usedFiles(settings).map((file) => ({
     name: file.flag,
@@ -18,10 +18,16 @@ export function fileAreas(settings: Settings): Area[] {
       async check() {
         try {
           for (const path of [file, dirname(file)]) accessSync(path, constants.W_OK)
-          return [{ state: 'works', text: `${file} can be written` }]
+          return [{ state: 'works', text: `${file} is writable` }]
         } catch (error) {
-          const text = `${file} cannot be written: ${reason(error as Error)}`
-          return [{ state: 'fails', text, hint: 'let the user that htgate runs as write it and its folder' }]
+          const text = `cannot write ${file}: ${reason(error as Error)}`
+          return [
+            {
+              state: 'fails',
+              text,
+              hint: 'the user that htgate runs as needs write access to it and its folder',
+            },
+          ]
         }
       },
     })

@@ -5,7 +5,7 @@ import { browserLoginOf, fetchOf } from '../pages.js'
 import { readSessionSecrets } from '../session-secrets.js'
 import type { Area } from './report.js'
 
-/** The issuers, and what logins by them need. */
+/** The issuers, and what logins at them require. */
 export function issuerAreas(settings: Settings): Area[] {
   const { oidcIssuer, oidcTrust, sessionSecretFile } = settings
   const areas: Area[] = []
@@ -22,7 +22,7 @@ export function issuerAreas(settings: Settings): Area[] {
     const check = async (): Promise<readonly Finding[]> => {
       const { length } = readSessionSecrets(sessionSecretFile)
       const secrets = length === 1 ? 'a secret' : `${length} secrets`
-      return [{ state: 'works', text: `${sessionSecretFile} holds ${secrets} to seal sessions with` }]
+      return [{ state: 'works', text: `${sessionSecretFile} has ${secrets} for sessions` }]
     }
     areas.push({ name: '--session-secret-file', check })
   }
@@ -51,7 +51,7 @@ function checkClient(settings: Settings, url: string): Promise<readonly Finding[
     try {
       return [await login.check(redirectUri)]
     } catch (error) {
-      if (error instanceof IssuerDown) return [] // As --oidc-issuer has said.
+      if (error instanceof IssuerDown) return [] // Already reported under --oidc-issuer.
       throw error
     }
   })
@@ -67,13 +67,13 @@ async function issuerAt<T>(settings: Settings, url: string, use: (issuer: Issuer
 }
 
 function redirectFinding({ oidcRedirectUrl, tlsCert, trustProxy }: Settings): Finding {
-  const register = 'has to be registered at the issuer'
+  const register = 'must be registered at the issuer'
   if (oidcRedirectUrl !== undefined) return { state: 'works', text: `${oidcRedirectUrl.href} ${register}` }
   if (tlsCert === undefined && trustProxy.none) {
     return {
       state: 'warning',
-      text: 'without HTTPS, people can log in on this machine only (localhost)',
-      hint: 'serve HTTPS with --tls-cert and --tls-key, or name the proxy that does with --trust-proxy',
+      text: 'without HTTPS, users can log in only on this machine (localhost)',
+      hint: 'serve HTTPS with --tls-cert and --tls-key, or trust the proxy that does with --trust-proxy',
     }
   }
   return {
@@ -86,6 +86,6 @@ const audienceFinding = ({ oidcAudience }: Settings): Finding => ({
   state: 'works',
   text:
     oidcAudience.length === 0
-      ? 'not given: bearer tokens of the issuer are not accepted'
-      : `bearer tokens for ${oidcAudience.join(', ')} are accepted`,
+      ? 'not set: bearer tokens of the issuer are rejected'
+      : `accepting bearer tokens for ${oidcAudience.join(', ')}`,
 })

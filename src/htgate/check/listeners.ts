@@ -5,7 +5,7 @@ import { plainHttpFindings } from '../findings/plain-http.js'
 import type { Settings } from '../options/index.js'
 import type { Area } from './report.js'
 
-/** The addresses that the gate is to listen on. Sockets that exist already may be a running gate's: they are left alone. */
+/** The addresses to listen on. A Unix socket is not opened, since an existing one may belong to a running htgate. */
 export function listenerAreas(settings: Settings): Area[] {
   const { listen, admin } = settings
   const of = (name: string) => (address: Address) => ({ name, check: async () => [await tryOut(address)] })

@@ -57,14 +57,14 @@ export async function loginAreas(
   }
 }
 
-/** All providers, in the order in which the gate asks them. What keeps the others from being opened is a finding of its own. */
+/** All providers, in the order of the chain. If the others cannot be opened, other areas report why. */
 async function withOthers(settings: Settings, accounts: readonly Provider[]): Promise<readonly Provider[]> {
   const context = { settings, accounts, sharedKey: randomBytes(32), onEvent() {} }
   const others = await openBrowserLogins(context).catch(() => undefined)
   return [...(others?.first ?? []), ...accounts, ...(others?.last ?? [])]
 }
 
-/** The group file is opened here once more, since a failure is a finding. */
+/** Opens the group file once more, to report a failure as a finding. */
 export function groupFileAreas({ groupFile: path }: Settings): Area[] {
   if (path === undefined) return []
   return [{ name: '--group-file', check: () => checkGroupFile(path) }]
@@ -87,7 +87,7 @@ async function checkGroupFile(path: string): Promise<readonly Finding[]> {
 const openGroups = (path: string | undefined): Promise<GroupFile | undefined> =>
   path === undefined ? Promise.resolve(undefined) : GroupFile.open(path, { loaded() {}, unreadable() {} })
 
-/** The options that ask for providers. Sessions and issuers have areas of their own. */
+/** The option of each provider. Sessions and issuers have their own areas. */
 const OPTIONS: Readonly<Record<string, keyof Settings>> = {
   file: 'file',
   ldap: 'ldapUrl',
@@ -115,12 +115,12 @@ function contentFindings({ users, weak }: Extract<AuthEvent, { type: 'loaded' }>
     findings.push({
       state: 'warning',
       text: 'no user can log in',
-      hint: 'htpasswd -B -C 10 FILE USER adds one',
+      hint: 'add one with htpasswd -B -C 10 FILE USER',
     })
   }
   if (weak.count > 0) {
     const text = `weak records: ${weak.count}; anyone who gets hold of the file can crack these passwords`
-    findings.push({ state: 'warning', text, hint: 'htpasswd --audit FILE lists them' })
+    findings.push({ state: 'warning', text, hint: 'list them with htpasswd --audit FILE' })
   }
   return findings
 }
@@ -164,9 +164,9 @@ async function tryLogin({
     groupFile,
   })
   const role = policy.roleOf(principal)
-  const groups = principal.groups.length === 0 ? 'in no group' : `in ${principal.groups.join(', ')}`
-  const by = principal.via === undefined ? principal.provider : `${principal.via} of ${principal.provider}`
-  const who = `${principal.name}, by ${by}, ${groups}`
+  const groups = principal.groups.length === 0 ? 'no groups' : `groups: ${principal.groups.join(', ')}`
+  const by = principal.via === undefined ? principal.provider : `${principal.provider} (${principal.via})`
+  const who = `${principal.name}; provider: ${by}; ${groups}`
   if (role === undefined) {
     return [
       ...findings,
@@ -178,11 +178,11 @@ async function tryLogin({
 
 const REFUSALS: Readonly<Record<Refusal['reason'], Pick<Finding, 'text' | 'hint'>>> = {
   denied: { text: 'unknown user or wrong password' },
-  busy: { text: 'too many logins wait to be verified' },
+  busy: { text: 'too many logins are waiting' },
   unavailable: { text: 'the password could not be verified; see above' },
   limited: { text: 'too many failed logins' },
   'no-credentials': {
-    text: 'no provider verifies passwords',
-    hint: 'users of an issuer log in with a browser; /.htgate/ shows them who they are',
+    text: 'no provider accepts passwords',
+    hint: 'users of an issuer log in with a browser; /.htgate/ shows their account',
   },
 }

@@ -7,7 +7,7 @@ import { PATIENCE, troubleOf } from '../findings/upstream.js'
 import type { Settings } from '../options/index.js'
 import type { Area } from './report.js'
 
-/** The server behind the gate. A command that htgate starts is not started here. */
+/** The upstream, unless it is a command, which is not started here. */
 export function upstreamAreas(settings: Settings): Area[] {
   const { upstream, command } = settings
   if (upstream === undefined || command !== undefined) return []

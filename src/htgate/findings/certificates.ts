@@ -2,12 +2,12 @@ import { X509Certificate } from 'node:crypto'
 import type { Finding } from '../../auth/provider.js'
 
 const DAY = 86_400_000
-/** Certificates that expire sooner are warned of, in days. */
+/** Warn about certificates that expire within this many days. */
 const SOON = 14
 
 /**
- * Whether a certificate is valid now, and for how long.
- * @param what it is, such as a path
+ * Reports whether a certificate is valid now, and for how long.
+ * @param what names the certificate in messages, such as its path
  */
 export function certificateFinding(what: string, certificate: X509Certificate, now = Date.now()): Finding {
   const { validFrom, validTo } = certificate

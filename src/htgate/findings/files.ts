@@ -5,9 +5,9 @@ import { isSelfOrRoot, ownUid, userName } from '../../system/users.js'
 import { flagOf } from '../options/declaration.js'
 import type { Settings } from '../options/index.js'
 
-// Which other users of this machine can read or change the files that decide who gets in.
+// Finds files that decide who can log in, and that other users of this machine can read or change.
 
-/** The files that hold secrets. A password file can be guessed at; a token file cannot, it holds hashes of 256 random bits. */
+/** Files with secrets, including password files, whose hashes can be cracked. Token files hold hashes of 256 random bits. */
 const SECRETS = [
   'file',
   'ldapBindPasswordFile',
@@ -16,7 +16,7 @@ const SECRETS = [
   'tlsKey',
 ] as const satisfies readonly (keyof Settings)[]
 
-/** The files that nobody else may change. */
+/** Files that other users must not change, but may read. */
 const OTHERS = [
   'groupFile',
   'tokenFile',
@@ -45,7 +45,7 @@ export function usedFiles(settings: Settings): UsedFile[] {
   return [...files(SECRETS, true), ...files(OTHERS, false)]
 }
 
-/** Warnings about a file's mode, owner and folder; none where it does not exist or the system has no such modes. */
+/** Warnings about a file's mode, owner and folder; none if it does not exist or the system has no such modes. */
 export function permissionFindings({ path, isSecret }: Omit<UsedFile, 'flag'>): Finding[] {
   if (ownUid() === undefined) return []
   let file: Stats
@@ -66,7 +66,7 @@ export function permissionFindings({ path, isSecret }: Omit<UsedFile, 'flag'>): 
     const may = others === 6 ? 'read and write' : others === 4 ? 'read' : 'write'
     const mode = (file.mode & 0o777).toString(8).padStart(3, '0')
     warn(
-      `every user of this machine can ${may} ${path} (mode ${mode})`,
+      `everyone on this machine can ${may} ${path} (mode ${mode})`,
       `chmod o-${isSecret ? 'rw' : 'w'} ${quote(path)}`,
     )
   }
@@ -75,7 +75,7 @@ export function permissionFindings({ path, isSecret }: Omit<UsedFile, 'flag'>): 
   }
   if ((folder.mode & 0o1002) === 0o002) {
     warn(
-      `every user of this machine can replace ${path}: its folder is writable by all`,
+      `everyone on this machine can replace ${path}: its folder is world-writable`,
       `chmod o-w ${quote(folderPath)}`,
     )
   } else if (!isSelfOrRoot(folder.uid) && folder.uid !== file.uid) {
@@ -89,7 +89,7 @@ export function permissionFindings({ path, isSecret }: Omit<UsedFile, 'flag'>): 
 
 const ownName = (): string => userName(ownUid() as number)
 
-/** A path as a shell takes it. */
+/** Quotes a path for the shell. */
 const quote = (path: string): string => {
   const name = path.startsWith('-') ? `./${path}` : path
   return /^[\w@%+=:,./-]+$/.test(name) ? name : `'${name.replaceAll("'", "'\\''")}'`

@@ -4,8 +4,8 @@ import { type Address, printAddress } from '../../system/address.js'
 import type { Settings } from '../options/index.js'
 
 /**
- * A warning if passwords cross the network in clear text. With `--trust-proxy`, TLS is taken to end at that proxy.
- * @param addresses where the gate listens
+ * Warns if passwords cross the network in plain text. With `--trust-proxy`, that proxy is assumed to terminate TLS.
+ * @param addresses the addresses that htgate listens on
  */
 export function plainHttpFindings(settings: Settings, addresses: readonly Address[]): Finding[] {
   const { tlsCert, trustProxy } = settings
@@ -15,13 +15,13 @@ export function plainHttpFindings(settings: Settings, addresses: readonly Addres
   return [
     {
       state: 'warning',
-      text: `passwords and tokens are sent in clear text to ${open.map(printAddress).join(', ')} (plain HTTP)`,
-      hint: 'serve HTTPS with --tls-cert and --tls-key, or name the proxy that does with --trust-proxy',
+      text: `clients send passwords and tokens in plain text to ${open.map(printAddress).join(', ')} (plain HTTP)`,
+      hint: 'serve HTTPS with --tls-cert and --tls-key, or trust the proxy that does with --trust-proxy',
     },
   ]
 }
 
-/** What holds for session cookies, where they cannot be limited to HTTPS. */
+/** Warns if session cookies cannot be limited to HTTPS. */
 export function plainCookieFindings(settings: Settings): Finding[] {
   const { tlsCert, trustProxy, oidcIssuer, oidcRedirectUrl } = settings
   if (oidcIssuer === undefined || tlsCert !== undefined) return []
@@ -29,8 +29,8 @@ export function plainCookieFindings(settings: Settings): Finding[] {
   return [
     {
       state: 'warning',
-      text: 'over plain HTTP, browsers on this machine alone (localhost) can log in by OpenID Connect, and the session cookie is not Secure',
-      hint: 'serve HTTPS with --tls-cert and --tls-key, or name the proxy that does with --trust-proxy',
+      text: 'over plain HTTP, only browsers on this machine (localhost) can log in with OpenID Connect, and the session cookie is not Secure',
+      hint: 'serve HTTPS with --tls-cert and --tls-key, or trust the proxy that does with --trust-proxy',
     },
   ]
 }

@@ -3,14 +3,14 @@ import { connect as connectTls } from 'node:tls'
 import type { Finding } from '../../auth/provider.js'
 import type { UpstreamUrl } from '../../upstream/upstream.js'
 
-/** How long the upstream may take, in milliseconds. */
+/** How long the upstream may take to answer, in milliseconds. */
 export const PATIENCE = 10_000
 /** How long it may take to end its side of a connection that is ended, in milliseconds. */
 const LINGER = 1000
 
 /**
- * Connects to the upstream and sends nothing.
- * @returns why that fails; undefined where it succeeds
+ * Connects to the upstream without sending anything.
+ * @returns why that fails; undefined if it succeeds
  */
 export function connectionFinding(
   { text, origin, socketPath }: UpstreamUrl,
@@ -40,35 +40,35 @@ export function connectionFinding(
   })
 }
 
-/** What an error of a connection to the upstream at `text` means, and what would help. */
+/** Explains a connection error of the upstream at `text`. */
 export function troubleOf(text: string, error: { code?: string; message: string }): Finding {
-  // Of several addresses that were tried, the first one's error.
+  // If several addresses were tried, report the first one's error.
   const { code = '', message } = error instanceof AggregateError ? error.errors[0] : error
   const [why, hint] = WORDS[code] ?? [message]
   return { state: 'fails', text: `${text}: ${why}`, hint }
 }
 
 const START = 'is the server running, and at this address?'
-const TRUST = 'name the authority that signed it with --upstream-ca'
-const NO_TLS = ['it does not speak TLS', 'write http:// in place of https://'] as const
+const TRUST = 'trust the authority that issued it with --upstream-ca'
+const NO_TLS = ['the server does not speak TLS', 'use http:// instead of https://'] as const
 
 const WORDS: Readonly<Record<string, readonly [why: string, hint?: string]>> = {
   ECONNREFUSED: ['connection refused', START],
   ENOENT: ['no such socket', START],
   EACCES: ['permission denied', 'the socket must be writable by the user that htgate runs as'],
-  ENOTFOUND: ['no such host', 'check the spelling; in a container, names are those of its network'],
-  EAI_AGAIN: ['the host name cannot be looked up at present'],
+  ENOTFOUND: ['no such host', 'check the spelling; a container sees only the names on its own network'],
+  EAI_AGAIN: ['the DNS lookup failed for now'],
   EHOSTUNREACH: ['no route to the host'],
-  ECONNRESET: ['it resets the connection', 'http:// or https://?'],
+  ECONNRESET: ['the server reset the connection', 'http:// or https://?'],
   ABORT_ERR: [`no answer within ${PATIENCE / 1000} s`, START],
   EPROTO: NO_TLS,
   ERR_SSL_WRONG_VERSION_NUMBER: NO_TLS,
   ERR_SSL_PACKET_LENGTH_TOO_LONG: NO_TLS,
   ERR_TLS_CERT_ALTNAME_INVALID: [
     'its certificate is for another name',
-    'write the host as the certificate names it',
+    'use a host name that is in the certificate',
   ],
-  CERT_HAS_EXPIRED: ['its certificate has expired', 'renew it there'],
+  CERT_HAS_EXPIRED: ['its certificate has expired', 'renew it on the upstream'],
   DEPTH_ZERO_SELF_SIGNED_CERT: ['its certificate is self-signed', TRUST],
   SELF_SIGNED_CERT_IN_CHAIN: ['its certificate is signed by an unknown authority', TRUST],
   UNABLE_TO_GET_ISSUER_CERT_LOCALLY: ['its certificate is signed by an unknown authority', TRUST],

@@ -162,8 +162,7 @@ export class BrowserLogin {
   }
 
   /**
-   * Where the browser is sent so that the user is logged out at the issuer too; undefined where the issuer has no such
-   * page.
+   * The URL to send the browser to, so that the issuer logs the user out too; undefined if the issuer has no such page.
    */
   logoutUrl(returnTo: string): string | undefined {
     const { end_session_endpoint: endpoint } = this.#options.issuer.metadata ?? {}

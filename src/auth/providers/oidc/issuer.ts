@@ -138,7 +138,7 @@ export class Issuer {
     }
   }
 
-  /** For `jwtVerify`: the key that a token names. */
+  /** The key that a token names, for `jwtVerify`. */
   readonly key: JWTVerifyGetKey = async (header, token) => {
     const now = performance.now()
     if (this.#keys === undefined) {

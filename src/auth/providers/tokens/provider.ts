@@ -181,7 +181,7 @@ export class TokenProvider implements Provider {
     return findings
   }
 
-  /** Reads the file again now. @throws a system error */
+  /** Reloads the file now. @throws a system error */
   reload(): Promise<void> {
     return this.#watcher.read()
   }
