@@ -56,7 +56,9 @@ test('files: what they hold, and who else can change them', async () => {
   expect(alice.output).toMatch(/^works {4}--user alice: alice; provider: file; groups: ml; role: write$/m)
   expect(alice.status).toBe(0)
   const byToken = await check(more, token)
-  expect(byToken.output).toMatch(/^works {4}--user alice: alice, by token \w{16} of file, in ml, role read$/m)
+  expect(byToken.output).toMatch(
+    /^works {4}--user alice: alice; provider: file \(token \w{16}\); groups: ml; role: read$/m,
+  )
   const wrong = await check(more, 'wrong')
   expect(wrong.output).toMatch(/^FAILS {4}--user alice: unknown user or wrong password$/m)
   expect(wrong.status).toBe(1)
@@ -94,7 +96,7 @@ describeWith(['openssl'], 'certificates', () => {
     )
     expect(output).toMatch(/^warning {2}--tls-cert: \S+ expires in 1 day, on .*\n {9}hint: renew it$/m)
     expect(output).toMatch(/^warning {2}--client-ca: \S+: CN=mlflow\.example\.org expires in 1 day/m)
-    expect(output).toMatch(/^FAILS {4}--client-ca: .*it holds no revocation list/m)
+    expect(output).toMatch(/^FAILS {4}--client-ca: .*the file has no revocation list/m)
     expect(status).toBe(1)
   })
 })
@@ -118,11 +120,11 @@ for (const { name, start, missing } of ISSUERS) {
       const good = await check(args(issuer.url))
       expect(good.output.split('\n')).toEqual(
         expect.arrayContaining([
-          `works    --oidc-issuer: ${issuer.url} answers, and calls itself so`,
-          expect.stringMatching(/^works {4}--oidc-issuer: http:\S+ holds \d keys?$/),
+          `works    --oidc-issuer: ${issuer.url} answers with matching metadata`,
+          expect.stringMatching(/^works {4}--oidc-issuer: http:\S+ has \d keys?$/),
           `works    --oidc-client-id: the issuer does not reject client ${CLIENT_ID} and its secret`,
-          'works    --oidc-redirect-url: https://localhost/.htgate/callback has to be registered at the issuer',
-          'works    --oidc-audience: not given: bearer tokens of the issuer are not accepted',
+          'works    --oidc-redirect-url: https://localhost/.htgate/callback must be registered at the issuer',
+          'works    --oidc-audience: not set: bearer tokens of the issuer are rejected',
           expect.stringMatching(/^works {4}--session-secret-file: /),
         ]),
       )
@@ -130,7 +132,7 @@ for (const { name, start, missing } of ISSUERS) {
 
       const renamed = await check(args(issuer.url.replace('127.0.0.1', 'localhost')))
       expect(renamed.output).toMatch(
-        /^FAILS {4}--oidc-issuer: \S+: it calls itself 'http:\/\/127\.0\.0\.1:\d+/m,
+        /^FAILS {4}--oidc-issuer: \S+: "issuer" in its metadata is 'http:\/\/127\.0\.0\.1:\d+/m,
       )
       expect(renamed.status).toBe(1)
 

@@ -80,7 +80,7 @@ test('every file counts: secrets that others can read, and what they can write',
     `--session-secret-file: everyone on this machine can read and write ${session} (mode 646) (hint: chmod o-rw ${session})`,
     `--group-file: everyone on this machine can write ${groups} (mode 666) (hint: chmod o-w ${groups})`,
     `--listen: clients send passwords and tokens in plain text to *:${port} (plain HTTP) (hint: serve HTTPS with --tls-cert and --tls-key, or trust the proxy that does with --trust-proxy)`,
-    expect.stringMatching(/^--oidc-issuer: over plain HTTP, browsers on this machine alone .* not Secure/),
+    expect.stringMatching(/^--oidc-issuer: over plain HTTP, only browsers on this machine .* not Secure/),
   ])
 })
 

@@ -103,18 +103,18 @@ export class CertificateProvider implements Provider {
     return isOverdue ? 'unknown' : 'good'
   }
 
-  /** Whether the revocation list can be read and is up to date. */
+  /** Checks that the revocation list can be read and is up to date. */
   async check(): Promise<Finding[]> {
     if (this.#crl === undefined) {
-      const text = 'certificates count until they expire: there is no revocation list'
-      return [{ state: 'works', text, hint: '--client-crl names one' }]
+      const text = 'no revocation list: certificates are valid until they expire'
+      return [{ state: 'works', text, hint: 'set one with --client-crl' }]
     }
     if (this.#lists === undefined) return [{ state: 'fails', text: this.#detail }]
     return this.#lists.map(({ revoked, nextUpdate }) => {
       const text = `${this.#crl}: ${revoked.size} revoked certificate${revoked.size === 1 ? '' : 's'}`
       if (nextUpdate === undefined || nextUpdate >= this.#now()) return { state: 'works', text }
       const due = new Date(nextUpdate).toISOString()
-      return { state: 'fails', text: `${text}; its successor was due at ${due}`, hint: 'fetch the new list' }
+      return { state: 'fails', text: `${text}; out of date since ${due}`, hint: 'fetch the new list' }
     })
   }
 

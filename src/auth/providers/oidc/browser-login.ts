@@ -131,7 +131,7 @@ export class BrowserLogin {
   }
 
   /**
-   * Tries the client's ID and secret with a code that does not exist.
+   * Tests the client's ID and secret with a nonexistent code.
    * @throws IssuerDown
    */
   async check(redirectUri: string): Promise<Finding> {
@@ -153,11 +153,11 @@ export class BrowserLogin {
         return {
           state: 'fails',
           text: `the issuer rejects ${who}: ${isChallenge ? 'invalid_client' : failure.message}`,
-          hint: 'compare --oidc-client-id and --oidc-client-secret-file with what is registered there, and the client’s authentication method',
+          hint: 'check --oidc-client-id, --oidc-client-secret-file and the client’s authentication method against its registration',
         }
       }
     }
-    // Some issuers look at the code before they look at the secret.
+    // Some issuers check the code before the secret.
     return { state: 'works', text: `the issuer does not reject ${who}` }
   }
 

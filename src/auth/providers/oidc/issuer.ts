@@ -118,22 +118,22 @@ export class Issuer {
     return this.#discovering
   }
 
-  /** Tries out discovery and the keys. */
+  /** Tests discovery and the keys. */
   async check(): Promise<Finding[]> {
     try {
       const { jwks_uri: keys } = await this.discover()
-      const found: Finding = { state: 'works', text: `${this.url} answers, and calls itself so` }
+      const found: Finding = { state: 'works', text: `${this.url} answers with matching metadata` }
       try {
         await this.#refreshKeys()
       } catch (error) {
         return [found, { state: 'fails', text: `${keys}: ${reasonOf(error as Error)}` }]
       }
       const { length } = (this.#keys as ReturnType<typeof createLocalJWKSet>).jwks().keys
-      if (length === 0) return [found, { state: 'fails', text: `${keys} holds no keys` }]
-      return [found, { state: 'works', text: `${keys} holds ${length} key${length === 1 ? '' : 's'}` }]
+      if (length === 0) return [found, { state: 'fails', text: `${keys} has no keys` }]
+      return [found, { state: 'works', text: `${keys} has ${length} key${length === 1 ? '' : 's'}` }]
     } catch (error) {
       const hint =
-        'the URL is that before /.well-known/openid-configuration; --oidc-ca names an authority of your own'
+        'use the URL without /.well-known/openid-configuration; trust a private certificate authority with --oidc-ca'
       return [{ state: 'fails', text: `${this.url}: ${reasonOf(error as Error)}`, hint }]
     }
   }

@@ -156,7 +156,7 @@ export class TokenProvider implements Provider {
     return this.#table ? { ready: true } : { ready: false, detail: this.#detail }
   }
 
-  /** Whether the file can be read, and written for what htgate learns of tokens. */
+  /** Checks that the file can be read and written. */
   async check(): Promise<Finding[]> {
     if (this.#table === undefined) return [{ state: 'fails', text: this.#detail }]
     const { size, skipped } = this.#table
@@ -164,18 +164,17 @@ export class TokenProvider implements Provider {
       { state: 'works', text: `${this.#file}: ${size} token${size === 1 ? '' : 's'}` },
     ]
     if (skipped.count > 0) {
-      const text = `${this.#file}: ${skipped.count} line${skipped.count === 1 ? ' is' : 's are'} not token records, line ${skipped.first[0]} first`
+      const text = `${this.#file}: ${skipped.count} line${skipped.count === 1 ? '' : 's'} skipped: not a token record (first: line ${skipped.first[0]})`
       findings.push({ state: 'warning', text })
     }
-    const what =
-      'making and revoking tokens at /.htgate/ fails, and when tokens were last used is not recorded'
+    const what = 'tokens cannot be created or revoked at /.htgate/, and their last use is not recorded'
     try {
       await access(dirname(this.#file), constants.W_OK)
       if (this.#hasBeenRead) await access(this.#file, constants.W_OK)
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException
-      const why = code === 'ENOENT' ? 'its folder does not exist' : 'it or its folder cannot be written'
-      const hint = `let the user that htgate runs as write ${dirname(this.#file)}`
+      const why = code === 'ENOENT' ? 'the folder does not exist' : 'cannot write it or its folder'
+      const hint = `the user that htgate runs as needs write access to ${dirname(this.#file)}`
       findings.push({ state: 'warning', text: `${this.#file}: ${why}; ${what}`, hint })
     }
     return findings
