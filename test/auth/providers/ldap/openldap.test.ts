@@ -165,7 +165,7 @@ describeWith(['slapd', 'ldapmodify'], 'OpenLDAP', () => {
       })
       expect(provider.status()).toMatchObject({ ready: false })
       expect(messages()).toMatch(
-        /the certificate is self-signed \(name the certificate authority with --ldap-ca\)/,
+        /the certificate is self-signed \(trust the certificate authority with --ldap-ca\)/,
       )
     }
   })
@@ -196,7 +196,7 @@ describeWith(['slapd', 'ldapmodify'], 'OpenLDAP', () => {
     expect(await who('alice', 'wonderland')).toMatch(/^alice/)
     rmSync(file)
     expect(await who('alice', 'wonderland')).toBe('unavailable')
-    expect(provider.status().detail).toContain(`cannot read the password in ${file}`)
+    expect(provider.status().detail).toContain(`cannot read ${file}`)
     writeFileSync(file, `${SERVICE.password}\r\nnot this line\n`)
     expect(await who('alice', 'wonderland')).toMatch(/^alice/)
   })

@@ -25,7 +25,7 @@ test.each<[string, Partial<LdapOptions>, string]>([
   ['one of several machines', { url: 'ldap://localhost 10.0.0.1/dc=x' }, '10.0.0.1:389 in plain text'],
   ['StartTLS on top of TLS', { startTls: true }, 'ldap.startTls cannot be used with ldaps://'],
   ['a DN without a password', { bindDn: 'cn=x' }, 'requires ldap.bindPassword or ldap.bindPasswordFile'],
-  ['a password without a DN', { bindPassword: 'x' }, 'it needs the DN'],
+  ['a password without a DN', { bindPassword: 'x' }, 'and they require it'],
   ['an empty DN', { bindDn: '', bindPassword: 'x' }, 'ldap.bindDn must not be empty'],
   ['an empty password', { bindDn: 'cn=x', bindPassword: '' }, 'ldap.bindPassword must not be empty'],
   [
