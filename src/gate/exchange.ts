@@ -38,7 +38,7 @@ export interface ExchangeObserver {
   closed(): void
 }
 
-/** One request and its response. Nothing else touches the client's connection. */
+/** One request and its response: the only access to the client's connection. */
 export class Exchange implements RequestSink {
   /** Start of the request, by performance.now(). */
   readonly started = performance.now()
@@ -103,7 +103,7 @@ export class Exchange implements RequestSink {
     return this.#http.head.length
   }
 
-  /** Lets the body come. */
+  /** Starts reading the body. */
   receive(consumer: BodyConsumer, producer?: ResponseProducer): void {
     this.#consumer = consumer
     if (this.#closed) producer?.abandon()

@@ -70,7 +70,7 @@ interface Tools {
   readonly hints: MlflowHints
 }
 
-/** One request on its way to the upstream, and the response to it on its way to the client. */
+/** Relays one request to the upstream, and its response to the client. */
 class Relay implements ResponseSink, BodyConsumer, ResponseProducer {
   readonly #exchange: Exchange
   readonly #request: UpstreamRequest
@@ -130,7 +130,7 @@ class Relay implements ResponseSink, BodyConsumer, ResponseProducer {
   }
 
   abandon(): void {
-    // Of a response that is complete the request may still be on its way.
+    // After a complete response, the rest of the request may still be on its way.
     if (this.#ended) return
     this.#connection?.abort()
     this.#connection = undefined

@@ -41,7 +41,7 @@ export interface GateOptions {
   readonly admits?: ((peer: Peer) => boolean) | undefined
 }
 
-/** What the gate finds out about a request on its way through. */
+/** A request on its way through the gate, and what is known of it so far. */
 class Passage implements OpenRequest, ExchangeObserver {
   credential: Credential | undefined
   principal: Principal | undefined
@@ -203,7 +203,7 @@ export class Gate {
     return 'no-credentials'
   }
 
-  /** Asks the providers, for as long as the client waits for the answer. */
+  /** Verifies a credential, unless the client disconnects first. */
   #verify(passage: Passage, credential: Credential): LoginVerdict | Promise<LoginVerdict> {
     const { exchange } = passage
     passage.gone = new AbortController()

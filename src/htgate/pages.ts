@@ -117,7 +117,7 @@ export async function openBrowserLogins(context: BrowserLoginsContext): Promise<
             isLogin: (path) => made?.isLogin(path) ?? false,
             onLogin: (principal: Principal) => tokens?.confirm(withGroups(principal, groups)),
             onFailure: (message) =>
-              onEvent({ level: 'warn', message: `login by the issuer failed: ${message}` }),
+              onEvent({ level: 'warn', message: `login at the issuer failed: ${message}` }),
             onIssuerLogout: (message) =>
               onEvent({ level: message === undefined ? 'info' : 'warn', message: issuerLogout(message) }),
           })

@@ -182,7 +182,7 @@ export class SessionProvider implements Provider {
     }
     const { issued, expires } = opened.session
     const now = this.#now()
-    // A session's length is what is configured now, not what it was when the session began.
+    // The current setting limits the session's length, not the one from its start.
     if (expires <= now || issued + this.ttl <= now || this.#ended.has(opened.session)) return undefined
     return opened
   }

@@ -30,7 +30,7 @@ export interface Session {
   readonly groups: readonly string[]
   /** Digests of what the issuer knows the login by; see `digestsOf`. */
   readonly origin: Origin
-  /** In milliseconds since the epoch, to the second, as all times here. */
+  /** In milliseconds since the epoch, with a precision of seconds, like all times here. */
   readonly issued: number
   readonly expires: number
   /** A digest of the password's mark (`Provider.passwordMark`) at the login; undefined where there was none. */
@@ -76,7 +76,7 @@ export const digestsOf = ({ sid, sub }: Origin): Origin => ({
 const digest = (text: string): string =>
   createHash('sha256').update(text).digest().toString('base64url', 0, ORIGIN_BYTES)
 
-/** The groups that the configuration names, so that a session need hold no others; in an order of their own. */
+/** The groups in the configuration, sorted. Sessions store no others. */
 export class ConfiguredGroups {
   readonly names: readonly string[]
   /** Identifies the list, since bits are meaningless with another one. */

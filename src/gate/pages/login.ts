@@ -197,7 +197,7 @@ export class LoginPages {
     }
   }
 
-  /** What the browser gets to log out, after a form of the gate's has asked for it. */
+  /** POST /.htgate/logout: ends the session here and at the issuer. */
   logOut(request: PageRequest, onEnd: (ending: Ending) => void): PageResponse {
     const { login, sessions, redirectUrl } = this.#options
     const site = siteOf(request, redirectUrl)

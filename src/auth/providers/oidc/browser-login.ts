@@ -184,7 +184,7 @@ export class BrowserLogin {
     return verifyLogoutToken(tokens, { issuer: issuer.url, clientId, key: issuer.key, now })
   }
 
-  /** The library takes the ID token's word for it, since it came over TLS; the signature is looked at here. */
+  /** Verifies the ID token's signature. The library does not, because the token came over TLS. */
   async #verifyIdToken(token: string): Promise<Claims> {
     const { issuer, clientId } = this.#options
     const { payload } = await jwtVerify(token, issuer.key, {
