@@ -165,7 +165,7 @@ describeWith(['slapd', 'ldapmodify'], 'OpenLDAP', () => {
       })
       expect(provider.status()).toMatchObject({ ready: false })
       expect(messages()).toMatch(
-        /the certificate is self-signed \(trust the certificate authority with --ldap-ca\)/,
+        /the certificate is self-signed \(trust its certificate authority with --ldap-ca\)/,
       )
     }
   })
