@@ -36,7 +36,7 @@ export interface Provider {
    * @param fresh whether it has to be that of the password that was verified just now, though it takes longer
    */
   passwordMark?(name: string, fresh?: boolean): PasswordMark | Promise<PasswordMark>
-  /** Increments on every change that may revoke a login: then whatever was decided before is decided again. */
+  /** Incremented by every change that may revoke a login, so that earlier decisions are made again. */
   readonly epoch: number
   /** Calls `listener` after every increment of `epoch`. */
   onChange(listener: () => void): void
@@ -54,7 +54,7 @@ export type Account = Principal | 'unknown' | 'unavailable'
 
 export type PasswordMark = string | undefined
 
-/** Numbers of one process, by name, to be summed over all processes. */
+/** Counters of one process, by name. */
 export interface Measures {
   /** Totals that only increase, such as `hashes`. */
   readonly counts: Readonly<Record<string, number>>

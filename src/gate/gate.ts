@@ -51,7 +51,7 @@ class Passage implements OpenRequest, ExchangeObserver {
   provider: string | undefined
   /** How the principal was authenticated. */
   via: string | undefined
-  /** Why the request was refused or ended, in a word that the log and the metrics share. */
+  /** Why the request was refused or ended: the `reason` of log and metrics. */
   reason: string | undefined
   /** The missing role. */
   missingRole: string | undefined
@@ -307,7 +307,7 @@ const VIA: Readonly<Record<Credential['kind'], string>> = {
   certificate: 'certificate',
 }
 
-/** What is not known of what could not be read as a request. */
+/** The log fields that an invalid request lacks. */
 const UNREADABLE = {
   user: undefined,
   method: undefined,

@@ -16,7 +16,7 @@ test('--rehash replaces a weak record at the login, and the same password goes o
   expect(await statusFor(gate.url, 'ann', 'secret')).toBe(200)
   await vi.waitFor(() => expect(readFileSync(file, 'utf8')).toMatch(/^ann:\$2y\$05\$/), 30_000)
   await vi.waitFor(
-    () => expect(gate.output()).toContain('replaced the record of \\"ann\\" by a bcrypt one'),
+    () => expect(gate.output()).toContain('rehashed the record of \\"ann\\" with bcrypt'),
     30_000,
   )
   expect(await statusFor(gate.url, 'ann', 'secret')).toBe(200)

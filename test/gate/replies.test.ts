@@ -137,7 +137,7 @@ describe('the upstream', () => {
 
   test('that talks nonsense: 502', async () => {
     const nonsense = createServer((socket) => {
-      socket.on("error", () => {}).end("what?\r\n\r\n")
+      socket.on('error', () => {}).end('what?\r\n\r\n')
     })
     await once(nonsense.listen(0, '127.0.0.1'), 'listening')
     onTestFinished(() => void nonsense.close())

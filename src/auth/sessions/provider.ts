@@ -56,7 +56,7 @@ export class SessionProvider implements Provider {
   readonly #now: () => number
   #epoch = 0
   readonly #listeners: (() => void)[] = []
-  /** By cookie. */
+  /** Opened sessions, by cookie value. */
   readonly #opened = new Map<string, Opened>()
   readonly #ended = new EndedSessions()
 
@@ -99,7 +99,7 @@ export class SessionProvider implements Provider {
     return this.#accounts.find((each) => each.name === provider)?.passwordMark?.(name, true)
   }
 
-  /** The session in a cookie that is good right now; the account isn't asked for. */
+  /** The session in a cookie, if valid. Does not look up the account. */
   sessionIn(value: string): Session | undefined {
     return this.#open(value)?.session
   }
@@ -216,7 +216,7 @@ function hasMark(opened: Opened, mark: PasswordMark): boolean {
   return opened.isSeenGood === true
 }
 
-/** The session's principal, with the groups that the account has now. */
+/** The session's principal with the account's current groups. */
 function withAccount(principal: Principal, account: Account): Principal | undefined {
   if (typeof account === 'string') return undefined
   if (

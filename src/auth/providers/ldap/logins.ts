@@ -45,7 +45,7 @@ export class DirectoryLogins {
     this.#standInDn = `cn=htgate-stand-in-${randomBytes(8).toString('hex')}${base && `,${base}`}`
   }
 
-  /** Who an account is now, without a login. */
+  /** Looks up an account without a login. */
   async account(name: string): Promise<AccountNow> {
     const { connection } = await this.#directory.service(this.#directory.deadline())
     try {

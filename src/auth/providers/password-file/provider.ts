@@ -261,7 +261,7 @@ class FileProvider implements PasswordFileProvider {
     return answer === true && isOwn
   }
 
-  /** Replaces a record that is weaker than requested, after a successful login, and remembers the new one. */
+  /** After a successful login, replaces a record that is weaker than required, and caches the login with the new one. */
   #strengthen({ credential, encoded }: Claim): void {
     const wanted = this.#wanted
     const { name } = credential
