@@ -74,7 +74,7 @@ function durationOf(seconds: number): string {
   return `${Math.ceil(seconds / 60)} minutes`
 }
 
-/** What spoils a password that its user knows to be right. */
+/** Explains why a correct password may have failed. */
 const FAULTS: Readonly<Record<CredentialFault, string>> = {
   'line-break':
     'The password sent ends with a line break, probably because it was read from a file with its line end. Remove the line break',
@@ -165,7 +165,7 @@ export const replies = {
     502,
     'TEMPORARILY_UNAVAILABLE',
     'The server behind this gate is down',
-    'Your login is fine, but the server behind this gate cannot be reached or broke off the connection. Try again later, or tell its operator.',
+    'Your login is fine, but the server behind this gate cannot be reached or closed the connection. Try again later, or tell its operator.',
     [],
     { action: 'Try again' },
   ),

@@ -77,7 +77,7 @@ export class AccountPages {
     const { tokens, roleOf, canLookUp, now = Date.now } = this.#options
     const refuse = (why: string, status = 400) =>
       this.show(login, { title: 'No token made', html: `<p>${escapeHtml(why)}</p>`, status })
-    if (tokens === undefined) return refuse('There is no token file here.', 404)
+    if (tokens === undefined) return refuse('This server has no tokens.', 404)
     const flaw = this.#flawOfMaker(login)
     if (flaw) return refuse(flaw, 403)
     const { principal } = login
@@ -111,14 +111,13 @@ export class AccountPages {
     const { tokens } = this.#options
     try {
       const isDone = await tokens?.revoke(login.principal, form.get('id') ?? '')
-      if (isDone)
-        return await this.show(login, { title: 'Token revoked', html: '<p>The token is revoked.</p>' })
-      const html = '<p>There is no such token.</p>'
+      if (isDone) return await this.show(login, { title: 'Token revoked', html: '<p>Token revoked.</p>' })
+      const html = '<p>This token does not exist.</p>'
       return await this.show(login, { title: 'Nothing revoked', html, status: 404 })
     } catch {
       return this.show(login, {
         title: 'Nothing revoked',
-        html: '<p>The token file can’t be written. Tell the operator.</p>',
+        html: '<p>The token file cannot be written. Tell the server’s operator.</p>',
         status: 503,
       })
     }
@@ -148,8 +147,8 @@ export class AccountPages {
     const records = await tokens.list(login.principal)
     const flaw = this.#flawOfMaker(login)
     return `<h2 id="tokens">Your tokens</h2>
-<p>A token lets a program in as you, without your password. It can do what you can do, up to its own role, and ends with your account.</p>
-${records.length === 0 ? '<p>You have none.</p>' : this.#table(records, code)}
+<p>With a token, a program can log in as you without your password. It can do what you can do, up to the token’s role, and stops working when your account is deleted.</p>
+${records.length === 0 ? '<p>You have no tokens.</p>' : this.#table(records, code)}
 <h2 id="new">New token</h2>
 ${flaw === undefined ? this.#form(login.principal, code) : `<p>${escapeHtml(flaw)}</p>`}`
   }
@@ -221,11 +220,11 @@ const noteOf = ({ html, status = 200 }: Notice): string =>
     : `<div class="note bad" role="alert">${html}</div>`
 
 function shownOnce(token: string, record: TokenRecord, origin: string): string {
-  return `<p>The token <strong>${escapeHtml(record.name)}</strong> is made. Copy it now: it is not shown again.</p>
+  return `<p>The token <strong>${escapeHtml(record.name)}</strong> has been created. Copy it now: it is not shown again.</p>
 <textarea id="token" readonly rows="5" spellcheck="false" autofocus aria-label="Lines for the shell">export MLFLOW_TRACKING_URI=${escapeHtml(origin)}
 export MLFLOW_TRACKING_TOKEN=${token}
 mlflow experiments search</textarea>
-<p>Where a program asks for user and password, give the token as the password.</p>`
+<p>If a program asks for a user name and password, enter the token as the password.</p>`
 }
 
 const logOutForm = (code: string): string => `<h2>Log out</h2>

@@ -28,7 +28,7 @@ export function cookieIn(header: string | undefined, name: string): string | und
 export const holdsSession = (header: string): boolean =>
   cookieIn(header, sessionCookie(true)) !== undefined || cookieIn(header, sessionCookie(false)) !== undefined
 
-/** The cookies of logins that are under way. */
+/** The cookies of logins in progress. */
 export function loginCookiesIn(
   header: string | undefined,
   isSecure: boolean,

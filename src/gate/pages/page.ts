@@ -111,7 +111,7 @@ ${content}
 /** The Content-Security-Policy of a page that only shows something. */
 export const PLAIN_POLICY = `default-src 'none'; style-src ${STYLE_HASH}; form-action 'none'; base-uri 'none'`
 
-/** @param content HTML, with everything that came from elsewhere escaped */
+/** @param content HTML, in which all foreign text is escaped */
 export function htmlPage(
   title: string,
   content: string,
