@@ -76,7 +76,7 @@ export class AccountPages {
   async create(login: PageLogin, form: URLSearchParams, origin: string): Promise<PageResponse> {
     const { tokens, roleOf, canLookUp, now = Date.now } = this.#options
     const refuse = (why: string, status = 400) =>
-      this.show(login, { title: 'No token made', html: `<p>${escapeHtml(why)}</p>`, status })
+      this.show(login, { title: 'No token created', html: `<p>${escapeHtml(why)}</p>`, status })
     if (tokens === undefined) return refuse('This server has no tokens.', 404)
     const flaw = this.#flawOfMaker(login)
     if (flaw) return refuse(flaw, 403)
@@ -99,7 +99,7 @@ export class AccountPages {
       const expires = now() + days * DAY
       const made = await tokens.create({ user: principal.name, role, expires, name, account, ...known })
       const html = shownOnce(made.token, made.record, origin)
-      return await this.show(login, { title: 'Token made', html, status: 201 })
+      return await this.show(login, { title: 'Token created', html, status: 201 })
     } catch (error) {
       if (error instanceof RangeError) return refuse(`No token was created: ${error.message}.`)
       return refuse('The token file cannot be written. Tell the server’s operator.', 503)

@@ -150,7 +150,7 @@ export class Pages {
 const ACCOUNT = `\n<p class="actions"><a class="button main" href="${BASE}/">Your account</a></p>`
 
 const unauthorized = (challenge: string | undefined): PageResponse =>
-  htmlPage('Login needed', `<p class="actions"><a class="button main" href="${BASE}/login">Log in</a></p>`, {
+  htmlPage('Login required', `<p class="actions"><a class="button main" href="${BASE}/login">Log in</a></p>`, {
     status: 401,
     headers: challenge === undefined ? [] : ['WWW-Authenticate', challenge],
   })

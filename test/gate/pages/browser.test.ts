@@ -75,10 +75,10 @@ describeWith(['chromium'], 'the pages in Chromium', () => {
       order.push(name as string)
       if (name === 'Name') await page.keyboard.type('laptop')
     }
-    expect(order).toEqual(['Open MLflow', 'Name', 'Role', 'Expires in', 'Make token'])
+    expect(order).toEqual(['Open MLflow', 'Name', 'Role', 'Expires in', 'Create token'])
     await page.keyboard.press('Enter')
     await page.getByText('Copy it now').waitFor()
-    expect(await page.title()).toBe('Token made – Your account')
+    expect(await page.title()).toBe('Token created – Your account')
     // The lines to copy have the focus.
     expect((await focused(page)).name).toBe('Lines for the shell')
     const token = await tokenIn(page)
@@ -89,7 +89,7 @@ describeWith(['chromium'], 'the pages in Chromium', () => {
     for (let i = 0; i < 2; i++) await page.keyboard.press('Tab')
     expect((await focused(page)).name).toBe('Revoke laptop')
     await page.keyboard.press('Enter')
-    await page.getByText('The token is revoked.').waitFor()
+    await page.getByText('Token revoked.').waitFor()
     expect(await page.title()).toBe('Token revoked – Your account')
     expect(await status()).toBe(401)
     expect(blocked).toEqual([])
@@ -100,13 +100,13 @@ describeWith(['chromium'], 'the pages in Chromium', () => {
     const { page } = await open({ ...withScripts(false), ...PHONE })
     await page.goto(`${gate.url}/.htgate/`)
     await page.getByLabel('Name').fill('phone')
-    await page.getByRole('button', { name: 'Make token' }).click()
+    await page.getByRole('button', { name: 'Create token' }).click()
     const authorization = `Bearer ${await tokenIn(page)}`
     expect((await request(gate.url, { headers: { authorization } })).status).toBe(200)
     const box = await page.locator('html').evaluate((html) => html.scrollWidth)
     expect(box).toBeLessThanOrEqual(PHONE.viewport.width)
     await page.getByRole('button', { name: 'Revoke phone' }).click()
-    await page.getByText('The token is revoked.').waitFor()
+    await page.getByText('Token revoked.').waitFor()
   }, 120_000)
 
   test('a screen reader finds language, landmark, headings, labels, table and messages', async () => {
@@ -115,7 +115,7 @@ describeWith(['chromium'], 'the pages in Chromium', () => {
       const { page } = await open({ ...withScripts(true), ...size })
       await page.goto(`${gate.url}/.htgate/`)
       await page.getByLabel('Name').fill('laptop')
-      await page.getByRole('button', { name: 'Make token' }).click()
+      await page.getByRole('button', { name: 'Create token' }).click()
       await page.getByRole('status').getByText('Copy it now').waitFor()
       expect(await page.locator('html').getAttribute('lang')).toBe('en')
       await expect.poll(() => page.getByRole('main').count()).toBe(1)
@@ -135,7 +135,7 @@ describeWith(['chromium'], 'the pages in Chromium', () => {
         await unlabelled.evaluateAll((all) => all.filter((e) => !(e as HTMLInputElement).labels?.length)),
       ).toEqual([])
       await page.getByLabel('Name').fill('   ')
-      await page.getByRole('button', { name: 'Make token' }).click()
+      await page.getByRole('button', { name: 'Create token' }).click()
       await page.getByRole('alert').getByText('Give the token a name').waitFor()
     }
   }, 120_000)
@@ -153,8 +153,8 @@ describeWith(['chromium'], 'the pages in Chromium', () => {
       await route.fulfill({ response, headers })
     })
     await page.goto(`${gate.url}/runs?a=1&b=2`)
-    expect(await page.title()).toBe('Login needed')
-    expect(await page.getByRole('heading').allTextContents()).toEqual(['Login needed', 'For programs'])
+    expect(await page.title()).toBe('Login required')
+    expect(await page.getByRole('heading').allTextContents()).toEqual(['Login required', 'For programs'])
     const again = page.getByRole('link', { name: 'Log in' })
     await page.keyboard.press('Tab')
     expect(await again.evaluate((link) => link === document.activeElement)).toBe(true)

@@ -133,7 +133,7 @@ describe('sessions by a password', () => {
     const file = passwordFile()
     const { gate } = await startLab({ file, args: ['--rehash', 'bcrypt:5'] })
     const client = await logInWith(gate.url)
-    await until(() => gate.output().includes('replaced the record'), gate.output)
+    await until(() => gate.output().includes('rehashed the record'), gate.output)
     expect(readFileSync(file, 'utf8')).toContain('$05$')
     expect((await client.get(`${gate.url}/`)).status).toBe(200)
     gate.reload()
