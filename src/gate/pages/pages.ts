@@ -150,10 +150,14 @@ export class Pages {
 const ACCOUNT = `\n<p class="actions"><a class="button main" href="${BASE}/">Your account</a></p>`
 
 const unauthorized = (challenge: string | undefined): PageResponse =>
-  htmlPage('Login required', `<p class="actions"><a class="button main" href="${BASE}/login">Log in</a></p>`, {
-    status: 401,
-    headers: challenge === undefined ? [] : ['WWW-Authenticate', challenge],
-  })
+  htmlPage(
+    'Login required',
+    `<p class="actions"><a class="button main" href="${BASE}/login">Log in</a></p>`,
+    {
+      status: 401,
+      headers: challenge === undefined ? [] : ['WWW-Authenticate', challenge],
+    },
+  )
 
 const notFound = (): PageResponse =>
   htmlPage('Not found', `<p>There is no such page.</p>${ACCOUNT}`, { status: 404 })
