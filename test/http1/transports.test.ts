@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import { type AddressInfo, connect as connectTcp, createServer, type Server, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { connect as connectTls, createServer as createTlsServer, type TLSSocket } from 'node:tls'
-import { describe, expect, onTestFinished, test } from 'vitest'
+import { expect, onTestFinished, test } from 'vitest'
 import type { ClientError, OutgoingRequest } from '../../src/http1/client-connection.js'
 import { ClientPool, type Target } from '../../src/http1/client-pool.js'
 import { CHUNKED } from '../../src/http1/framing.js'
@@ -12,12 +12,15 @@ import type { ServerExchange } from '../../src/http1/server-exchange.js'
 import { makeCertificate } from '../support/certificate.js'
 import { temporaryFolder } from '../support/folder.js'
 import { statuses, until } from '../support/gate.js'
+import { describeIf, lackingPeers } from '../support/peers.js'
 
 // What server.test.ts and client.test.ts show over TCP, where the transport could make a difference: TLS, whose sockets
 // read and end in their own way, and unix sockets.
 
 type Transport = 'TCP' | 'TLS' | 'a unix socket'
 const TRANSPORTS: Transport[] = ['TCP', 'TLS', 'a unix socket']
+/** Certificates are openssl's. */
+const lacks = (transport: Transport) => (transport === 'TLS' ? lackingPeers('openssl') : [])
 
 const LIMITS = { connect: 10_000, response: 10_000, idle: 10_000 }
 const PART = Buffer.alloc(65_536, 'x')
@@ -66,263 +69,268 @@ async function settled(count: () => number): Promise<number> {
   return last
 }
 
-describe.each(TRANSPORTS)('a server on %s', (transport) => {
-  async function start(handler: (exchange: ServerExchange) => void) {
-    const http = new HttpServer(
-      () => ({
-        request: handler,
-        unreadable: (error) => ({ lines: '', body: Buffer.from(error.message) }),
-        closed() {},
-      }),
-      transport === 'TLS' ? tlsOptions(certificate()) : undefined,
-    )
-    const target = await listen(http.server, transport)
-    onTestFinished(() => {
-      http.server.close()
-      http.destroy()
-    })
-    return target
-  }
-
-  /** A client that can close its side and go on reading. */
-  function client(target: Target, text: string) {
-    const options = { allowHalfOpen: true }
-    let socket: Socket
-    if ('path' in target) socket = connectTcp({ ...options, path: target.path })
-    else if (!target.tls) socket = connectTcp({ ...options, host: target.host, port: target.port })
-    else {
-      const { host, port, ca } = target
-      // Node's TLS sockets become half-open only by the property.
-      socket = connectTls({ host, port, ca: ca as Buffer, servername: host })
-      socket.allowHalfOpen = true
-    }
-    let received = ''
-    let length = 0
-    let ended = false
-    socket.on('data', (part: Buffer) => {
-      length += part.length
-      if (received.length < 100_000) received += part.toString('latin1')
-    })
-    socket.on('end', () => (ended = true))
-    socket.on('error', () => (ended = true))
-    onTestFinished(() => void socket.destroy())
-    socket.write(text, 'latin1')
-    return { socket, text: () => received, length: () => length, ended: () => ended }
-  }
-
-  const echo = (exchange: ServerExchange) => {
-    let text = exchange.head.path
-    exchange.sink = {
-      body: (bytes) => {
-        text += bytes
-      },
-      bodyEnd: (trailers) =>
-        exchange.reply(200, undefined, '', Buffer.from(text + (trailers?.text.trim() ?? ''))),
-      drain() {},
-      broken: (error) => exchange.reply(error.status, undefined, '', Buffer.from(error.message)),
-      over() {},
-    }
-    exchange.resume()
-  }
-
-  const POST =
-    'POST /a HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3\r\none\r\n4;x=y\r\ntwo,\r\n0\r\nT: z\r\n\r\n'
-
-  test('frames: bodies in chunks, byte by byte and several requests in one go', async () => {
-    const target = await start(echo)
-    const slow = client(target, '')
-    for (const byte of POST) slow.socket.write(byte, 'latin1')
-    await until(() => slow.text().endsWith('/aonetwo,T: z'), slow.text)
-    const quick = client(target, POST + POST + POST)
-    await until(() => statuses(quick.text()).length === 3, quick.text)
-    expect(quick.text().split('/aonetwo,T: z')).toHaveLength(4)
-  })
-
-  test('what is not HTTP is told so, and the connection ends', async () => {
-    const { text, ended } = client(await start(echo), 'GET / HTTP/1.1\r\nHost : x\r\n\r\n')
-    await until(ended)
-    expect(statuses(text())).toEqual([400])
-  })
-
-  test('a client that has closed its side gets all that it has asked for', async () => {
-    const open: ServerExchange[] = []
-    const { socket, text, ended } = client(
-      await start((exchange) => void open.push(exchange)),
-      'GET /1 HTTP/1.1\r\nHost: x\r\n\r\nGET /2 HTTP/1.1\r\nHost: x\r\n\r\n',
-    )
-    socket.end()
-    for (const path of ['/1', '/2']) {
-      await until(() => open.at(-1)?.head.path === path, text)
-      open.at(-1)?.reply(200, undefined, '', Buffer.from(path))
-    }
-    await until(ended, text)
-    expect(statuses(text()).filter((status) => status !== 100)).toEqual([200, 200])
-    expect(text().endsWith('/2')).toBe(true)
-  })
-
-  test('a client that does not read holds the response back, and gets all of it later', async () => {
-    const size = 64 * 2 ** 20
-    let sent = 0
-    const target = await start((exchange) => {
-      const write = () => {
-        while (sent < size) {
-          sent += PART.length
-          if (!exchange.write(PART)) return
-        }
-        exchange.end()
-      }
-      exchange.sink = { body() {}, bodyEnd() {}, drain: write, broken() {}, over() {} }
-      exchange.respond(200, undefined, '', CHUNKED)
-      write()
-    })
-    const { socket, text, length } = client(target, 'GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n')
-    await until(() => text() !== '')
-    socket.pause()
-    expect(await settled(() => sent)).toBeLessThan(MOST_TAKEN)
-    socket.resume()
-    await until(() => length() > size)
-  })
-
-  test('a response that breaks off does not look whole', async () => {
-    const target = await start((exchange) => {
-      exchange.respond(200, undefined, '', CHUNKED)
-      exchange.write(Buffer.from('begun'))
-      exchange.breakOff()
-    })
-    const { socket, text } = client(target, 'GET / HTTP/1.1\r\nHost: x\r\n\r\n')
-    await until(() => socket.readableEnded || socket.destroyed)
-    expect(text()).toMatch(/begun\r\n$/)
-  })
-})
-
-describe.each(TRANSPORTS)('a client on %s', (transport) => {
-  async function start(onData: (socket: Socket, text: string) => void, own = certificate()) {
-    const sockets: Socket[] = []
-    const onSocket = (socket: Socket) => {
-      sockets.push(socket)
-      socket.on('error', () => {})
-      socket.on('data', (part: Buffer) => onData(socket, part.toString('latin1')))
-    }
-    const server =
-      transport === 'TLS' ? createTlsServer(own, onSocket) : createServer({ allowHalfOpen: true }, onSocket)
-    const target = await listen(server, transport)
-    onTestFinished(() => {
-      server.close()
-      for (const socket of sockets) socket.destroy()
-    })
-    return { target, sockets }
-  }
-
-  function poolTo(target: Target): ClientPool {
-    const pool = new ClientPool(target, LIMITS)
-    onTestFinished(() => pool.destroy())
-    return pool
-  }
-
-  test('chunks, trailers and interim responses, on one connection', async () => {
-    const { target, sockets } = await start((socket) => {
-      for (const byte of 'HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n') {
-        socket.write(byte)
-      }
-      socket.write('3\r\none\r\n3\r\ntwo\r\n0\r\nT: z\r\n\r\n')
-    })
-    const pool = poolTo(target)
-    for (let i = 0; i < 3; i++) {
-      const { events, over } = ask(pool)
-      await over()
-      expect(events.join(' ').replaceAll('one two', 'onetwo')).toBe('103 200 onetwo end T: z')
-    }
-    expect(sockets).toHaveLength(1)
-  })
-
-  test('a response that ends with its connection is whole, one that is shorter than it says is not', async () => {
-    const { target } = await start((socket, text) => {
-      socket.end(
-        text.startsWith('GET /short')
-          ? 'HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nshort'
-          : 'HTTP/1.1 200 OK\r\n\r\nall',
+for (const transport of TRANSPORTS)
+  describeIf(lacks(transport), `a server on ${transport}`, () => {
+    async function start(handler: (exchange: ServerExchange) => void) {
+      const http = new HttpServer(
+        () => ({
+          request: handler,
+          unreadable: (error) => ({ lines: '', body: Buffer.from(error.message) }),
+          closed() {},
+        }),
+        transport === 'TLS' ? tlsOptions(certificate()) : undefined,
       )
-    })
-    const pool = poolTo(target)
-    const whole = ask(pool)
-    await whole.over()
-    expect(whole.events).toEqual(['200', 'all', 'end'])
-    const short = ask(pool, { path: '/short' })
-    await short.over()
-    expect(short.events).toEqual(['200', 'short', 'closed'])
-  })
-
-  test('an upload goes as fast as it is read', async () => {
-    const { target, sockets } = await start((socket) => void socket.pause())
-    let sent = 0
-    const write = () => {
-      while (sent < 2 * MOST_TAKEN) {
-        sent += PART.length
-        if (!connection.write(PART)) return
-      }
+      const target = await listen(http.server, transport)
+      onTestFinished(() => {
+        http.server.close()
+        http.destroy()
+      })
+      return target
     }
-    const { connection } = ask(poolTo(target), { method: 'PUT', length: CHUNKED }, false, write)
-    await until(() => sockets[0]?.isPaused() === true)
-    write()
-    expect(await settled(() => sent)).toBeLessThan(MOST_TAKEN)
-    const [socket] = sockets
-    socket?.removeAllListeners('data')
-    socket?.resume()
-    await until(() => sent >= 2 * MOST_TAKEN)
+
+    /** A client that can close its side and go on reading. */
+    function client(target: Target, text: string) {
+      const options = { allowHalfOpen: true }
+      let socket: Socket
+      if ('path' in target) socket = connectTcp({ ...options, path: target.path })
+      else if (!target.tls) socket = connectTcp({ ...options, host: target.host, port: target.port })
+      else {
+        const { host, port, ca } = target
+        // Node's TLS sockets become half-open only by the property.
+        socket = connectTls({ host, port, ca: ca as Buffer, servername: host })
+        socket.allowHalfOpen = true
+      }
+      let received = ''
+      let length = 0
+      let ended = false
+      socket.on('data', (part: Buffer) => {
+        length += part.length
+        if (received.length < 100_000) received += part.toString('latin1')
+      })
+      socket.on('end', () => (ended = true))
+      socket.on('error', () => (ended = true))
+      onTestFinished(() => void socket.destroy())
+      socket.write(text, 'latin1')
+      return { socket, text: () => received, length: () => length, ended: () => ended }
+    }
+
+    const echo = (exchange: ServerExchange) => {
+      let text = exchange.head.path
+      exchange.sink = {
+        body: (bytes) => {
+          text += bytes
+        },
+        bodyEnd: (trailers) =>
+          exchange.reply(200, undefined, '', Buffer.from(text + (trailers?.text.trim() ?? ''))),
+        drain() {},
+        broken: (error) => exchange.reply(error.status, undefined, '', Buffer.from(error.message)),
+        over() {},
+      }
+      exchange.resume()
+    }
+
+    const POST =
+      'POST /a HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3\r\none\r\n4;x=y\r\ntwo,\r\n0\r\nT: z\r\n\r\n'
+
+    test('frames: bodies in chunks, byte by byte and several requests in one go', async () => {
+      const target = await start(echo)
+      const slow = client(target, '')
+      for (const byte of POST) slow.socket.write(byte, 'latin1')
+      await until(() => slow.text().endsWith('/aonetwo,T: z'), slow.text)
+      const quick = client(target, POST + POST + POST)
+      await until(() => statuses(quick.text()).length === 3, quick.text)
+      expect(quick.text().split('/aonetwo,T: z')).toHaveLength(4)
+    })
+
+    test('what is not HTTP is told so, and the connection ends', async () => {
+      const { text, ended } = client(await start(echo), 'GET / HTTP/1.1\r\nHost : x\r\n\r\n')
+      await until(ended)
+      expect(statuses(text())).toEqual([400])
+    })
+
+    test('a client that has closed its side gets all that it has asked for', async () => {
+      const open: ServerExchange[] = []
+      const { socket, text, ended } = client(
+        await start((exchange) => void open.push(exchange)),
+        'GET /1 HTTP/1.1\r\nHost: x\r\n\r\nGET /2 HTTP/1.1\r\nHost: x\r\n\r\n',
+      )
+      socket.end()
+      for (const path of ['/1', '/2']) {
+        await until(() => open.at(-1)?.head.path === path, text)
+        open.at(-1)?.reply(200, undefined, '', Buffer.from(path))
+      }
+      await until(ended, text)
+      expect(statuses(text()).filter((status) => status !== 100)).toEqual([200, 200])
+      expect(text().endsWith('/2')).toBe(true)
+    })
+
+    test('a client that does not read holds the response back, and gets all of it later', async () => {
+      const size = 64 * 2 ** 20
+      let sent = 0
+      const target = await start((exchange) => {
+        const write = () => {
+          while (sent < size) {
+            sent += PART.length
+            if (!exchange.write(PART)) return
+          }
+          exchange.end()
+        }
+        exchange.sink = { body() {}, bodyEnd() {}, drain: write, broken() {}, over() {} }
+        exchange.respond(200, undefined, '', CHUNKED)
+        write()
+      })
+      const { socket, text, length } = client(
+        target,
+        'GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n',
+      )
+      await until(() => text() !== '')
+      socket.pause()
+      expect(await settled(() => sent)).toBeLessThan(MOST_TAKEN)
+      socket.resume()
+      await until(() => length() > size)
+    })
+
+    test('a response that breaks off does not look whole', async () => {
+      const target = await start((exchange) => {
+        exchange.respond(200, undefined, '', CHUNKED)
+        exchange.write(Buffer.from('begun'))
+        exchange.breakOff()
+      })
+      const { socket, text } = client(target, 'GET / HTTP/1.1\r\nHost: x\r\n\r\n')
+      await until(() => socket.readableEnded || socket.destroyed)
+      expect(text()).toMatch(/begun\r\n$/)
+    })
   })
 
-  test('held back, a response waits', async () => {
-    const size = 64 * 2 ** 20
-    let sent = 0
-    const { target } = await start((socket) => {
+for (const transport of TRANSPORTS)
+  describeIf(lacks(transport), `a client on ${transport}`, () => {
+    async function start(onData: (socket: Socket, text: string) => void, own = certificate()) {
+      const sockets: Socket[] = []
+      const onSocket = (socket: Socket) => {
+        sockets.push(socket)
+        socket.on('error', () => {})
+        socket.on('data', (part: Buffer) => onData(socket, part.toString('latin1')))
+      }
+      const server =
+        transport === 'TLS' ? createTlsServer(own, onSocket) : createServer({ allowHalfOpen: true }, onSocket)
+      const target = await listen(server, transport)
+      onTestFinished(() => {
+        server.close()
+        for (const socket of sockets) socket.destroy()
+      })
+      return { target, sockets }
+    }
+
+    function poolTo(target: Target): ClientPool {
+      const pool = new ClientPool(target, LIMITS)
+      onTestFinished(() => pool.destroy())
+      return pool
+    }
+
+    test('chunks, trailers and interim responses, on one connection', async () => {
+      const { target, sockets } = await start((socket) => {
+        for (const byte of 'HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n') {
+          socket.write(byte)
+        }
+        socket.write('3\r\none\r\n3\r\ntwo\r\n0\r\nT: z\r\n\r\n')
+      })
+      const pool = poolTo(target)
+      for (let i = 0; i < 3; i++) {
+        const { events, over } = ask(pool)
+        await over()
+        expect(events.join(' ').replaceAll('one two', 'onetwo')).toBe('103 200 onetwo end T: z')
+      }
+      expect(sockets).toHaveLength(1)
+    })
+
+    test('a response that ends with its connection is whole, one that is shorter than it says is not', async () => {
+      const { target } = await start((socket, text) => {
+        socket.end(
+          text.startsWith('GET /short')
+            ? 'HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nshort'
+            : 'HTTP/1.1 200 OK\r\n\r\nall',
+        )
+      })
+      const pool = poolTo(target)
+      const whole = ask(pool)
+      await whole.over()
+      expect(whole.events).toEqual(['200', 'all', 'end'])
+      const short = ask(pool, { path: '/short' })
+      await short.over()
+      expect(short.events).toEqual(['200', 'short', 'closed'])
+    })
+
+    test('an upload goes as fast as it is read', async () => {
+      const { target, sockets } = await start((socket) => void socket.pause())
+      let sent = 0
       const write = () => {
-        while (sent < size) {
+        while (sent < 2 * MOST_TAKEN) {
           sent += PART.length
-          if (!socket.write(PART)) return
+          if (!connection.write(PART)) return
         }
       }
-      socket.on('drain', write)
-      socket.write(`HTTP/1.1 200 OK\r\nContent-Length: ${size}\r\n\r\n`)
+      const { connection } = ask(poolTo(target), { method: 'PUT', length: CHUNKED }, false, write)
+      await until(() => sockets[0]?.isPaused() === true)
       write()
+      expect(await settled(() => sent)).toBeLessThan(MOST_TAKEN)
+      const [socket] = sockets
+      socket?.removeAllListeners('data')
+      socket?.resume()
+      await until(() => sent >= 2 * MOST_TAKEN)
     })
-    const { connection, events, over } = ask(poolTo(target))
-    await until(() => events.includes('200'))
-    connection.pause()
-    expect(await settled(() => sent)).toBeLessThan(MOST_TAKEN)
-    connection.resume()
-    await over()
-    expect(events.slice(1, -1).reduce((sum, part) => sum + part.length, 0)).toBe(size)
+
+    test('held back, a response waits', async () => {
+      const size = 64 * 2 ** 20
+      let sent = 0
+      const { target } = await start((socket) => {
+        const write = () => {
+          while (sent < size) {
+            sent += PART.length
+            if (!socket.write(PART)) return
+          }
+        }
+        socket.on('drain', write)
+        socket.write(`HTTP/1.1 200 OK\r\nContent-Length: ${size}\r\n\r\n`)
+        write()
+      })
+      const { connection, events, over } = ask(poolTo(target))
+      await until(() => events.includes('200'))
+      connection.pause()
+      expect(await settled(() => sent)).toBeLessThan(MOST_TAKEN)
+      connection.resume()
+      await over()
+      expect(events.slice(1, -1).reduce((sum, part) => sum + part.length, 0)).toBe(size)
+    })
+
+    if (transport !== 'TLS') return
+
+    const OK = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'
+
+    test('names the server in the handshake, but no address, and resumes a session', async () => {
+      const { target, sockets } = await start((socket) => void socket.write(OK))
+      const pool = poolTo(target)
+      for (let i = 0; i < 2; i++) await ask(pool, {}, true).over()
+      await ask(poolTo({ ...target, host: '127.0.0.1' } as Target)).over()
+      const names = sockets.map((socket) => (socket as TLSSocket & { servername?: unknown }).servername)
+      expect(names).toEqual(['localhost', 'localhost', false])
+      expect(sockets.map((socket) => (socket as TLSSocket).isSessionReused())).toEqual([false, true, false])
+    })
+
+    test('no certificate is taken that the authority has not issued, or for another name', async () => {
+      const { target } = await start((socket) => void socket.write(OK))
+      const unknown = ask(poolTo({ ...target, ca: undefined } as Target))
+      await unknown.over()
+      expect(unknown.events).toEqual(['unreachable'])
+      expect(unknown.error()?.message).toContain('self-signed certificate')
+
+      const elsewhere = pemFor('elsewhere')
+      const other = await start((socket) => void socket.write(OK), elsewhere)
+      const wrong = ask(poolTo({ ...other.target, ca: elsewhere.cert } as Target))
+      await wrong.over()
+      expect(wrong.events).toEqual(['unreachable'])
+      expect(wrong.error()?.message).toContain("Host: localhost. is not in the cert's altnames")
+    })
   })
-
-  if (transport !== 'TLS') return
-
-  const OK = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'
-
-  test('names the server in the handshake, but no address, and resumes a session', async () => {
-    const { target, sockets } = await start((socket) => void socket.write(OK))
-    const pool = poolTo(target)
-    for (let i = 0; i < 2; i++) await ask(pool, {}, true).over()
-    await ask(poolTo({ ...target, host: '127.0.0.1' } as Target)).over()
-    const names = sockets.map((socket) => (socket as TLSSocket & { servername?: unknown }).servername)
-    expect(names).toEqual(['localhost', 'localhost', false])
-    expect(sockets.map((socket) => (socket as TLSSocket).isSessionReused())).toEqual([false, true, false])
-  })
-
-  test('no certificate is taken that the authority has not issued, or for another name', async () => {
-    const { target } = await start((socket) => void socket.write(OK))
-    const unknown = ask(poolTo({ ...target, ca: undefined } as Target))
-    await unknown.over()
-    expect(unknown.events).toEqual(['unreachable'])
-    expect(unknown.error()?.message).toContain('self-signed certificate')
-
-    const elsewhere = pemFor('elsewhere')
-    const other = await start((socket) => void socket.write(OK), elsewhere)
-    const wrong = ask(poolTo({ ...other.target, ca: elsewhere.cert } as Target))
-    await wrong.over()
-    expect(wrong.events).toEqual(['unreachable'])
-    expect(wrong.error()?.message).toContain("Host: localhost. is not in the cert's altnames")
-  })
-})
 
 /** Sends a request, and notes what comes. */
 function ask(pool: ClientPool, request: Partial<OutgoingRequest> = {}, fresh = false, drain = () => {}) {
