@@ -1,6 +1,9 @@
 import { copyFileSync, readFileSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
-import { expect, onTestFinished, test } from 'vitest'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import { type Trust, unmet } from '../../src/auth/providers/oidc/trust.js'
+import { parse, unknownVariables } from '../../src/htgate/command-line.js'
+import type { Settings } from '../../src/htgate/options/index.js'
 import { makeCertificate } from '../support/certificate.js'
 import { startEcho } from '../support/echo.js'
 import { temporaryFolder } from '../support/folder.js'
@@ -94,6 +97,97 @@ describeWith(['openssl'], 'LDAP', () => {
       expect(status).toBe(1)
     },
   )
+})
+
+describe('deploy/oidc', () => {
+  /** The settings that a shell gets from a file, with files and secrets that exist. */
+  async function settingsOf(name: string): Promise<Settings> {
+    const folder = temporaryFolder()
+    for (const file of ['oidc-secret', 'session-secret']) {
+      writeFileSync(join(folder, file), 'a secret of more than 32 characters', { mode: 0o600 })
+    }
+    const { cert, key } = makeCertificate(folder, 'localhost')
+    const text = readFileSync(`deploy/oidc/${name}.env`, 'utf8')
+      .replaceAll('/etc/htgate/tls/fullchain.pem', cert)
+      .replaceAll('/etc/htgate/tls/key.pem', key)
+      .replaceAll('/etc/htgate/', `${folder}/`)
+    writeFileSync(join(folder, 'env'), text)
+    const { stdout, status } = await run('/bin/sh', ['-c', `set -a; . ${join(folder, 'env')}; env -0`])
+    expect(status).toBe(0)
+    const pairs = stdout
+      .toString()
+      .split('\0')
+      .map((pair) => [pair.split('=', 1)[0], pair.replace(/^[^=]*=/, '')])
+    const env = Object.fromEntries(pairs.filter(([key]) => key?.startsWith('HTGATE_')))
+    expect(Object.keys(env).length).toBeGreaterThan(4)
+    expect(unknownVariables(env)).toEqual([])
+    const settings = parse([], env)
+    expect(settings).not.toHaveProperty('text')
+    return settings as Settings
+  }
+
+  test.each([
+    ['keycloak', 'https://id.example.org/realms/lab', 'preferred_username', 'groups', ['mlflow-api']],
+    [
+      'entra-id',
+      'https://login.microsoftonline.com/11111111-2222-3333-4444-555555555555/v2.0',
+      'preferred_username',
+      'roles',
+      ['66666666-7777-8888-9999-000000000000'],
+    ],
+    ['google', 'https://accounts.google.com', 'email', 'groups', []],
+  ])(
+    '%s.env is read by a shell, and htgate understands every option',
+    async (name, issuer, user, groups, audience) => {
+      const settings = await settingsOf(name)
+      expect(settings).toMatchObject({
+        oidcIssuer: issuer,
+        oidcUserClaim: user,
+        oidcGroupsClaim: groups,
+        oidcAudience: audience,
+        readers: [{ to: 'everyone' }],
+      })
+      expect(settings.writers.length).toBeGreaterThan(0)
+      expect(settings.admins.length).toBeGreaterThan(0)
+      if (name === 'google') expect(settings.oidcScope).toBe('openid email')
+    },
+  )
+
+  test('ci.env lets jobs of its branches in, and nobody else’s', async () => {
+    const [github, gitlab] = (await settingsOf('ci')).oidcTrust as [Trust, Trust]
+    const job = { repository: 'example/train', ref: 'refs/heads/main' }
+    expect(unmet(github, job)).toBeUndefined()
+    expect(unmet(github, { ...job, repository: 'mallory/train' })).toBe('repository')
+    expect(unmet(github, { ...job, ref: 'refs/pull/7/merge' })).toBe('ref')
+    const protectedJob = { project_path: 'example/train', ref_protected: 'true' }
+    expect(unmet(gitlab, protectedJob)).toBeUndefined()
+    expect(unmet(gitlab, { ...protectedJob, ref_protected: 'false' })).toBe('ref_protected')
+    for (const [{ audience }, file] of [
+      [github, 'mlflow-github-actions.yaml'],
+      [gitlab, 'mlflow-gitlab-ci.yaml'],
+    ] as const) {
+      const workflow = readFileSync(`deploy/ci/${file}`, 'utf8')
+      expect(workflow).toMatch(new RegExp(`aud(ience)?[=:] ?${audience}\\b`))
+      expect(workflow).toContain('MLFLOW_TRACKING_TOKEN')
+    }
+    expect(readFileSync('deploy/ci/mlflow-github-actions.yaml', 'utf8')).toContain('id-token: write')
+  })
+
+  test('keycloak-realm.json has the client, addresses and claims that the gate expects', async () => {
+    const { oidcClientId, oidcGroupsClaim, oidcAudience, oidcIssuer } = await settingsOf('keycloak')
+    const realm = JSON.parse(readFileSync('deploy/oidc/keycloak-realm.json', 'utf8'))
+    expect(oidcIssuer).toMatch(new RegExp(`/realms/${realm.realm}$`))
+    const client = realm.clients.find((each: { clientId: string }) => each.clientId === oidcClientId)
+    expect(client.redirectUris).toEqual(['https://mlflow.example.org/.htgate/callback'])
+    expect(client.attributes).toMatchObject({
+      'pkce.code.challenge.method': 'S256',
+      'post.logout.redirect.uris': 'https://mlflow.example.org/.htgate/logged-out',
+      'backchannel.logout.url': 'https://mlflow.example.org/.htgate/backchannel-logout',
+    })
+    const configs = client.protocolMappers.map(({ config }: { config: object }) => config)
+    expect(configs).toContainEqual(expect.objectContaining({ 'claim.name': oidcGroupsClaim }))
+    expect(configs).toContainEqual(expect.objectContaining({ 'included.custom.audience': oidcAudience[0] }))
+  })
 })
 
 describeWith(['hadolint'], 'Docker', () => {
