@@ -5,17 +5,11 @@ import type { Credential } from '../../credential.js'
 import type { Principal } from '../../principal.js'
 import type { Account, Finding, Measures, Provider, ProviderStatus, Verdict } from '../../provider.js'
 import { Watcher } from '../../watcher.js'
+import { editFile } from './edits.js'
 import { idOf, type TokenRecord } from './records.js'
 import { TokenTable } from './table.js'
 import { digestOf, isToken, PREFIX } from './token.js'
-import {
-  confirmationKey,
-  createToken,
-  isLaterDay,
-  type NewToken,
-  noteLearnt,
-  revokeTokens,
-} from './token-file.js'
+import { confirmationKey, isLaterDay, type NewToken } from './token-file.js'
 
 // Tokens as credentials. A token can do what its owner can do right now: at each use, the provider of the owner's account
 // looks the account up. An OpenID Connect issuer cannot do that, so its users keep the groups of their last login, and their
@@ -26,7 +20,7 @@ const DAY = 86_400_000
 /** Delay before news is written to the file, and least time between two writes, in milliseconds. */
 const WRITE_SOON = 1000
 const WRITE_AGAIN = 10_000
-/** Rewriting the file blocks the event loop; this keeps it below one percent of the time. */
+/** Rewriting a large file takes a thread seconds; this keeps it below one percent of the time. */
 const REST_PER_BUSY = 100
 const MAX_PRINCIPALS = 10_000
 
@@ -197,7 +191,7 @@ export class TokenProvider implements Provider {
 
   /** Creates a token, valid at once. @throws RangeError, LockedError or a system error */
   async create(token: NewToken): Promise<{ token: string; record: TokenRecord }> {
-    const made = await createToken(this.#file, token, this.#now())
+    const made = await editFile(this.#file, { kind: 'create', token, now: this.#now() })
     await this.#watcher.read()
     return made
   }
@@ -213,9 +207,8 @@ export class TokenProvider implements Provider {
 
   /** Revokes a token of an account; false if the account has none with this ID. */
   async revoke(owner: Owner, id: string): Promise<boolean> {
-    const isIt = ({ user, account = owner.provider }: TokenRecord) =>
-      user === owner.name && account === owner.provider
-    const revoked = await revokeTokens(this.#file, (record) => isIt(record) && idOf(record) === id)
+    const { name: user, provider: account } = owner
+    const revoked = await editFile(this.#file, { kind: 'revoke', user, account, id })
     await this.#watcher.read()
     return revoked.length > 0
   }
@@ -348,7 +341,7 @@ export class TokenProvider implements Provider {
     this.#bound = new Map()
     const start = performance.now()
     try {
-      await noteLearnt(this.#file, { used, accounts, confirmed })
+      await editFile(this.#file, { kind: 'note', learnt: { used, accounts, confirmed } })
       // Logins are in the file now. Kept in memory, they would override newer ones from other processes.
       for (const [key, login] of confirmed)
         if (this.#confirmed.get(key) === login) this.#confirmed.delete(key)

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { update } from '../../../passwd-file/store/update.js'
 import type { Role } from '../../principal.js'
-import { eachLine, HEADER, parse, recordOf, serialize, type TokenRecord } from './records.js'
+import { DIGEST_LENGTH, eachLine, HEADER, parse, recordOf, serialize, type TokenRecord } from './records.js'
 import { listTokens } from './table.js'
 import { makeToken } from './token.js'
 
@@ -106,7 +106,9 @@ export const confirmationKey = (account: string, user: string): string => `${acc
 
 /** Writes news to the file, unless it is there already. */
 export async function noteLearnt(path: string, { used, accounts, confirmed }: Learnt): Promise<void> {
-  await editRecords(path, (record) => {
+  // Of a login only the user is known; of what else was learnt, the token: others need not be looked at.
+  const concerns = (digest: string) => confirmed.size > 0 || used.has(digest) || accounts.has(digest)
+  const edit = (record: TokenRecord): TokenRecord => {
     const account = record.account ?? accounts.get(record.digest)
     const login = account === undefined ? undefined : confirmed.get(confirmationKey(account, record.user))
     const lastUsed = later(record.used, used.get(record.digest), DAY)
@@ -121,7 +123,8 @@ export async function noteLearnt(path: string, { used, accounts, confirmed }: Le
       return record
     }
     return { ...record, account, used: lastUsed, confirmed: lastConfirmed, groups }
-  })
+  }
+  await editRecords(path, edit, concerns)
 }
 
 /** `fresh` if it is at least one tick later than `known`, otherwise `known`. */
@@ -135,15 +138,20 @@ const isLater = (known: number | undefined, fresh: number, tick: number): boolea
 /** Whether a use is worth recording. */
 export const isLaterDay = (known: number | undefined, fresh: number): boolean => isLater(known, fresh, DAY)
 
-/** Replaces each record with the result of `edit`; undefined removes it. Other lines stay unchanged, byte for byte. */
+/**
+ * Replaces each record with the result of `edit`; undefined removes it. Other lines stay unchanged, byte for byte.
+ * @param concerns whether the record with this digest is to be edited. Default: all
+ */
 async function editRecords(
   path: string,
   edit: (record: TokenRecord) => TokenRecord | undefined,
+  concerns: (digest: string) => boolean = () => true,
 ): Promise<void> {
   await update(path, (content) => {
     const pieces: Buffer[] = []
     let position = 0
     eachLine(content, (start, end) => {
+      if (!concerns(content.toString('latin1', start, start + DIGEST_LENGTH))) return
       const record = parse(content.toString('utf8', start, end))
       const edited = record && edit(record)
       if (edited === record) return

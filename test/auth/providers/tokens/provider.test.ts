@@ -344,3 +344,25 @@ test('a hundred thousand tokens are found again without keeping the event loop',
   expect(table.get('0'.repeat(64))).toBeUndefined()
   expect((await listTokens(bytes, 'user5')).length).toBe(1)
 })
+
+test('a large file is edited in a thread: tokens are made, used and revoked in it all the same', async () => {
+  const file = inFile()
+  const line = (i: number) =>
+    serialize(recordOf(makeToken(), { user: `user${i}`, role: 'read', created: DAY, groups: [], name: 'x' }))
+  writeFileSync(file, Buffer.concat(Array.from({ length: 12_000 }, (_, i) => line(i))))
+  expect(statSync(file).size).toBeGreaterThan(1024 * 1024)
+  const before = readFileSync(file, 'utf8')
+  const provider = await open({ file, accounts: [accounts('file', new Map([['bob', bob]]))] })
+  const { token, record } = await provider.create({ user: 'bob', role: 'read', account: 'file' })
+  expect(provider.remembered(bearer(token))).toMatchObject({ name: 'bob' })
+  const today = new Date().toISOString().slice(0, 10)
+  await expect
+    .poll(async () => (await readTokens(file, 'bob'))[0]?.used, { timeout: 20_000 })
+    .toBe(Date.parse(today))
+  expect(readFileSync(file, 'utf8').startsWith(before)).toBe(true)
+  await expect(provider.create({ user: 'a\nb', role: 'read' })).rejects.toThrow(RangeError)
+  expect(await provider.revoke(bob, '0123456789abcdef')).toBe(false)
+  expect(await provider.revoke(bob, idOf(record))).toBe(true)
+  expect(provider.remembered(bearer(token))).toBeUndefined()
+  expect(readFileSync(file, 'utf8')).toBe(before)
+}, 60_000)
