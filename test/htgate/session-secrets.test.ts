@@ -38,10 +38,10 @@ describe('the key that assigns stand-ins', () => {
 
 test.each([
   ['too short\n', 'line 1 is shorter than 32 characters'],
-  ['# nothing\n\n', 'it holds no secret'],
-])('a secret file that holds %j is refused, with the command that makes one', (content, message) => {
+  ['# nothing\n\n', 'the file has no secret'],
+])('a secret file that holds %j is refused, with the command that creates one', (content, message) => {
   const path = secretFile(content)
   expect(() => readSessionSecrets(path)).toThrow(
-    `--session-secret-file: ${path}: ${message}\nmake one with: openssl rand -base64 48`,
+    `--session-secret-file: ${path}: ${message}\nhint: create one with: openssl rand -base64 48`,
   )
 })
