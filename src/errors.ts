@@ -1,12 +1,12 @@
 import { reason } from './system/errno.js'
 
-/** What went wrong, for a program to switch on. */
+/** Error codes, for programs. */
 export type ErrorCode =
   /** An option of a call is missing, of the wrong type or out of range; the message names it. */
   | 'ERR_OPTION'
-  /** A name that no record can be written for. */
+  /** A user name that cannot be written to a record. */
   | 'ERR_USER'
-  /** A password that cannot be hashed as asked. */
+  /** A password that cannot be hashed with the scheme. */
   | 'ERR_PASSWORD'
   /** The password file does not exist. */
   | 'ERR_FILE_MISSING'

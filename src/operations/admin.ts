@@ -1,14 +1,14 @@
 import { createServer, type Server } from 'node:http'
 
-/** What the admin endpoint reports. */
+/** The source of what the admin endpoint reports. */
 export interface AdminSource {
-  /** Whether new logins and requests are served, and if not, why: one line. */
+  /** Whether new logins and requests are served, and if not, why, in one line. */
   readiness(): { readonly ready: boolean; readonly detail?: string }
   /** In Prometheus' text format. */
   metrics(): Promise<string>
 }
 
-/** The server of --admin, for monitoring: it asks for no login. The caller makes it listen. */
+/** Creates the server of --admin, for monitoring. It requires no login. The caller makes it listen. */
 export function createAdminServer(source: AdminSource): Server {
   return createServer({ headersTimeout: 5_000, requestTimeout: 5_000 }, async (request, response) => {
     const path = request.url?.split('?')[0]
@@ -22,6 +22,6 @@ export function createAdminServer(source: AdminSource): Server {
       else answer(503, `not ready${detail === undefined ? '' : `: ${detail}`}\n`)
     } else if (path === '/metrics') {
       answer(200, await source.metrics(), 'text/plain; version=0.0.4; charset=utf-8')
-    } else answer(404, 'see /healthz, /readyz and /metrics\n')
+    } else answer(404, 'not found; see /healthz, /readyz and /metrics\n')
   })
 }

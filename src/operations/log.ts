@@ -1,21 +1,21 @@
 import { write } from 'node:fs'
 import { printable } from '../system/printable.js'
 
-// Lines on standard output. They are collected and written together, and never awaited: a reader that is slow or stuck
-// delays no request. Lines that do not fit are dropped and counted.
+// Log lines on standard output. They are buffered and written together without waiting, so that a slow or stuck reader delays
+// no request. Lines that do not fit into the buffer are dropped and counted.
 
 export const FORMATS = ['json', 'text', 'off'] as const
 export type LogFormat = (typeof FORMATS)[number]
 
-/** How long a line may wait to be written with others, in milliseconds. */
+/** How long a line may be buffered, in milliseconds. */
 const DELAY = 50
-/** Bytes that may wait: about a minute at full speed. */
+/** Most bytes to buffer: about a minute at full speed. */
 const MAX_WAITING = 16 * 1024 * 1024
 
-/** Characters of lines that are made a block. */
+/** Number of characters after which lines are joined into a block. */
 const BLOCK = 8192
 
-/** Characters of a user agent that a line holds. */
+/** Most characters of a user agent in a line. */
 const MAX_AGENT = 256
 
 export type Level = 'info' | 'warn' | 'error'
@@ -23,21 +23,21 @@ export type Level = 'info' | 'warn' | 'error'
 /** Further fields of a line; no secrets. */
 export type LogFields = Readonly<Record<string, string | number | undefined>>
 
-/** One request, as the access log shows it. */
+/** One request in the access log. */
 export interface AccessEntry {
-  /** The principal's name, or the name that was claimed. */
+  /** The principal's name, or the claimed user name. */
   readonly user: string | undefined
   /** The client's address. */
   readonly client: string
-  /** Method and path are undefined for what could not be read as a request. The path has no query: it may hold secrets. */
+  /** Method and path are undefined for an invalid request. The path has no query, which may contain secrets. */
   readonly method: string | undefined
   readonly path: string | undefined
   readonly status: number
   /** Length of the response's body. */
   readonly bytes: number
-  /** Duration. */
+  /** Duration in milliseconds. */
   readonly ms: number
-  /** Until the upstream began to answer. */
+  /** Milliseconds until the upstream started its response. */
   readonly upstreamMs: number | undefined
   /** Why the gate refused or ended it. */
   readonly reason: string | undefined
@@ -51,7 +51,7 @@ export interface AccessEntry {
 export class Log {
   readonly #format: LogFormat
   readonly #fd: number
-  /** Lines that wait, the older ones as bytes: a long text that is put together bit by bit keeps the collector busy. */
+  /** Buffered lines; older ones as bytes, since appending to a long string keeps the garbage collector busy. */
   #lines = ''
   #blocks: Buffer[] = []
   #blocksLength = 0
@@ -65,7 +65,7 @@ export class Log {
     this.#fd = fd
   }
 
-  /** An event for operators. */
+  /** Logs an event for operators. */
   event(level: Level, message: string, fields: LogFields = {}): void {
     if (this.#format === 'off') return
     const time = new Date().toISOString()
@@ -79,7 +79,7 @@ export class Log {
     }
   }
 
-  /** A request that has ended. */
+  /** Logs a request that has ended. */
   access(entry: AccessEntry): void {
     if (this.#format === 'off') return
     const { user, client, method, path, status, bytes, reason, provider, via, missingRole, userAgent } = entry
@@ -155,7 +155,7 @@ export class Log {
     this.#timer ??= setTimeout(() => this.#flush(), DELAY).unref()
   }
 
-  /** Makes a block of the lines so far. */
+  /** Joins the lines so far into a block. */
   #seal(): void {
     const block = Buffer.from(this.#lines)
     this.#blocks.push(block)
@@ -194,7 +194,7 @@ export class Log {
 
   #done: (() => void) | undefined
 
-  /** Resolves to true when everything is written, or to false after `timeout` milliseconds: the reader may be stuck. */
+  /** Resolves to true when everything is written, or to false after `timeout` milliseconds, since the reader may be stuck. */
   async close(timeout: number): Promise<boolean> {
     clearTimeout(this.#timer)
     this.#flush()
@@ -209,7 +209,7 @@ export class Log {
 let millisecond = 0
 let text = ''
 
-/** The current time in ISO 8601; the text is made once per millisecond. */
+/** The current time in ISO 8601, formatted once per millisecond. */
 function now(): string {
   const time = Date.now()
   if (time !== millisecond) {
@@ -219,15 +219,15 @@ function now(): string {
   return text
 }
 
-/** Control characters are escaped, so that no client can forge a line or send sequences to a terminal. */
+/** Escapes control characters, so that no client can forge a line or send escape sequences to a terminal. */
 const CONTROL = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g
 
 const escaped = (c: string): string => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`
 
-/** JSON itself leaves the characters from U+007F on as they are. */
+/** JSON itself does not escape characters from U+007F on. */
 const json = (value: unknown): string => JSON.stringify(value).replace(CONTROL, escaped)
 
-/** Words of the gate's own, which need no escapes. */
+/** The gate's own words, which need no escaping. */
 const word = (text: string | undefined): string => (text === undefined ? 'null' : `"${text}"`)
 
 /** The JSON of a text, which is not made again where the same text comes several times in a row. */
@@ -244,7 +244,7 @@ class LastJson {
   }
 }
 
-/** Text that JSON holds as it is. */
+/** Text that needs no escaping in JSON. */
 const PLAIN = /^[\x20\x21\x23-\x5b\x5d-\x7e]*$/
 
 function orNull(text: string | undefined): string {
@@ -252,7 +252,7 @@ function orNull(text: string | undefined): string {
   return PLAIN.test(text) ? `"${text}"` : json(text)
 }
 
-/** A number of milliseconds with one decimal: as toFixed(1), which costs more. */
+/** Formats milliseconds with one decimal, faster than toFixed(1). */
 function tenths(ms: number): string {
   const count = Math.round(ms * 10)
   return `${Math.floor(count / 10)}.${count % 10}`

@@ -1,22 +1,22 @@
 import { type LoginCounters, sumCounters } from '../auth/counters.js'
 
-// Metrics are counted in each process, handed over as plain objects, added up where there are several processes, and
-// only then printed, in Prometheus' text format (version 0.0.4).
+// Each process counts its own metrics. They are exchanged as plain objects, added up if there are several processes, and then
+// printed in Prometheus' text format (version 0.0.4).
 
 /** Upper bounds of the buckets of the duration histogram, in seconds. */
 const BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60]
 
 /** Requests of one process at one time: plain JSON. */
 export interface RequestCounters {
-  /** By the status of the response. */
+  /** Requests by status of the response. */
   readonly statuses: Readonly<Record<string, number>>
-  /** Requests per bucket of `BUCKETS`, not cumulated; the last one is beyond all bounds. */
+  /** Requests per bucket of `BUCKETS`, not cumulative; the last one is above all bounds. */
   readonly durations: readonly number[]
   /** Sum of all durations. */
   readonly seconds: number
   /** Bytes of response bodies. */
   readonly bytes: number
-  /** Requests that were refused, or ended before their time, by reason. */
+  /** Requests that were refused or ended early, by reason. */
   readonly reasons: Readonly<Record<string, number>>
   /** Requests in progress now. */
   readonly inProgress: number
@@ -44,11 +44,11 @@ export class RequestMetrics {
   }
 
   /**
-   * Ends what `begin` began.
+   * Counts the end of a request.
    *
-   * @param ms its duration
+   * @param ms duration in milliseconds
    * @param bytes length of the response's body
-   * @param reason why the gate refused or ended it; undefined: it did not
+   * @param reason why the gate refused or ended the request, if it did
    */
   end(status: number, ms: number, bytes: number, reason?: string): void {
     this.#inProgress--
@@ -56,7 +56,7 @@ export class RequestMetrics {
     if (reason !== undefined) this.#countReason(reason)
   }
 
-  /** Counts what could not be read as a request. */
+  /** Counts an invalid request. */
   unreadable(status: number, reason: string): void {
     this.#count(status, 0, 0)
     this.#countReason(reason)
@@ -88,7 +88,7 @@ export class RequestMetrics {
   }
 }
 
-/** The metrics of several processes as one. */
+/** Combines the metrics of several processes. */
 export function sumSnapshots(snapshots: readonly Snapshot[]): Snapshot {
   const requests = snapshots.map((snapshot) => snapshot.requests)
   const sumOf = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0)
@@ -116,7 +116,7 @@ function sumByName(records: readonly Readonly<Record<string, number>>[]): Record
   return sums
 }
 
-/** What stays of a process that has ended: its totals, without what was only true at the time. */
+/** The totals of a process that has exited, without its current values. */
 export function totalsOf({ requests, logins }: Snapshot): Snapshot {
   const providers = Object.fromEntries(
     Object.entries(logins.providers).map(([name, provider]) => [
@@ -164,7 +164,7 @@ export function printMetrics({ requests, logins, memory }: Snapshot): string {
     'Requests by result of their login.',
     Object.entries(logins.results).map(([result, count]) => [{ result: snake(result) }, count]),
   )
-  metric('gauge', 'logins_delayed', 'Answers delayed because of failed logins.', [[{}, logins.delayed]])
+  metric('gauge', 'logins_delayed', 'Responses delayed because of failed logins.', [[{}, logins.delayed]])
   const providers = Object.entries(logins.providers)
   metric(
     'counter',
@@ -177,7 +177,7 @@ export function printMetrics({ requests, logins, memory }: Snapshot): string {
   metric(
     'gauge',
     'logins_waiting',
-    'Logins that wait to be verified.',
+    'Logins waiting to be verified.',
     providers.map(([provider, { waiting }]) => [{ provider }, waiting]),
   )
   for (const [kind, type, suffix] of MEASURES) {
@@ -187,7 +187,7 @@ export function printMetrics({ requests, logins, memory }: Snapshot): string {
         const value = measures[kind][name]
         return value === undefined ? [] : [[{ provider }, value]]
       })
-      metric(type, `${snake(name)}${suffix}`, HELP[name] ?? `${name}, as the provider counts it.`, values)
+      metric(type, `${snake(name)}${suffix}`, HELP[name] ?? `${name}, as counted by the provider.`, values)
     }
   }
   metric('gauge', 'memory_bytes', 'Resident memory.', [[{}, memory]])
@@ -202,18 +202,18 @@ const MEASURES = [
 
 const HELP: Readonly<Record<string, string>> = {
   hashes: 'Passwords hashed.',
-  rehashes: 'Records replaced by stronger ones.',
-  reloads: 'Times that the file was read.',
-  queries: 'Logins and accounts that the directory was asked about.',
-  refreshes: 'Cached logins that were verified again.',
+  rehashes: 'Records replaced with stronger ones.',
+  reloads: 'Loads of the file.',
+  queries: 'Queries to the directory for logins and accounts.',
+  refreshes: 'Cached logins verified again.',
   revocations: 'Cached logins that the directory no longer grants.',
   cached: 'Verified credentials in the cache.',
   users: 'Users in the password file.',
   tokens: 'Tokens in the token file.',
-  verified: 'Bearer tokens whose signature was verified.',
+  verified: 'Bearer tokens verified.',
 }
 
-/** RFC-like names as Prometheus wants them: `no-credentials` and `staleReads` become `no_credentials`, `stale_reads`. */
+/** Converts names to Prometheus' style: `no-credentials` and `staleReads` become `no_credentials` and `stale_reads`. */
 const snake = (name: string): string =>
   name.replaceAll('-', '_').replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
 

@@ -5,8 +5,8 @@ import { hashWithin, isHash, kindOf } from './not-a-hash.js'
 import { eachLine, encodedOf, type Malformed, type RecordLine, restOf, userOf } from './records.js'
 import { decode, encodingOf, plainName, quotedRecord } from './repair.js'
 
-// Finds what is wrong with a password file by its content alone: nothing is hashed here. docs/interop.md has the tables
-// of what each server does that the messages speak of.
+// Audits a password file by its content, without hashing. The messages refer to what servers do; docs/interop.md has the
+// tables.
 
 export type Rule =
   | 'weak-scheme'
@@ -22,23 +22,23 @@ export type Rule =
   | 'quotes'
   | 'encoding'
 
-/** What takes a finding away: a new password, a comment sign before the line, or a repair that needs no password. */
+/** How to fix a finding: with a new password, by commenting out the line, or with a repair that needs no password. */
 export type Remedy = 'password' | 'disable' | 'repair'
 
 export interface Finding {
   readonly rule: Rule
-  /** The line's number, from 1. */
+  /** Line number, from 1. */
   readonly line: number
-  /** One character a byte; absent where a line has no user. */
+  /** One character per byte; absent if the line has no user. */
   readonly user?: string
   readonly message: string
   readonly remedy: Remedy
 }
 
-/** The weakest scheme that passes, with its least cost or rounds. */
+/** The weakest scheme to accept, with its lowest cost or rounds. */
 export type Minimum = Algorithm<SchemeName>
 
-/** Malformed lines come first, because Apache's htpasswd edits nothing before they are gone; the rest is by line. */
+/** Malformed lines come first, because Apache's htpasswd refuses to edit the file until they are gone; the rest is by line. */
 export function audit(bytes: Buffer, minimum?: Minimum): Finding[] {
   const encoding = encodingFinding(bytes)
   const first: Finding[] = encoding ? [encoding] : []
@@ -67,10 +67,10 @@ function encodingFinding(bytes: Buffer): Finding | undefined {
     case 'utf-8-bom':
       return {
         ...found,
-        message: 'byte-order mark: servers read it as part of the first line, where no user is found',
+        message: 'byte-order mark: servers read it as part of the first line, so they do not find its user',
       }
     default:
-      return { ...found, message: 'UTF-16: servers find no user in it' }
+      return { ...found, message: 'UTF-16: servers find no users' }
   }
 }
 
@@ -90,14 +90,14 @@ function recordFindings(
   const user = userOf(bytes, record)
   const about = { line: record.number, user }
   if (user === '') {
-    const message = 'no user name: httpd lets in clients that leave it empty, the others skip the record'
+    const message = 'no user name: httpd lets in clients that leave it empty, other servers skip the record'
     return [{ ...about, rule: 'empty-user', message, remedy: 'disable' }]
   }
 
   const quoted = quotedRecord(bytes.toString('latin1', record.userStart, record.end).replace(/[\r\n]+$/, ''))
   if (quoted !== undefined) {
     const [inner = '', encoded = ''] = quoted.split(':')
-    const message = 'a record in quotes: no server finds the user'
+    const message = 'record in quotes: no server finds the user'
     const found = { ...about, rule: 'quotes', message } as const
     if (names.has(inner)) return [{ ...found, remedy: 'disable' }]
     const weakness = weaknessOf(encoded, minimum)
@@ -106,13 +106,14 @@ function recordFindings(
 
   const findings: Finding[] = []
   if (record.userStart > record.start) {
-    const message = 'white space before the record: nginx takes it as part of the name, the others ignore it'
+    const message =
+      'white space before the record: nginx takes it as part of the name, other servers ignore it'
     findings.push({ ...about, rule: 'white-space', message, remedy: 'repair' })
   }
   const first = names.get(user) as number
   if (first < record.number) {
     // A new password would replace the first record as well.
-    const message = `duplicate of line ${first}: servers use that one, htpasswd -v wants the password to fit both`
+    const message = `duplicate of line ${first}: servers use that one, htpasswd -v requires the password to match both`
     findings.push({ ...about, rule: 'duplicate-user', message, remedy: 'disable' })
     return findings
   }
@@ -145,8 +146,8 @@ function recordFindings(
 export type Weakness = Pick<Finding, 'rule' | 'message' | 'remedy'>
 
 /**
- * Why a hash isn't good enough; undefined if it is.
- * @param field what follows the hash up to the next colon, by which a line of an htdigest file is known
+ * Why a hash is not good enough; undefined if it is.
+ * @param field the field after the hash, which identifies a line of an htdigest file
  */
 export function weaknessOf(encoded: string, minimum?: Minimum, field?: string): Weakness | undefined {
   const scheme = schemeOf(encoded)
@@ -182,7 +183,7 @@ function unusable(encoded: string, scheme: Scheme | undefined, field: string | u
   }
   if (looksLikeBigcrypt(encoded)) {
     const message =
-      'the password itself, or a bigcrypt hash, with which some C libraries let nginx and httpd users in'
+      'the password itself, or a bigcrypt hash, which nginx and httpd can verify with some C libraries'
     return { rule: 'plaintext', message, remedy }
   }
   if (/^[$_]/.test(encoded) && !encoded.startsWith('$argon2')) {
@@ -194,7 +195,7 @@ function unusable(encoded: string, scheme: Scheme | undefined, field: string | u
   return { rule, message: `${kind}: no server on Unix lets the user in`, remedy }
 }
 
-/** The list runs from the strongest scheme to the weakest. */
+/** The list is sorted from the strongest scheme to the weakest. */
 const indexOf = (name: string): number => schemes.findIndex((scheme) => scheme.name === name)
 
 function isWeaker(scheme: Scheme, minimum: Minimum | undefined): boolean {
@@ -203,7 +204,7 @@ function isWeaker(scheme: Scheme, minimum: Minimum | undefined): boolean {
 }
 
 function describe({ name, strength }: Scheme, minimum: Minimum | undefined): string {
-  if (strength === 'broken') return `${name} is broken: most passwords are recovered within seconds`
+  if (strength === 'broken') return `${name} is broken: most passwords can be recovered within seconds`
   if (strength === 'weak') return `${name} is weak: one GPU tries millions of passwords per second`
   return `${name} is weaker than ${minimum?.scheme}`
 }

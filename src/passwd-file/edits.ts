@@ -1,17 +1,17 @@
 import { append, eachLine, type Malformed, type Pieces, userOf } from './records.js'
 
-/** For a user, one character a byte, the record that is to be the only one; undefined to have none. */
+/** The only record to keep for each user, one character per byte; undefined deletes the user. */
 export type Edits = ReadonlyMap<string, Buffer | undefined>
 
 export interface Edited {
   readonly pieces: Pieces
-  /** Users of the edits that had no record before. */
+  /** Users who had no record before. */
   readonly absent: readonly string[]
-  /** The first line that is no record; it stays as all others do. */
+  /** The first malformed line, which is kept. */
   readonly malformed?: Malformed
 }
 
-/** `bytes` with all of the edits made in one pass. New users' records go to the end, in the order of the edits. */
+/** Makes all edits in one pass. New users' records go to the end, in the order of the edits. */
 export function edit(bytes: Buffer, edits: Edits): Edited {
   const absent = new Set(edits.keys())
   const pieces: Pieces = []
@@ -34,7 +34,7 @@ export function edit(bytes: Buffer, edits: Edits): Edited {
   const rest = bytes.subarray(position)
   const added = [...absent].flatMap((user) => edits.get(user) ?? [])
   pieces.push(...(added.length > 0 ? append(rest, Buffer.concat(added)) : [rest]))
-  // Pieces are written one by one, so a million of them are put together first.
+  // Pieces are written one by one, so join them first if there may be a million.
   const edited = { pieces: [Buffer.concat(pieces)], absent: [...absent] }
   return malformed ? { ...edited, malformed } : edited
 }

@@ -1,13 +1,13 @@
 import { eachLine, encodedOf, type Malformed, userOf } from './records.js'
 
-/** A record as people speak of it. Name and hash have one character a byte. */
+/** A parsed record. Name and hash have one character per byte. */
 export interface Entry {
   readonly number: number
   readonly user: string
   readonly encoded: string
 }
 
-/** All records, and the lines that are none. */
+/** All records and malformed lines. */
 export function entriesOf(bytes: Buffer): { entries: Entry[]; malformed: Malformed[] } {
   const entries: Entry[] = []
   const malformed: Malformed[] = []

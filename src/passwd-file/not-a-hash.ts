@@ -1,14 +1,14 @@
 import { schemeOf } from '../schemes/index.js'
 import { unsupportedScheme } from '../schemes/unsupported.js'
 
-// What a stored string that isn't a usable hash is, as far as its looks tell, and what it was before it was damaged.
+// Guesses what a stored string is that is not a usable hash, and what hash it was before it was damaged.
 
 /** Whether some server can verify passwords against `encoded`. */
 export function isHash(encoded: string): boolean {
   return schemeOf(encoded)?.wellFormed(encoded) === true || unsupportedScheme(encoded) !== undefined
 }
 
-/** The hash inside white space, quotes or escapes that a shell or a YAML file left around it; undefined if none. */
+/** The hash inside white space, quotes or escapes that a shell or a YAML file left around it, if there is one. */
 export function hashWithin(text: string): string | undefined {
   if (isHash(text)) return undefined
   const trimmed = text.replace(/^[\t-\r ]+|[\t-\r ]+$/g, '')
@@ -18,7 +18,7 @@ export function hashWithin(text: string): string | undefined {
   return candidates.find(isHash)
 }
 
-/** In words, what kind of string `text` is that isn't a hash. `field` is what follows its next colon. */
+/** Describes `text`, which is not a hash. `field` is what follows its next colon. */
 export function kindOf(text: string, field?: string): string {
   if (hashWithin(text) !== undefined) return enclosed(text)
   const prefix = /^\{[\w-]+\}/.exec(text)?.[0]
@@ -28,8 +28,8 @@ export function kindOf(text: string, field?: string): string {
   if (text.startsWith('$argon2')) return 'an Argon2 hash'
   if (prefix) return `a hash with the prefix ${prefix}, which LDAP servers use`
   if (/^[*!]/.test(text)) return 'a locked account, as in shadow(5)'
-  if (LOST_DOLLARS.test(text)) return 'what a shell leaves of a hash whose $ it expanded'
-  return 'not a hash of any known scheme, perhaps the password itself'
+  if (LOST_DOLLARS.test(text)) return 'a hash damaged by a shell that expanded its $ signs'
+  return 'not a hash of any known scheme; perhaps the password itself'
 }
 
 const HEX_MD5 = /^[0-9a-f]{32}$/i

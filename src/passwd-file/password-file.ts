@@ -6,41 +6,41 @@ import { badUser, eachLine, encodedOf, MAX_RECORD_BYTES } from './records.js'
 import { update } from './store/update.js'
 
 export interface OpenOptions {
-  /** Begin a new file where there is none; `save` makes it. Default false. */
+  /** Start a new file if there is none; `save` creates it. Default false. */
   create?: boolean | undefined
 }
 
-/** A user and the stored hash, with what can be read from it; without that if no scheme here can read it. */
+/** A user and the stored hash; with scheme and cost if a scheme supports the hash. */
 export interface UserRecord extends Partial<Description> {
   readonly user: string
   readonly encoded: string
 }
 
-/** A password file, as it was read, and the edits made since; `save` makes them in the file. */
+/** A password file as it was read, and the edits since then, which `save` writes to the file. */
 export interface PasswordFile {
   readonly path: string
-  /** The record of `user`: of several the first, as servers have it. */
+  /** The record of `user`; the first if there are several, as in servers. */
   get(user: string): UserRecord | undefined
   /** All records, in the order of the file. */
   list(): UserRecord[]
   /** Whether `password` is the user's. */
   verify(user: string, password: string): Promise<boolean>
   /**
-   * Gives `user` a password, and a record if there was none.
-   * @throws HtgateError ERR_USER; and as `hash`
+   * Sets the password of `user`, adding a record if there is none.
+   * @throws HtgateError ERR_USER, and whatever `hash` throws
    */
   set(user: string, password: string, options?: HashOptions): Promise<void>
   /**
-   * Gives `user` a hash that was made elsewhere.
-   * @throws HtgateError ERR_USER; ERR_OPTION if no scheme here can read it
+   * Sets the stored hash of `user`.
+   * @throws HtgateError ERR_USER; ERR_OPTION if no scheme supports the hash
    */
   setEncoded(user: string, encoded: string): void
-  /** Takes away every record of `user`; false if there is none. */
+  /** Deletes all records of `user`; false if there is none. */
   delete(user: string): boolean
   /**
-   * Makes the edits in the file as it is by now, one process at a time, and all of them or none; everything else in it
-   * stays, to the byte. But for the wait for its turn this works synchronously.
-   * @throws HtgateError ERR_FILE_…; the file is as it was, and the edits are still there to be saved
+   * Applies the edits to the current file, under its lock, all or none; everything else in it stays unchanged, byte for byte.
+   * Works synchronously, except while it waits for the lock.
+   * @throws HtgateError ERR_FILE_…; the file is then unchanged, and the edits can be saved again
    */
   save(): Promise<void>
 }
@@ -58,7 +58,7 @@ export interface PasswordFile {
  * @throws HtgateError ERR_FILE_…
  */
 export async function openPasswordFile(path: string, options: OpenOptions = {}): Promise<PasswordFile> {
-  if (typeof path !== 'string' || path === '') throw new HtgateError('ERR_OPTION', 'path has to be a path')
+  if (typeof path !== 'string' || path === '') throw new HtgateError('ERR_OPTION', 'path must be a path')
   try {
     return new EditedFile(path, await readFile(path), false)
   } catch (thrown) {
@@ -69,10 +69,10 @@ export async function openPasswordFile(path: string, options: OpenOptions = {}):
 }
 
 class EditedFile implements PasswordFile {
-  /** As it was read or saved last. */
+  /** The content as last read or saved. */
   #content: Buffer
   #isNew: boolean
-  /** For each user with an edit, the record that is to be, or undefined to have none. */
+  /** The new record of each edited user; undefined deletes the user. */
   #edits = new Map<string, Buffer | undefined>()
 
   constructor(
@@ -107,7 +107,7 @@ class EditedFile implements PasswordFile {
   setEncoded(user: string, encoded: string): void {
     requireUser(user)
     if (describe(encoded) === undefined || /[\0\r\n:]/.test(encoded)) {
-      throw new HtgateError('ERR_OPTION', 'encoded has to be a hash of a known scheme')
+      throw new HtgateError('ERR_OPTION', 'encoded must be a hash of a known scheme')
     }
     const record = Buffer.from(`${user}:${encoded}\n`)
     if (record.length > MAX_RECORD_BYTES) {
@@ -161,9 +161,9 @@ function recordsIn(content: Buffer, only?: string): UserRecord[] {
   return records
 }
 
-/** One character a byte, as users are compared. */
+/** One character per byte, as users are compared. */
 function keyOf(user: string): string {
-  if (typeof user !== 'string') throw new HtgateError('ERR_USER', 'user has to be a string')
+  if (typeof user !== 'string') throw new HtgateError('ERR_USER', 'user must be a string')
   return Buffer.from(user).toString('latin1')
 }
 

@@ -16,7 +16,7 @@ export interface Line {
   readonly number: number
 }
 
-/** A line that holds a user and what comes after the first colon. */
+/** A line with a user and a hash. */
 export interface RecordLine extends Line {
   readonly userStart: number
   readonly colon: number
@@ -40,9 +40,8 @@ export interface Position {
 const TOP: Position = { start: 0, number: 1 }
 
 /**
- * Calls `visit` with each record and each malformed line, until it answers false, for the lines that start at `from` or
- * later and before `until`. Answers where to go on.
- * A callback, not an iterator: a file may have a million lines.
+ * Calls `visit` with each record and malformed line that starts between `from` and `until`, until it returns false. Returns
+ * where to continue. Uses a callback instead of an iterator for speed, since a file may have a million lines.
  */
 export function eachLine(
   bytes: Buffer,
@@ -70,7 +69,7 @@ export function eachLine(
   return { start, number }
 }
 
-/** The user of a record, one character a byte. */
+/** The user of a record, one character per byte. */
 export function userOf(bytes: Buffer, line: RecordLine): string {
   return bytes.toString('latin1', line.userStart, line.colon)
 }
@@ -82,7 +81,7 @@ export function isRecordOf(bytes: Buffer, line: RecordLine, user: Buffer): boole
   )
 }
 
-/** What follows the first colon, without the line's end: what Apache's htpasswd takes as the hash. */
+/** Everything after the first colon, without the line end: what Apache's htpasswd takes as the hash. */
 export function restOf(bytes: Buffer, line: RecordLine): string {
   let end = line.colon + 1
   while (end < line.end && bytes[end] !== NEWLINE && bytes[end] !== RETURN) end++
@@ -90,8 +89,8 @@ export function restOf(bytes: Buffer, line: RecordLine): string {
 }
 
 /**
- * What stands between the first colon and the second: the hash, as servers read it. As in httpd, white space at the end
- * of the line doesn't count; in {PLAIN} it may be part of the password, as in nginx.
+ * The hash as servers read it: everything between the first colon and the second. As in httpd, without trailing white space;
+ * in {PLAIN}, that may be part of the password, as in nginx.
  */
 export function encodedOf(bytes: Buffer, line: RecordLine): string {
   const rest = restOf(bytes, line)
@@ -123,12 +122,12 @@ export function find(bytes: Buffer, user: Buffer): Found {
 }
 
 /**
- * The longest record, including its newline. Apache's htpasswd has a buffer of 256 bytes with the final NUL, and takes
- * the rest of a longer line as another record.
+ * The longest record, including its newline. Apache's htpasswd has a buffer of 256 bytes including NUL, and takes the rest of
+ * a longer line as another record.
  */
 export const MAX_RECORD_BYTES = 255
 
-/** A file's new content, in pieces that share the old one's memory. */
+/** A file's new content, in pieces that share memory with the old one. */
 export type Pieces = Buffer[]
 
 /** `bytes` with each of `lines` replaced by `record`, or removed without one. */
@@ -151,8 +150,8 @@ export function append(bytes: Buffer, record: Buffer): Pieces {
 }
 
 /**
- * Why no record can be written for `user`; undefined if one can.
- * A record that reads back as another user's, or as none, is worse than an error.
+ * Why `user` cannot be written to a record; undefined if it can. A record that reads back as another user, or as none, would
+ * be worse than an error.
  */
 export function badUser(user: Buffer): string | undefined {
   if (user.length === 0) return 'username is empty'

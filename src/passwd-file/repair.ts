@@ -7,7 +7,7 @@ const BOM = Buffer.from('\ufeff')
 
 export type Encoding = 'utf-8' | 'utf-8-bom' | 'utf-16le' | 'utf-16be'
 
-/** By the byte-order mark: PowerShell's `>` writes UTF-16 with one. */
+/** Detects the encoding by the byte-order mark; PowerShell's `>` writes UTF-16 with one. */
 export function encodingOf(bytes: Buffer): Encoding {
   if (bytes.subarray(0, 3).equals(BOM)) return 'utf-8-bom'
   if (bytes[0] === 0xff && bytes[1] === 0xfe) return 'utf-16le'
@@ -31,7 +31,7 @@ export function decode(bytes: Buffer): Buffer {
   }
 }
 
-/** `bytes` with everything repaired that can be. Lines that need nothing stay as they are, to the byte. */
+/** Repairs everything that can be. All other lines stay unchanged, byte for byte. */
 export function repair(bytes: Buffer): Buffer {
   const decoded = decode(bytes)
   const names = namesIn(decoded)
@@ -72,14 +72,14 @@ function repairedLine(bytes: Buffer, line: RecordLine, names: Set<string>): stri
   return `${[user, hashWithin(hash) ?? hash, ...fields].join(':')}${end}`
 }
 
-/** What `"user:hash"` has between its quotes; undefined if that isn't a record with a hash. */
+/** The record in `"user:hash"`, without its quotes; undefined if it is not a record with a hash. */
 export function quotedRecord(text: string): string | undefined {
   const [, , user, rest = ''] = /^(["'`])([^:"'`]+):(.*)\1[\t-\r ]*$/.exec(text) ?? []
   const [hash = ''] = rest.split(':')
   return user !== undefined && isHash(hash) ? `${user}:${rest}` : undefined
 }
 
-/** A name without quotes around it and without white space at its end. */
+/** A name without surrounding quotes and trailing white space. */
 export function plainName(name: string): string {
   const plain = name.replace(/[\t-\r ]+$/, '').replace(/^(["'`])([^"'`]+)\1$/, '$2')
   return plain === '' ? name : plain

@@ -1,15 +1,15 @@
 import type { Role } from '../auth/principal.js'
 
-/** What a request does to the upstream. The role of the same name is the least that allows it. */
+/** What a request does to the upstream. The role of the same name is the lowest that allows it. */
 export type Access = Role
 export const ACCESS: readonly Access[] = ['read', 'write', 'admin']
 
-/** What a profile says about a request: the access that it needs, or why no role opens the door to it. */
+/** A profile's verdict on a request: the access it needs, or why no role allows it. */
 export type Classified =
   | Access
-  /** A route that no role may use. */
+  /** The route is closed to every role. */
   | 'deny'
-  /** The upstream and anything before it may read this target as different paths. */
+  /** The upstream and a proxy before it may read this target as different paths. */
   | 'ambiguous'
 
 const RANKS: Readonly<Record<Access, number>> = { read: 1, write: 2, admin: 3 }

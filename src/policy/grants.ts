@@ -7,7 +7,7 @@ export type Grant = { readonly to: 'everyone' } | { readonly to: 'user' | 'group
 /** Grants by role. */
 export type Grants = Readonly<Record<Access, readonly Grant[]>>
 
-/** Reads one grant; undefined if it is none. */
+/** Parses a grant; undefined if it is invalid. */
 export function parseGrant(text: string): Grant | undefined {
   if (text === '*') return { to: 'everyone' }
   const [, to, name] = /^(user|group):(\S.*)$/.exec(text) ?? []
@@ -16,12 +16,12 @@ export function parseGrant(text: string): Grant | undefined {
 }
 
 /**
- * Splits a list as an environment variable holds it. Names may contain spaces, so a new grant begins only where a space
- * is followed by `user:`, `group:` or `*`.
+ * Splits the list in an environment variable. Names may contain spaces, so a new grant starts only where `user:`, `group:` or
+ * `*` follows a space.
  */
 export const splitGrants = (text: string): string[] => text.trim().split(/\s+(?=(?:user|group):|\*(?:\s|$))/)
 
-/** Whether one of `grants` names this user, or one of its groups. */
+/** Whether one of `grants` names this user or one of the user's groups. */
 export function names(
   grants: readonly Grant[],
   user: string,
@@ -37,7 +37,7 @@ export function names(
   })
 }
 
-/** As directories compare (RFC 4518): Unicode forms, case and the number of spaces don't count. */
+/** Normalizes names as directories do (RFC 4518): ignores Unicode forms, case and repeated spaces. */
 const foldCase = (name: string): string => name.normalize('NFKC').toLowerCase().trim().replace(/ +/g, ' ')
 
 export const isForEveryone = (grants: readonly Grant[]): boolean => grants.some(({ to }) => to === 'everyone')

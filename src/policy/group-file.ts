@@ -4,13 +4,13 @@ import { type Groups, parseGroups } from './parse-groups.js'
 const NO_GROUPS: readonly string[] = []
 
 export interface GroupFileEvents {
-  /** The file was read, at the start or after a change. */
+  /** The file has been read, at the start or after a change. */
   loaded(groups: Groups): void
-  /** It cannot be read. Called once for each reason. */
+  /** The file cannot be read. Called once per reason. */
   unreadable(error: Error): void
 }
 
-/** The groups of the password file's users, by a file that is watched: a change takes effect within a second. */
+/** Groups for the users of the password file. Watches its file, so that changes take effect within a second. */
 export class GroupFile {
   readonly #watcher: Watcher
   readonly #listeners: (() => void)[] = []
@@ -31,7 +31,7 @@ export class GroupFile {
     })
   }
 
-  /** Opens the file at `path`. Resolves after the first look, whatever that has shown. */
+  /** Opens the file at `path`. Resolves after the first attempt to read it, successful or not. */
   static async open(path: string, events: GroupFileEvents): Promise<GroupFile> {
     const file = new GroupFile(path, events)
     await file.#watcher.start()
@@ -52,9 +52,9 @@ export class GroupFile {
     this.#listeners.push(listener)
   }
 
-  /** Reads the file now. */
+  /** Reloads the file now. */
   async reload(): Promise<void> {
-    await this.#watcher.read().catch(() => {}) // `unreadable` has been told why.
+    await this.#watcher.read().catch(() => {}) // Reported through `unreadable`.
   }
 
   close(): Promise<void> {

@@ -4,13 +4,13 @@ import type { Profile } from './profile.js'
 import { type Route, type RouteAccess, RouteTable, strictest } from './route-table.js'
 import { decodedPath, mergeSlashes, unambiguousPath } from './target.js'
 
-// MLflow, from the gate's point of view: what each of its routes does, and the ways of its clients and its server.
+// Everything the gate knows about MLflow: what its routes do, and how its clients and server behave.
 
-/** Targets that are remembered: MLflow's clients send the same few over and over. Longer ones would fill the memory. */
+/** Most targets to cache, since MLflow's clients repeat a few. Longer ones are not cached, to bound memory. */
 const REMEMBERED = 4096
 const LONGEST_REMEMBERED = 512
 
-/** Reads the table: METHOD PATH ACCESS, and a note after `#`. */
+/** Parses the table: METHOD PATH ACCESS, and a note after `#`. */
 export function parseRoutes(text: string): Route[] {
   return text
     .split('\n')
@@ -23,17 +23,17 @@ export function parseRoutes(text: string): Route[] {
     })
 }
 
-/** Routes that are not in the table, of a newer MLflow, for example, need the admin role. */
+/** Routes that are not in the table, such as those of a newer MLflow, require the admin role. */
 export class MlflowProfile implements Profile {
   readonly name = 'mlflow'
   readonly title = 'MLflow'
   readonly realm = 'MLflow Login'
-  /** MLflow itself serves them without a login: load balancers ask for the one, clients for the other. */
+  /** MLflow itself serves them without a login; load balancers use the first, clients the second. */
   readonly openPaths = ['/health', '/version']
   readonly loginVariables = ['MLFLOW_TRACKING_USERNAME', 'MLFLOW_TRACKING_PASSWORD'] as const
   readonly relayLoginHeader = 'x-mlflow-authorization'
   readonly #table = new RouteTable(parseRoutes(MLFLOW_ROUTES))
-  /** By method and path: to look one up makes no text, and hashes none that was hashed before. */
+  /** Access by method and path: two lookups, which build no string. */
   readonly #remembered = new Map<string, Map<string, Classified>>()
   #count = 0
 
@@ -63,20 +63,20 @@ export class MlflowProfile implements Profile {
     paths.set(path, classified)
   }
 
-  /** It has one page, below any --static-prefix. */
+  /** MLflow has one page, below any --static-prefix. */
   isPage(path: string): boolean {
     return path.endsWith('/') && this.#table.withoutPrefix(mergeSlashes(decodedPath(path))) === '/'
   }
 
-  /** Its gateway sends the headers of a request on to the provider of a language model. */
+  /** MLflow's gateway passes a request's headers on to the provider of a language model. */
   relays(target: string): boolean {
     if (!target.includes('gateway') && !target.includes('%')) return false
     return this.#table.withoutPrefix(mergeSlashes(decodedPath(target))).startsWith('/gateway/')
   }
 
   /**
-   * MLflow 3.5 and later answer 403 to a Host or an Origin that they don't know. Without options they know localhost with
-   * any port. The port is the server's own, by which it calls itself.
+   * MLflow 3.5 and later answer 403 to an unknown Host or Origin. By default they accept localhost with any port, so this is
+   * localhost with the server's own port.
    */
   hostFor(port: string): string {
     return port === '' ? 'localhost' : `localhost:${port}`
@@ -90,9 +90,9 @@ export class MlflowProfile implements Profile {
     if (path === undefined) return 'ambiguous'
     const routes = this.#table.lookUp(path)
     if (routes.length === 0) return 'admin'
-    // Flask answers OPTIONS by itself, with the methods that it has for the path.
+    // Flask itself answers OPTIONS, with the path's methods.
     if (method === 'OPTIONS') return 'read'
-    // Flask reads methods in any case, and HEAD as GET.
+    // Flask ignores the case of methods, and routes HEAD as GET.
     const upper = method.toUpperCase()
     const asked = upper === 'HEAD' ? 'GET' : upper
     const answering = routes.filter((route) => route.method === asked)

@@ -1,22 +1,21 @@
 import { isUtf8 } from 'node:buffer'
 
-// Apache's group file, as AuthGroupFile names it: `group: user1 "user 2"`. The reading is that of httpd 2.4
-// (modules/aaa/mod_authz_groupfile.c, ap_getword_conf and ap_cfg_getline), but for one thing: httpd stops reading at a
-// line longer than 8 KB, and here every line counts.
+// Apache's group file (AuthGroupFile): `group: user1 "user 2"`. Parsed as in httpd 2.4 (modules/aaa/mod_authz_groupfile.c,
+// ap_getword_conf and ap_cfg_getline), with one exception: httpd stops at a line longer than 8 KB.
 
 /** The groups of each user, in the order of the file. */
 export type Groups = ReadonlyMap<string, readonly string[]>
 
-/** C's isspace, without the line feed that ends a line. */
+/** C's isspace, except for the line feed that ends a line. */
 const SPACE = ' \\t\\v\\f\\r'
 const TRIM = new RegExp(`^[${SPACE}]+|[${SPACE}]+$`, 'g')
-/** A word: quoted, or up to the next space. A quote that is never closed reaches to the end of the line. */
+/** A word: quoted, or up to the next space. An unclosed quote extends to the end of the line. */
 const WORD = new RegExp(
   `[${SPACE}]*(?:"((?:\\\\["\\\\]|[^"])*)"?|'((?:\\\\['\\\\]|[^'])*)'?|([^${SPACE}]+))`,
   'gy',
 )
 
-/** Reads the content of a group file. Names that are not UTF-8 belong to nobody and are left out. */
+/** Parses a group file. Names that are not UTF-8 match no user and are skipped. */
 export function parseGroups(content: Buffer): Groups {
   const groups = new Map<string, string[]>()
   for (const line of logicalLines(content.toString('latin1'))) {
@@ -35,7 +34,7 @@ export function parseGroups(content: Buffer): Groups {
   return groups
 }
 
-/** Lines, trimmed; one that ends in a backslash goes on in the next. */
+/** Splits into trimmed lines; a backslash at the end of a line continues it. */
 function logicalLines(text: string): string[] {
   return text
     .replace(/\\\r?\n/g, '')

@@ -3,7 +3,7 @@ import { ACCESS, type Access, type Classified, higher, includes, lower } from '.
 import { type Grants, isForEveryone, names } from './grants.js'
 import type { Profile } from './profile.js'
 
-/** Whether a principal may do what a request asks for. */
+/** Whether a principal may send a request. */
 export type Decision = Allowed | Forbidden
 
 export interface Allowed {
@@ -13,7 +13,7 @@ export interface Allowed {
 export interface Forbidden {
   readonly allowed: false
   readonly reason: 'role' | 'route' | 'target' | 'unavailable'
-  /** The role that is missing, where `reason` is `role`. */
+  /** The missing role, if `reason` is `role`. */
   readonly needed?: Access
   /** The role that the principal has; undefined if it has none. */
   readonly has?: Access | undefined
@@ -23,23 +23,23 @@ export interface PolicyOptions {
   readonly profile: Profile
   /** Without a single grant, every user may do everything. */
   readonly grants: Grants
-  /** Where the password file's users have their groups from. */
+  /** The source of groups for the password file's users. */
   readonly groupFile?: { readonly ready: boolean } | undefined
 }
 
-/** The provider whose users have their groups from the group file. */
+/** The provider whose users get their groups from the group file. */
 const PASSWORD_FILE = 'file'
 
 const ALLOWED: Allowed = { allowed: true }
 
-/** Roles, and what the profile says about requests. */
+/** Decides which requests a principal may send, by roles and the profile. */
 export class Policy {
   readonly profile: Profile
-  /** Whether there are roles at all. */
+  /** Whether roles are enforced: there is at least one grant. */
   readonly enforced: boolean
   readonly #grants: Grants
   readonly #groupFile: PolicyOptions['groupFile']
-  /** By principal, since a login that is remembered keeps its object, and one with other groups is another object. */
+  /** Roles by principal object: a cached login keeps its object, and a login with other groups has another one. */
   readonly #roles = new WeakMap<Principal, Access | 'none'>()
 
   constructor({ profile, grants, groupFile }: PolicyOptions) {
@@ -49,7 +49,7 @@ export class Policy {
     this.enforced = grants.read.length + grants.write.length + grants.admin.length > 0
   }
 
-  /** The role of a principal; undefined for none. Without any grants everybody is an admin, within the login's own limit. */
+  /** The role of a principal, if any. Without grants, every user is an admin, up to the login's own limit. */
   roleOf(principal: Principal): Access | undefined {
     if (!this.enforced) return principal.maxRole ?? 'admin'
     let role = this.#roles.get(principal)
@@ -77,9 +77,9 @@ export class Policy {
   /**
    * Whether `principal` may send this request.
    *
-   * @param method as it came
-   * @param target path and query in origin form, as they came
-   * @param upgrade whether the request asks for a tunnel, as WebSocket does. Default false
+   * @param method as received
+   * @param target path and query in origin form, as received
+   * @param upgrade whether the request asks for a tunnel, such as a WebSocket. Default false
    */
   decide(principal: Principal, method: string, target: string, upgrade = false): Decision {
     if (!this.enforced && principal.maxRole === undefined) return ALLOWED

@@ -1,8 +1,8 @@
 import { type Access, higher } from './access.js'
 import { mergeSlashes } from './target.js'
 
-// Routes with their access, in a tree of literal segments, so that looking a path up costs the same for a table of any
-// length. In a route, `<name>` stands for one segment or a part of one, and `<path:name>` for any number of them.
+// Routes and their access, in a tree of literal segments, so that a lookup takes the same time for tables of any length. In a
+// route, `<name>` stands for a segment or part of one, and `<path:name>` for any number of segments.
 
 export type RouteAccess = Access | 'deny'
 
@@ -29,7 +29,7 @@ const node = (): Node => ({ next: new Map(), routes: [], patterns: [] })
 
 export class RouteTable {
   readonly #root = node()
-  /** What routes begin with. */
+  /** First segments of routes. */
   readonly #tops = new Set<string>()
 
   constructor(routes: readonly Route[]) {
@@ -55,7 +55,7 @@ export class RouteTable {
     at.routes.push(route)
   }
 
-  /** The routes that a decoded path may be taken for, below any prefix. Empty: it is unknown. */
+  /** The routes that a decoded path may match, below any prefix; empty if none. */
   lookUp(path: string): Route[] {
     const found = this.#under(this.withoutPrefix(path))
     // Flask merges slashes, Starlette does not.
@@ -64,8 +64,8 @@ export class RouteTable {
   }
 
   /**
-   * What is left without a prefix such as mlflow's --static-prefix, which may be any. It ends before the first segment that a
-   * route begins with: one further to the right is a parameter, and whoever chooses it must not choose the route.
+   * Removes a prefix, such as mlflow's --static-prefix. The prefix ends before the first segment that starts a route. Segments
+   * further right may be parameters, whose values must not be able to select the route.
    */
   withoutPrefix(path: string): string {
     if (this.#tops.has(path.slice(1, path.indexOf('/', 1) >>> 0))) return path

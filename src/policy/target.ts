@@ -1,14 +1,14 @@
-// A request's target as MLflow's servers read it: uvicorn and gunicorn cut the query off and decode percent-encoded
-// bytes, once and before they route; Flask also merges slashes. `.` and `..` stay for them, but a proxy on the way may
-// resolve them, so that the two would speak about different paths.
+// Interprets a request's target as MLflow's servers do: uvicorn and gunicorn remove the query and decode percent-encoded bytes
+// once, before routing; Flask also merges slashes. They keep `.` and `..`, but a proxy on the way may resolve them and so see
+// another path.
 
-/** What no path has that two programs read alike: control characters, which Python's `$` and loggers stumble over. */
+/** Control characters, which programs interpret differently: Python's `$` in regular expressions, for example, and loggers. */
 const CONTROL = /[\x00-\x1f\x7f]/
 const DOT_SEGMENT = /(?:^|\/)\.{1,2}(?:\/|$)/
 const ENCODED = /%([0-9A-Fa-f]{2})/g
 
 /**
- * The path of `target`, decoded, one character a byte.
+ * The decoded path of `target`, one character per byte.
  *
  * @param target path and query in origin form
  */
@@ -19,10 +19,10 @@ export function decodedPath(target: string): string {
   return path.replace(ENCODED, (_, hex) => String.fromCharCode(Number.parseInt(hex, 16)))
 }
 
-/** As `decodedPath`, but undefined where programs may take the target for different paths. */
+/** Like `decodedPath`, but undefined if programs may read the target as different paths. */
 export function unambiguousPath(target: string): string | undefined {
   const path = decodedPath(target)
-  // Gunicorn and httptools end the path at a fragment, which h11 takes for a part of it.
+  // Gunicorn and httptools end the path at a fragment; h11 takes the fragment as part of it.
   if (!path.startsWith('/') || target.includes('#')) return undefined
   if (CONTROL.test(path) || (path.includes('/.') && DOT_SEGMENT.test(path))) return undefined
   return path

@@ -4,34 +4,34 @@ import { createServer } from 'node:net'
 import { constants } from 'node:os'
 import { basename } from 'node:path'
 
-// `htgate … -- COMMAND`: the server to guard, started by the gate on a loopback port that only this machine reaches.
+// `htgate … -- COMMAND`: starts the server to guard, on a loopback port that only this machine can reach.
 
-/** Stands for the port in the command's arguments. */
+/** Placeholder for the port in the command's arguments. */
 export const PORT_PLACEHOLDER = '{port}'
 
-/** Milliseconds between two looks at whether the command answers, and for one answer. */
+/** How often to check whether the command answers, and how long it may take to answer, in milliseconds. */
 const POLL = 100
 const ANSWER = 5_000
 
-/** How the command ended: its exit status, or 128 and the signal's number as in a shell. */
+/** The command's exit status, or 128 plus the signal's number, as in a shell. */
 export type CommandStatus = number
 
 export interface CommandOptions {
-  /** The program and its arguments; `{port}` in them becomes the port. */
+  /** The program and its arguments; the port replaces `{port}`. */
   readonly command: readonly string[]
-  /** Milliseconds until the command has to answer. */
+  /** How long the command may take until it answers, in milliseconds. */
   readonly startTimeout: number
-  /** Called now and then while the command starts, with the milliseconds since. */
+  /** Called repeatedly while the command starts, with the elapsed milliseconds. */
   readonly onWaiting?: (ms: number) => void
 }
 
-/** Why the command did not come to answer requests. */
+/** Why the command did not start to answer requests. */
 export class CommandError extends Error {
   override readonly name = 'CommandError'
   constructor(
     readonly reason: 'not-started' | 'exited' | 'silent' | 'stopped',
     message: string,
-    /** The command's status, where it exited by itself. */
+    /** The command's exit status, if it exited by itself. */
     readonly status: CommandStatus | undefined = undefined,
   ) {
     super(message)
@@ -49,13 +49,13 @@ export class GuardedCommand {
 
   private constructor(
     command: readonly string[],
-    /** The port on 127.0.0.1 that it was told to listen on. */
+    /** The port on 127.0.0.1 that the command should listen on. */
     readonly port: number,
   ) {
     const [program = '', ...args] = command.map((part) => part.replaceAll(PORT_PLACEHOLDER, String(port)))
     this.#program = basename(program)
-    // A process group of its own: Ctrl-C reaches the gate alone, which drains before it stops the command, and what
-    // the command leaves behind can be ended with it.
+    // In its own process group, so that Ctrl-C reaches only the gate, which drains before it stops the command, and so that
+    // the command's children can be killed with it.
     this.#child = spawn(program, args, { stdio: ['ignore', 'inherit', 'inherit'], detached: true })
     this.exited = new Promise((resolve) => {
       this.#child.once('error', (error) => {
@@ -75,11 +75,11 @@ export class GuardedCommand {
   /**
    * Starts the command on a free port and waits until it answers an HTTP request there.
    *
-   * @throws CommandError if it cannot be started, exits, or does not answer in time; it is no longer running then
+   * @throws CommandError if it cannot be started, exits, or does not answer in time; it is then no longer running
    */
   static async start(
     { command, startTimeout, onWaiting = () => {} }: CommandOptions,
-    /** Called as soon as the command runs, so that signals reach it while it starts. */
+    /** Called as soon as the command is running, so that signals can reach it while it starts. */
     onSpawned: (running: GuardedCommand) => void = () => {},
   ): Promise<GuardedCommand> {
     const running = new GuardedCommand(command, await freePort())
@@ -110,18 +110,18 @@ export class GuardedCommand {
     return running
   }
 
-  /** Passes a signal on. */
+  /** Passes a signal on to the command. */
   signal(signal: NodeJS.Signals): void {
     if (signal === 'SIGTERM' || signal === 'SIGINT') this.#stopped = true
     if (this.#status === undefined) this.#child.kill(signal)
   }
 
-  /** Ends the command and all it has started, at once. */
+  /** Kills the command and its children. */
   kill(): void {
     this.#signalGroup('SIGKILL')
   }
 
-  /** Asks the command to end, and ends it after `timeout` milliseconds. Resolves to its status. */
+  /** Asks the command to exit, and kills it after `timeout` milliseconds. Resolves to its status. */
   async stop(signal: NodeJS.Signals, timeout: number): Promise<CommandStatus> {
     this.signal(signal)
     const timer = setTimeout(() => this.kill(), timeout)
@@ -148,7 +148,7 @@ export class GuardedCommand {
     return Promise.race([pause, this.exited]).finally(() => clearTimeout(timer))
   }
 
-  /** Whether any HTTP response comes, whatever it says. */
+  /** Whether the command sends any HTTP response, whatever its status. */
   #answers(): Promise<boolean> {
     if (this.#status !== undefined || this.#failure !== undefined) return Promise.resolve(false)
     return new Promise((resolve) => {
@@ -171,7 +171,7 @@ function notStarted(program: string, { code, message }: NodeJS.ErrnoException): 
   return new CommandError('not-started', `cannot start ${program}: ${message}`, 126)
 }
 
-/** A port on which nothing listens; the system does not give it out again soon. */
+/** A free port. The system does not soon assign it again. */
 function freePort(): Promise<number> {
   return new Promise((resolve, reject) => {
     const server = createServer()

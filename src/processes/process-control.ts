@@ -5,10 +5,10 @@ import type { Ending } from '../auth/sessions/ended.js'
 import type { Snapshot } from '../operations/metrics.js'
 import { LOG_LEADER, type Readiness, SHARED_KEY, type ToSupervisor, type ToWorker } from './messages.js'
 
-/** What a serving process does when it is told to, once it is set up. */
+/** What a serving process can be told to do, once it is set up. */
 export interface Orders {
   reload(): void
-  /** Takes note of a login that another process has seen. */
+  /** Receives a login that another process has recorded. */
   receive(record: LoginRecord): void
   /** Ends sessions that another process has ended. */
   endSessions(ending: Ending): void
@@ -16,23 +16,23 @@ export interface Orders {
   readiness(): Readiness
 }
 
-/** How a serving process is told what to do: by signals, or by the supervisor's messages. */
+/** How a serving process is controlled: by signals, or by the supervisor's messages. */
 export interface ProcessControl {
-  /** Whether this process logs what all of them would say alike. */
+  /** Whether this process is the log leader, which logs on behalf of all workers. */
   readonly isLogLeader: boolean
   /** A secret that all processes share. */
   readonly sharedKey: Buffer
-  /** Resolves to the cause when the process is to stop. A second order kills it at once. */
+  /** Resolves to the cause when the process should stop. A second order kills it at once. */
   readonly stopped: Promise<string>
-  /** Starts to obey orders other than to stop; earlier ones are carried out now. */
+  /** Starts to obey orders other than to stop, including earlier ones. */
   obey(orders: Orders): void
-  /** To the supervisor; without effect where there is none. */
+  /** Sends a message to the supervisor, if there is one. */
   send(message: ToSupervisor): void
   /** Reports the readiness now. It is reported every second anyway. */
   reportReadiness(): void
   /**
-   * Kills the process as an unhandled SIGTERM does. `process.exit` would wait for the thread that writes the log, which
-   * may be stuck.
+   * Kills the process like an unhandled SIGTERM. `process.exit` would wait for the thread that writes the log, which may be
+   * stuck.
    */
   kill(): void
 }
@@ -45,7 +45,7 @@ function killSelf(): void {
   process.kill(process.pid, 'SIGTERM')
 }
 
-/** A promise of the first order to stop. */
+/** Resolves a promise at the first order to stop. */
 class Stop {
   readonly promise: Promise<string>
   #resolve = (_: string) => {}
@@ -84,7 +84,7 @@ class SingleProcessControl implements ProcessControl {
   kill = killSelf
 }
 
-/** How often a worker reports unasked, in milliseconds: a crash loses no more of the metrics than that. */
+/** How often a worker reports by itself, in milliseconds. A crash loses at most that much of the metrics. */
 const REPORT_INTERVAL = 1000
 
 class WorkerControl implements ProcessControl {
@@ -96,7 +96,7 @@ class WorkerControl implements ProcessControl {
   #orders: Orders | undefined
 
   constructor() {
-    // Not to be passed on to children and threads.
+    // Children and threads must not inherit it.
     delete process.env[SHARED_KEY]
     delete process.env[LOG_LEADER]
     // A terminal and systemd signal all processes at once; the supervisor decides.
@@ -120,7 +120,7 @@ class WorkerControl implements ProcessControl {
   }
 
   send(message: ToSupervisor): void {
-    // If the supervisor is gone, 'disconnect' says so.
+    // If the supervisor has exited, 'disconnect' follows.
     if (process.connected) process.send?.(message, undefined, undefined, () => {})
   }
 

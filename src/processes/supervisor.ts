@@ -4,27 +4,27 @@ import { type Ending, MAX_ENDINGS } from '../auth/sessions/ended.js'
 import { type Snapshot, sumSnapshots, totalsOf } from '../operations/metrics.js'
 import { LOG_LEADER, type Readiness, SHARED_KEY, type ToSupervisor, type ToWorker } from './messages.js'
 
-// --workers: the supervisor accepts connections and hands them to its workers (node:cluster). Whatever the workers have
-// to tell each other goes through it: signals, logins, metrics.
+// --workers: the supervisor accepts connections and hands them to its workers (node:cluster). It also passes signals, logins
+// and metrics between them.
 
-/** Milliseconds until a worker that exited by itself is replaced. */
+/** Delay before a worker that exited by itself is replaced, in milliseconds. */
 const RESTART_DELAY = 1000
-/** Milliseconds that a worker has to report its metrics; then its last report counts. */
+/** How long a worker may take to report its metrics, in milliseconds; after that, its last report is used. */
 const MEASURE_TIMEOUT = 1000
 
 export interface SupervisorOptions {
   /** How many workers to run. */
   readonly count: number
-  /** Called when a worker exits by itself, with a signal or `exit status N`. Another one follows. */
+  /** Called with a signal or `exit status N` when a worker exits by itself. It is then replaced. */
   readonly onExit: (how: string) => void
 }
 
-/** What the supervisor knows of a worker. */
+/** What the supervisor knows about a worker. */
 interface State {
   readiness: Readiness
   snapshot: Snapshot | undefined
   readonly isLogLeader: boolean
-  /** Whether the worker has sent a message, and so reads those to it. */
+  /** Whether the worker has sent a message, and so is ready to receive some. */
   hasReported: boolean
   onReport: (() => void) | undefined
 }
@@ -38,7 +38,7 @@ export class Supervisor {
   #lastQuestion = 0
   /** Sessions that were ended, oldest first, for workers that start later. */
   #endings: Ending[] = []
-  /** Totals of workers that have exited: what was counted once stays counted. */
+  /** Totals of workers that have exited, so that counters do not fall. */
   #past: Snapshot | undefined
   #stopping = false
 
@@ -48,7 +48,7 @@ export class Supervisor {
   }
 
   /**
-   * Starts the first worker, which finds out whether everything works and says so, and then the others.
+   * Starts the first worker, which reports whether everything works, and then the others.
    * @returns the exit status of a first worker that failed, or undefined once all are started
    */
   async start(): Promise<number | undefined> {
@@ -73,7 +73,7 @@ export class Supervisor {
     for (const [worker, state] of this.#workers) {
       const order = { type: 'stop', cause } as const
       if (state.hasReported) send(worker, order)
-      // A worker that is still starting would miss the order.
+      // A worker that is still starting would miss the message.
       else if (isFirst) state.onReport = () => send(worker, order)
       else worker.process.kill('SIGKILL')
     }
@@ -91,7 +91,7 @@ export class Supervisor {
     })
   }
 
-  /** Ready where every worker is. */
+  /** Ready if all workers are. */
   readiness(): Readiness {
     if (this.#stopping) return { ready: false, detail: 'stopping' }
     if (this.#workers.size < this.#options.count)
@@ -100,7 +100,7 @@ export class Supervisor {
     return { ready: true }
   }
 
-  /** The metrics of all workers, those that have exited included. */
+  /** The metrics of all workers, including those that have exited. */
   async metrics(): Promise<Snapshot> {
     await Promise.all([...this.#workers.keys()].map((worker) => this.#measure(worker)))
     const snapshots = [this.#past, ...[...this.#workers.values()].map(({ snapshot }) => snapshot)]
@@ -161,7 +161,7 @@ export class Supervisor {
     this.#endings.push(ending)
   }
 
-  /** Resolves when the worker has reported, or has taken too long. */
+  /** Resolves when the worker has reported or taken too long. */
   #measure(worker: Worker): Promise<void> {
     return new Promise((resolve) => {
       const id = ++this.#lastQuestion
@@ -181,7 +181,7 @@ export class Supervisor {
   }
 }
 
-/** To a worker that is about to exit, nothing is sent: its end is noticed elsewhere. */
+/** Sends nothing to a worker that is about to exit; its exit is handled elsewhere. */
 function send(worker: Worker, message: ToWorker): void {
   if (worker.isConnected()) worker.send(message, () => {})
 }

@@ -25,7 +25,7 @@ export function printAddress(address: Address): string {
   return `${isIPv6(host) ? `[${host}]` : host}:${address.port}`
 }
 
-/** The sockets that systemd passes, as open files from number 3 on (sd_listen_fds(3)). */
+/** The sockets that systemd passes, as file descriptors starting at 3 (sd_listen_fds(3)). */
 export function systemdSockets(env: NodeJS.ProcessEnv, pid: number): Address[] {
   if (env.LISTEN_PID !== String(pid)) return []
   return Array.from({ length: Number(env.LISTEN_FDS) || 0 }, (_, index) => ({ fd: 3 + index }))

@@ -2,39 +2,39 @@ import { closeSync, constants, fstatSync, lstatSync, openSync, readlinkSync, typ
 import { join } from 'node:path'
 import { attempt, isErrno } from './errno.js'
 
-// Node has no openat(2). On Linux, /proc/self/fd/N/NAME is as good: it names NAME in the folder that was opened, wherever
-// that folder is moved to and whatever has taken its place. Elsewhere, names are looked up along the path each time.
+// Node has no openat(2). On Linux, /proc/self/fd/N/NAME serves the same purpose: it is NAME in the folder that was opened, even
+// if that folder is moved or replaced. On other systems, names are looked up along the path each time.
 
-/** From open(2): enough to look names up in a folder that may be searched but not listed. Node does not export it. */
+/** From open(2): for looking names up in a folder that may be searched but not listed. Node does not export it. */
 const O_PATH = 0o10000000
 
-/** For a file: no link is followed, and whoever is at the other end of a FIFO is not waited for. Windows has neither. */
+/** For files: do not follow a link, and do not wait for the other end of a FIFO. Windows has neither flag. */
 export const NO_FOLLOW = (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0)
 
 /** An open folder. */
 export interface Folder {
   readonly path: string
-  /** As it was when it was opened. */
+  /** Its state when it was opened. */
   readonly stat: Stats
-  /** Undefined on Windows, where folders cannot be opened. */
+  /** The file descriptor; undefined on Windows, where folders cannot be opened. */
   readonly fd: number | undefined
-  /** Whether `at` names what is in this very folder, even after somebody exchanged it for another one or for a link. */
+  /** Whether `at` refers to this very folder, even if it has been replaced by another one or a link. */
   readonly pinned: boolean
-  /** The path by which `name` in the folder, or the folder itself, is used. */
+  /** The path to use for `name` in the folder, or for the folder itself. */
   at(name?: string): string
   close(): void
 }
 
 /**
  * Opens the folder at `path`, which must be absolute and free of symbolic links.
- * @throws a system error; ELOOP or ENOTDIR where it is a link or no folder, ESTALE where it was exchanged meanwhile
+ * @throws a system error; ELOOP or ENOTDIR if it is a link or not a folder, ESTALE if it was replaced meanwhile
  */
 export function openFolder(path: string): Folder {
   const folder = open(path)
   const real = folder.fd === undefined ? undefined : realPath(folder.fd)
   if (real === undefined || isSamePath(real, path)) return { ...folder, pinned: real !== undefined, path }
   folder.close()
-  throw Object.assign(new Error(`${path} was moved or exchanged meanwhile`), { code: 'ESTALE' })
+  throw Object.assign(new Error(`${path} was moved or replaced meanwhile`), { code: 'ESTALE' })
 }
 
 /** Opens the folder `name` in `parent`. */
@@ -67,7 +67,7 @@ function openDescriptor(path: string): number {
   }
 }
 
-/** The path of an open file or folder as the kernel knows it; undefined where that is not to be had. */
+/** The path of an open file or folder according to the kernel, if available. */
 export function realPath(fd: number): string | undefined {
   if (process.platform !== 'linux') return undefined
   try {
@@ -77,6 +77,6 @@ export function realPath(fd: number): string | undefined {
   }
 }
 
-/** Some file systems take more than one spelling for a name: upper case, or accents put together differently. */
+/** Some file systems accept several spellings of a name: with another case, or other Unicode forms. */
 const isSamePath = (a: string, b: string): boolean => a === b || fold(a) === fold(b)
 const fold = (path: string): string => path.normalize('NFC').toLowerCase()

@@ -3,13 +3,13 @@ import { dirname, parse, resolve, sep } from 'node:path'
 import { isErrno } from './errno.js'
 import { isSelfOrRoot, userName } from './users.js'
 
-/** As many as Linux follows. */
+/** Most links to follow, as in Linux. */
 const MAX_LINKS = 40
 
 /**
- * Where `path` leads in the end, also where nothing is there yet.
- * A link that another user made is followed only to what is his already, a file or its folder: otherwise he would choose
- * what this process, with rights that he lacks, reads and writes.
+ * Resolves symbolic links, also to a file that does not exist yet.
+ * A link made by another user is followed only to a file that this user owns, or into a folder of this user: otherwise the
+ * link's owner could choose what this process reads and writes with permissions that they lack.
  * @throws a system error; ELOOP after 40 links, EACCES for a link that is not followed
  */
 export function followLinks(path: string): string {
@@ -39,7 +39,7 @@ export function followLinks(path: string): string {
   return real
 }
 
-/** Undefined where nothing is there, which is an error but for the `last` name. */
+/** Undefined if nothing is there, which is an error except for the `last` name. */
 function statOf(path: string, last: boolean): Stats | undefined {
   try {
     return lstatSync(path)
@@ -54,7 +54,7 @@ function requireOwn(links: readonly { path: string; uid: number }[], target: str
   const bad = links.find(({ uid }) => !owners.includes(uid))
   if (bad === undefined) return
   throw Object.assign(
-    new Error(`${bad.path} is a symbolic link made by ${userName(bad.uid)}; name ${target} itself`),
+    new Error(`${bad.path} is a symbolic link made by ${userName(bad.uid)}; use ${target} itself`),
     { code: 'EACCES' },
   )
 }

@@ -9,7 +9,7 @@ export class ListenError extends Error {
   constructor(
     readonly address: string,
     readonly reason: string,
-    /** What to do about it. */
+    /** How to fix it. */
     readonly hint?: string,
   ) {
     super(`cannot listen on ${address}: ${reason}`)
@@ -17,10 +17,10 @@ export class ListenError extends Error {
 }
 
 /**
- * Starts to listen, and resolves to the actual address: port 0 means any.
+ * Starts to listen, and resolves to the actual address, since port 0 means any free port.
  *
- * @param onAcceptError called, at most once a minute, when a connection cannot be accepted: for want of open files, for
- *   example. The server goes on.
+ * @param onAcceptError called, at most once a minute, if a connection cannot be accepted, for example because there are too
+ *   many open files. The server keeps running.
  * @throws ListenError
  */
 export async function listen(
@@ -51,7 +51,7 @@ function atMostOnceAMinute(report: (error: Error) => void): (error: Error) => vo
   }
 }
 
-/** Removes a unix socket that a killed process has left behind: one that refuses connections. */
+/** Removes a unix socket left behind by a killed process, which refuses connections. */
 async function removeAbandoned(path: string): Promise<void> {
   if (!isSocket(path)) return
   const answers = await new Promise<boolean>((resolve) => {
@@ -82,15 +82,15 @@ function listenError(address: Address, error: NodeJS.ErrnoException): ListenErro
   const name = printAddress(address)
   const reason = REASONS[error.code ?? ''] ?? error.message
   if ('path' in address) {
-    // Node reports EACCES where the folder is missing, and EADDRINUSE for any existing file.
+    // Node reports EACCES if the folder does not exist, and EADDRINUSE for any existing file.
     if (!existsSync(dirname(address.path))) return new ListenError(name, 'no such folder')
     if (error.code !== 'EADDRINUSE') return new ListenError(name, reason)
     return isSocket(address.path)
-      ? new ListenError(name, IN_USE, 'ss -lxp names the program that uses it')
+      ? new ListenError(name, IN_USE, 'find the program that uses it with ss -lxp')
       : new ListenError(name, 'the file there is not a socket', 'remove it, or choose another path')
   }
   if (error.code === 'EADDRINUSE')
-    return new ListenError(name, IN_USE, 'ss -ltnp names the program that uses it')
+    return new ListenError(name, IN_USE, 'find the program that uses it with ss -ltnp')
   const isPrivileged = error.code === 'EACCES' && 'port' in address && address.port < 1024
   return new ListenError(name, isPrivileged ? `${reason}; ports below 1024 need privileges` : reason)
 }

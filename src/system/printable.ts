@@ -1,4 +1,4 @@
-/** Characters that a terminal obeys instead of showing, and those that end a line or reverse its direction. */
+/** Characters that control a terminal, end a line or reverse its direction. */
 const CONTROL = /[\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]/g
 
 function escaped(character: string): string {
@@ -6,5 +6,5 @@ function escaped(character: string): string {
   return code.length > 2 ? `\\u${code}` : `\\x${code.padStart(2, '0')}`
 }
 
-/** `text` in one line that does nothing to a terminal. */
+/** Escapes `text` for one line on a terminal. */
 export const printable = (text: string): string => text.replace(CONTROL, escaped)

@@ -3,9 +3,9 @@ const ENDING = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
 const cleanUps = new Set<() => void>()
 
 /**
- * Has `cleanUp` called before one of these signals ends the process. Where somebody else listens to the signal, it
- * does not end the process, and is none of our business.
- * @returns a function that ends this, after the signals that have come in already
+ * Calls `cleanUp` before one of these signals ends the process. If there is another listener, the signal does not end the
+ * process, and is left to that listener.
+ * @returns a function that stops this, after handling signals that have already arrived
  */
 export function beforeSignalsEnd(cleanUp: () => void): () => void {
   if (cleanUps.size === 0) for (const signal of ENDING) process.on(signal, obey)

@@ -1,7 +1,7 @@
 import type { Fields } from '../http1/fields.js'
 import type { ResponseHead } from '../http1/head.js'
 
-/** For the next hop only (RFC 9110, section 7.6.1), and what says how long a body is. */
+/** Hop-by-hop headers (RFC 9110, section 7.6.1) and framing headers. */
 const HOP_BY_HOP: ReadonlySet<string> = new Set([
   'connection',
   'content-length',
@@ -14,10 +14,10 @@ const HOP_BY_HOP: ReadonlySet<string> = new Set([
   'upgrade',
 ])
 
-/** What `Connection` cannot remove: without it the message would mean something else. */
+/** Headers that `Connection` cannot remove, since the message would mean something else without them. */
 const ESSENTIAL: ReadonlySet<string> = new Set(['host', 'content-type'])
 
-/** The headers that a `Connection` in lower case lists for the next hop only; undefined if it lists none. */
+/** The hop-by-hop headers that `Connection`, in lower case, lists; undefined if it lists none. */
 export function hopByHop(connection: string): ReadonlySet<string> | undefined {
   if (
     connection === '' ||
@@ -30,7 +30,7 @@ export function hopByHop(connection: string): ReadonlySet<string> | undefined {
   return new Set(connection.split(/[\s,]+/).filter((name) => !ESSENTIAL.has(name)))
 }
 
-/** The lines of a response's head that go on to the client. 426 says what to upgrade to. */
+/** The lines of a response's head for the client. A 426 keeps its Upgrade. */
 export function responseLines({ fields, connection, status }: ResponseHead): string {
   const listed = hopByHop(connection)
   const lines = fields.lines((name) => !HOP_BY_HOP.has(name) && !listed?.has(name))
@@ -39,7 +39,7 @@ export function responseLines({ fields, connection, status }: ResponseHead): str
   return upgrade === undefined ? lines : `${lines}Connection: Upgrade\r\nUpgrade: ${upgrade}\r\n`
 }
 
-/** What has no place in trailers (RFC 9110, section 6.5.1): framing, routing, credentials and what steers a cache. */
+/** Fields that are not allowed in trailers (RFC 9110, section 6.5.1): framing, routing, credentials, cache control. */
 const NOT_IN_TRAILERS: ReadonlySet<string> = new Set([
   ...HOP_BY_HOP,
   ...[
@@ -56,7 +56,7 @@ const NOT_IN_TRAILERS: ReadonlySet<string> = new Set([
   ...['location', 'retry-after', 'vary', 'origin'],
 ])
 
-/** The lines of trailers that go on. */
+/** The trailer lines that pass. */
 export function trailerLines(trailers: Fields | undefined, passes: (name: string) => boolean): string {
   return trailers?.lines((name) => !NOT_IN_TRAILERS.has(name) && passes(name)) ?? ''
 }

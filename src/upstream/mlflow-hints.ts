@@ -1,5 +1,5 @@
-// MLflow 3.5 and newer answers 403 to a Host that it does not know, and to a browser whose page came from another origin
-// (mlflow.server.security_utils). Whoever sees that 403 looks for its cause at the gate, so the log explains it.
+// MLflow 3.5 and newer answers 403 to an unknown Host, and to pages of other origins (mlflow.server.security_utils). Since
+// operators would suspect the gate, the log explains it.
 
 const INVALID_HOST = 'Invalid Host header'
 
@@ -14,13 +14,13 @@ const REFUSALS = [
   },
 ]
 
-/** Whether the body of a 403 says that MLflow does not accept the Host. */
+/** Whether a 403 means that MLflow does not accept the Host. */
 export const isHostRejection = (body: Buffer): boolean => body.includes(INVALID_HOST)
 
-/** How often a hint is given at most, in milliseconds. */
+/** Least time between two hints, in milliseconds. */
 const INTERVAL = 60_000
 
-/** Recognizes refusals of MLflow that one of its options prevents. */
+/** Recognizes MLflow's refusals that one of its options prevents. */
 export class MlflowHints {
   readonly #given = new Map<string, number>()
   readonly #now: () => number
@@ -30,7 +30,7 @@ export class MlflowHints {
     this.#now = now
   }
 
-  /** What to tell the operator about the body of a 403, at most once a minute; undefined for other bodies. */
+  /** The hint for the body of a 403, at most once a minute; undefined for other bodies. */
   hintFor(body: Buffer): string | undefined {
     for (const { text, hint } of REFUSALS) {
       if (!body.includes(text)) continue

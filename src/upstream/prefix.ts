@@ -1,9 +1,9 @@
-/** Times that percent-encoding is taken off: servers decode once, and some twice. */
+/** How often to decode percent-encoding: servers decode once, some twice. */
 const ROUNDS = 3
 
 /**
- * Whether a target would leave the path that it is put behind, as some server may read it: by `..`, in any encoding, with
- * backslashes for slashes, or with parameters behind the dots.
+ * Whether some server may read a target as leaving the path it is appended to: through `..`, in any encoding, with backslashes
+ * for slashes, or with parameters after the dots.
  *
  * @param target path and query in origin form
  */

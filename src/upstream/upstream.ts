@@ -4,46 +4,46 @@ import type { Length } from '../http1/framing.js'
 import { leavesPrefix } from './prefix.js'
 
 /**
- * Idle connections to the upstream are closed after a second: gunicorn closes its own after 2 s and uvicorn after 5,
- * without notice, and a POST that meets such a close cannot be sent again.
+ * Idle connections to the upstream are closed after a second. gunicorn closes its connections after 2 s and uvicorn after 5,
+ * without notice, and a POST sent at that moment cannot be retried.
  */
 const KEEP_ALIVE = 1000
 const MAX_CONNECT_TIMEOUT = 10_000
 
-/** The URL of the guarded server, taken apart. */
+/** The parsed URL of the guarded server. */
 export interface UpstreamUrl {
   /** As the user wrote it, for messages. */
   readonly text: string
   /** Scheme, host and port. */
   readonly origin: string
-  /** Prepended to every path: empty, or starts with a slash and does not end with one. */
+  /** Prepended to every path. Empty, or starts with a slash and does not end with one. */
   readonly prefix: string
-  /** Path of a unix socket; the origin is then only a name for it. */
+  /** Path of a unix socket; the origin is then only nominal. */
   readonly socketPath: string | undefined
 }
 
 export interface UpstreamOptions {
   readonly url: UpstreamUrl
-  /** Certificates (PEM) to trust in place of the system's. */
+  /** Certificates (PEM) to trust. Default: those that Node trusts. */
   readonly ca?: Buffer | undefined
-  /** Milliseconds that the upstream may take to start its response. */
+  /** How long the upstream may take to start its response, in milliseconds. */
   readonly timeout: number
 }
 
-/** A request as the upstream is to get it. */
+/** A request for the upstream. */
 export interface UpstreamRequest {
   readonly method: string
   /** Path and query, without the URL's prefix. */
   readonly target: string
-  /** Header lines, without those about framing. */
+  /** Header lines, without framing headers. */
   readonly lines: string
-  /** Of the body. */
+  /** Length of the body. */
   readonly length: Length
 }
 
-/** The guarded server, and the connections to it. */
+/** The guarded server and its connections. */
 export class Upstream {
-  /** Its own name, for a client that sends no `Host`. */
+  /** Its authority, for clients that send no `Host`. */
   readonly authority: string
   /** Milliseconds. */
   readonly timeout: number
@@ -63,14 +63,14 @@ export class Upstream {
     })
   }
 
-  /** Whether a target stays behind the URL's path. */
+  /** Whether a target stays below the URL's path. */
   contains(target: string): boolean {
     return this.#prefix === '' || !leavesPrefix(target)
   }
 
   /**
    * Sends a request; the response goes to `sink`.
-   * @param fresh whether on a new connection: the request has been sent before, on one that was closed
+   * @param fresh whether to use a new connection, because the request was sent before on one that turned out closed
    */
   send(
     { method, target, lines, length }: UpstreamRequest,
@@ -80,7 +80,7 @@ export class Upstream {
     return this.#pool.send({ method, path: this.#prefix + target, lines, length }, sink, fresh)
   }
 
-  /** Ends all connections. */
+  /** Closes all connections. */
   async close(): Promise<void> {
     this.#pool.destroy()
   }

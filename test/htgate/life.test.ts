@@ -59,8 +59,8 @@ describe('at the start', () => {
       [
         'weak records: 5; anyone who gets hold of the file can crack these passwords',
         '  line 2, alice: bcrypt with cost 4, less than 10',
-        '  line 3, bob: sha1 is broken: most passwords are recovered within seconds',
-        '  line 4, cyd: sha1 is broken: most passwords are recovered within seconds',
+        '  line 3, bob: sha1 is broken: most passwords can be recovered within seconds',
+        '  line 4, cyd: sha1 is broken: most passwords can be recovered within seconds',
         '  and 2 more',
         `hint: htpasswd --audit ${file} lists all, htpasswd -B -C 10 ${file} USER replaces one\n`,
       ].join('\nhtgate: '),

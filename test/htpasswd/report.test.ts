@@ -156,13 +156,13 @@ users:4: cheap: bcrypt with cost 5, less than 10
     ${first}htpasswd -B -C 10 users cheap
 users:5: md5: apr1 is weak: one GPU tries millions of passwords per second
     ${first}htpasswd -B -C 10 users md5
-users:6: sha: sha1 is broken: most passwords are recovered within seconds
+users:6: sha: sha1 is broken: most passwords can be recovered within seconds
     ${first}htpasswd -B -C 10 users sha
-users:7: des: des-crypt is broken: most passwords are recovered within seconds
+users:7: des: des-crypt is broken: most passwords can be recovered within seconds
     ${first}htpasswd -B -C 10 users des
-users:8: nginx: plain is broken: most passwords are recovered within seconds
+users:8: nginx: plain is broken: most passwords can be recovered within seconds
     ${first}htpasswd -B -C 10 users nginx
-users:9: bare: not a hash of any known scheme, perhaps the password itself: no server on Unix lets the user in
+users:9: bare: not a hash of any known scheme; perhaps the password itself: no server on Unix lets the user in
     ${first}htpasswd -B -C 10 users bare
 users:10: cut: not a complete bcrypt hash: htgate and htpasswd -v reject every password
     ${first}htpasswd -B -C 10 users cut
@@ -170,7 +170,7 @@ users:11: newer: not a complete hash of any known scheme: htgate and htpasswd -v
     ${first}htpasswd -B -C 10 users newer
 users:12: none: no hash: no server lets the user in
     ${first}htpasswd -B -C 10 users none
-users:13: strong: duplicate of line 2: servers use that one, htpasswd -v wants the password to fit both
+users:13: strong: duplicate of line 2: servers use that one, htpasswd -v requires the password to match both
     htpasswd --disable 13 users
 `)
     expect({ status, stderr }).toEqual({ status: 1, stderr: '11 findings in users\n' })
@@ -247,7 +247,7 @@ users:13: strong: duplicate of line 2: servers use that one, htpasswd -v wants t
     const { cwd, run } = shell({ users: `\u001b[2Jalice:${SHA1}\n` })
     chmodSync(join(cwd, 'users'), 0o600)
     expect((await run('--audit users')).stdout).toBe(
-      'users:1: \\x1b[2Jalice: sha1 is broken: most passwords are recovered within seconds\n    htpasswd --disable 1 users\n',
+      'users:1: \\x1b[2Jalice: sha1 is broken: most passwords can be recovered within seconds\n    htpasswd --disable 1 users\n',
     )
   })
 

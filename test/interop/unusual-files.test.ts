@@ -82,7 +82,7 @@ const CLAIMS: [RegExp, Record<string, 'yes' | 'no'>][] = [
     { htgate: 'no', 'Apache httpd': 'no', nginx: 'no', '`htpasswd -v`': 'no' },
   ],
   [
-    /nginx takes it as part of the name, the others ignore it/,
+    /nginx takes it as part of the name, other servers ignore it/,
     {
       htgate: 'yes',
       'Apache httpd': 'yes',
@@ -102,7 +102,7 @@ const CLAIMS: [RegExp, Record<string, 'yes' | 'no'>][] = [
     },
   ],
   [
-    /httpd lets in clients that leave it empty, the others skip/,
+    /httpd lets in clients that leave it empty, other servers skip/,
     { htgate: 'no', 'Apache httpd': 'yes', nginx: 'no' },
   ],
   [

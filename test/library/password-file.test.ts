@@ -166,7 +166,7 @@ describe('errors', () => {
     'no record is made of %j',
     async (encoded) => {
       const file = await openPasswordFile(fileWith(''))
-      expect(() => file.setEncoded('ann', encoded)).toThrow('encoded has to be a hash of a known scheme')
+      expect(() => file.setEncoded('ann', encoded)).toThrow('encoded must be a hash of a known scheme')
     },
   )
 

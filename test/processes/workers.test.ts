@@ -162,6 +162,6 @@ test('an --admin address in use: exit 1, and no more is said', async () => {
   ])
   expect(await gate.ended).toBe(1)
   expect(gate.said()).toBe(
-    `htgate: cannot listen on 127.0.0.1:${upstream.port}: the address is in use\nhtgate: hint: ss -ltnp names the program that uses it\n`,
+    `htgate: cannot listen on 127.0.0.1:${upstream.port}: the address is in use\nhtgate: hint: find the program that uses it with ss -ltnp\n`,
   )
 })

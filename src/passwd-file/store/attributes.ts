@@ -1,10 +1,10 @@
 import { copyFileSync, fstatSync } from 'node:fs'
 import { realPath } from '../../system/folder.js'
 
-// What a file has beside its content, mode and owner: an ACL, extended attributes (xattr(7)), a security label. Node has
-// no call for them, so GNU tar tells what there is and GNU cp copies it. Loaded only where a file may have some.
+// ACLs, extended attributes (xattr(7)) and security labels. Node cannot access them, so GNU tar lists them, and GNU cp copies
+// them. This module is loaded only if a file may have some.
 
-/** `none`: there is nothing but a security label, the same for both. `lost`: they differ, or may. */
+/** `none`: both files have nothing but the same security label. `lost`: they differ, or may. */
 export type Kept = 'none' | 'kept' | 'lost'
 
 /** An open file, and its path. */
@@ -17,11 +17,11 @@ export interface Opened {
 export function keepAttributes(old: Opened, fresh: Opened): Kept {
   if (process.platform === 'darwin') return keepWithCopyfile(old, fresh)
   if (realPath(old.fd) === undefined) return 'lost'
-  // Of an empty file, tar looks at the ACL alone.
+  // For an empty file, tar reads only the ACL.
   const before = fstatSync(old.fd).size === 0 ? undefined : attributesOf(old, fresh)
   if (before?.isSame) return before.isEmpty ? 'none' : 'kept'
   if (!copyAttributes(old, fresh)) return 'lost'
-  // What cannot tell what there was cannot tell what was kept; cp is taken at its word then.
+  // If tar could not list the attributes before, it cannot check the result either, so trust cp.
   return before === undefined || attributesOf(old, fresh)?.isSame ? 'kept' : 'lost'
 }
 
@@ -36,8 +36,8 @@ function keepWithCopyfile(old: Opened, fresh: Opened): Kept {
 }
 
 /**
- * With `xattr` beside `all`, cp fails if it cannot copy one. That of busybox knows neither option.
- * @returns whether all of them were copied
+ * With `xattr` in addition to `all`, cp fails if it cannot copy one. busybox's cp has neither option.
+ * @returns whether all were copied
  */
 function copyAttributes(old: Opened, fresh: Opened): boolean {
   return (
@@ -50,13 +50,13 @@ function copyAttributes(old: Opened, fresh: Opened): boolean {
 
 interface Compared {
   readonly isSame: boolean
-  /** Whether neither has any but a security label. */
+  /** Whether neither file has anything but a security label. */
   readonly isEmpty: boolean
 }
 
-/** Undefined where there is no tar that can tell. */
+/** Compares the attributes of two files; undefined without a suitable tar. */
 function attributesOf(old: Opened, fresh: Opened): Compared | undefined {
-  // The short one comes first, so that all that is wanted comes before the content, which may be long.
+  // The short file comes first, so that both headers come before the content of the other, which may be long.
   const options = ['--format=pax', '--dereference', '--xattrs', '--xattrs-include=*', '--acls', '--selinux']
   const archive = run(['tar', ...options, '-cf', '-', '-C', '/proc/self/fd', '4', '3'], [old, fresh])
   const [first, second] = archive ? attributesIn(archive) : []
@@ -64,12 +64,12 @@ function attributesOf(old: Opened, fresh: Opened): Compared | undefined {
   return { isSame: first.join() === second.join(), isEmpty: ![...first, ...second].some(isAttribute) }
 }
 
-/** More than all attributes of two files. */
+/** More than the attributes of two files can take. */
 const MAX_OUTPUT = 1 << 20
 
-/** Runs a program with the files as its descriptors 3 and 4. Undefined if it fails or complains. */
+/** Runs a program with the files as descriptors 3 and 4. Undefined if it fails or reports an error. */
 function run([command, ...args]: [string, ...string[]], files: Opened[]): Buffer | undefined {
-  // Not imported: the build of the command leaves the module out for packages that load it without need.
+  // Not imported, because the command's bundle replaces this module for packages that load it needlessly.
   const { spawnSync } = process.getBuiltinModule('node:child_process')
   const { status, error, stdout, stderr } = spawnSync(command, args, {
     stdio: ['ignore', 'pipe', 'pipe', ...files.map(({ fd }) => fd)],
@@ -82,7 +82,7 @@ function run([command, ...args]: [string, ...string[]], files: Opened[]): Buffer
 
 const BLOCK = 512
 
-/** The attributes of each file in an archive, as pax(1) has them: `SCHILY.xattr.user.note=…`, sorted. */
+/** The attributes of each file in an archive, in the form of pax(1): `SCHILY.xattr.user.note=…`, sorted. */
 function attributesIn(archive: Buffer): string[][] {
   const files: string[][] = []
   let attributes: string[] = []
@@ -103,7 +103,7 @@ function attributesIn(archive: Buffer): string[][] {
   return files
 }
 
-/** Records `LENGTH KEY=VALUE` and a newline; the length is that of all of it. */
+/** Parses records of `LENGTH KEY=VALUE` and a newline; the length includes everything. */
 function recordsIn(header: Buffer): string[] {
   const records: string[] = []
   for (let start = 0; start < header.length; ) {

@@ -7,23 +7,23 @@ import { Entry } from './entry.js'
 import { type Lock, sweep } from './lock.js'
 import { isSafe, mayWrite } from './trust.js'
 
-// A process that is killed while it writes a file in place leaves the complete content in its entry of the lock, a folder
-// that only its user can have written. That proves who made it; the entry's name tells for which file.
+// A process that is killed while it writes a file in place leaves the complete content in its lock entry, a folder that only
+// its user can write. That proves who made the copy; the entry's name tells for which file.
 
-/** The copy is not needed where the file was edited since. */
+/** The copy is not needed if the file has been edited since. */
 const NOT_EDITED_SINCE_MS = 60_000
 
 export interface LeftCopy {
-  /** What was to be in the file; undefined where the file is newer. */
+  /** The intended content of the file; undefined if the file is newer. */
   readonly content: Buffer | undefined
-  /** Removes it, once the file is complete. */
+  /** Removes the copy, once the file is complete. */
   remove(): void
 }
 
 /**
- * What processes left that were writing `file` in place.
- * @param isNew whether the file is begun anew, and the content of no account
- * @throws a system error where root or the file's owner left it, and this user may not read it
+ * Finds copies left by processes that were writing `file` in place.
+ * @param isNew whether the file will be overwritten, so that its content does not matter
+ * @throws a system error if root or the file's owner left a copy that this user cannot read
  */
 export function copyLeft(held: Lock, folder: Folder, name: string, file: Stats, isNew: boolean): LeftCopy {
   const toRemove: (() => void)[] = []
@@ -45,7 +45,7 @@ export function copyLeft(held: Lock, folder: Folder, name: string, file: Stats, 
     toRemove.push(() => sweep(folder, copy.name))
   }
   if (isSafe(folder.stat)) {
-    // Where htgate 0.1 left it. Only here can nobody else have put it there.
+    // The path that htgate 0.1 used. Only in such folders can no other user have put it there.
     const path = folder.at(`${name}.htpasswd-copy`)
     const left = open(
       path,
@@ -64,7 +64,7 @@ export function copyLeft(held: Lock, folder: Folder, name: string, file: Stats, 
   }
 }
 
-/** A plain file without another name that `isOurs`; undefined where there is none. */
+/** Opens a regular file with a single name that `isOurs`; undefined if there is none. */
 function open(path: string, isOurs: (stat: Stats) => boolean): number | undefined {
   let fd: number
   try {
@@ -91,7 +91,7 @@ function contentOf(fd: number, file: Stats): Buffer | undefined {
 const unreadable = (path: string, uid: number): Error =>
   Object.assign(
     new Error(
-      `${userName(uid)} was interrupted while writing it, and the complete file is in ${path}: have ${userName(uid)} edit it once`,
+      `${userName(uid)} was interrupted while writing it, and the complete content is in ${path}; ${userName(uid)} must edit the file once`,
     ),
     { code: 'EACCES' },
   )

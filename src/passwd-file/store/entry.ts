@@ -5,12 +5,12 @@ import { type Folder, openInside } from '../../system/folder.js'
 import { ownUid } from '../../system/users.js'
 import { unfinished, withCopyOf } from './holder.js'
 
-// An entry in a lock is a folder that only its user can enter. New files are made inside it, where nobody can exchange
-// them before they are renamed into the old one's place.
+// A lock entry is a folder that only its user can enter. New files are created in it, where no other user can replace them
+// before they are renamed over the old one.
 
-/** The new content, complete and on the disk. */
+/** The new content, complete and on disk. */
 const STAGED = 'htpasswd-new'
-/** That, and what write-file-atomic names it until it is complete. */
+/** The new content under that name, and under write-file-atomic's name until it is complete. */
 const OURS = /^htpasswd-new(\.\d+)?$/
 
 export class Entry {
@@ -22,7 +22,7 @@ export class Entry {
     private name: string,
   ) {}
 
-  /** Makes an entry. It gets its name when this process has it open, as the name claims. */
+  /** Creates an entry. It gets its final name only once this process has it open, as the name claims. */
   static make(folder: Folder, name: string): Entry {
     const first = unfinished(name)
     mkdirSync(folder.at(first), 0o700)
@@ -39,8 +39,8 @@ export class Entry {
   }
 
   /**
-   * Opens an entry of this user's, or for root of anybody's.
-   * @returns undefined where it may not be opened, or is none: a link, or a folder that others may enter
+   * Opens an entry of this user, or as root of any user.
+   * @returns undefined if it may not be opened or is not an entry, but a link or a folder that others may enter
    */
   static open(folder: Folder, name: string): Entry | undefined {
     let inside: Folder
@@ -57,8 +57,8 @@ export class Entry {
   }
 
   /**
-   * Whether nobody but this user, and root, can have put anything into it. False where it was exchanged for another
-   * folder, and on file systems that do not keep owners and modes, such as those of Windows.
+   * Whether only this user and root can have written to it. False if it has been replaced by another folder, and on file
+   * systems without owners and modes, such as those of Windows.
    */
   get isPrivate(): boolean {
     const own = ownUid()
@@ -74,23 +74,23 @@ export class Entry {
     return this.inside.stat.uid
   }
 
-  /** Where the new content is made. */
+  /** The path of the new content. */
   get staged(): string {
     return this.inside.pinned ? this.inside.at(STAGED) : join(this.folder.at(this.name), STAGED)
   }
 
-  /** Has the next holder know that the new content is to be put into the file with this inode, should this one die. */
+  /** Marks the entry, so that if this process dies, the next holder writes the new content to the file with this inode. */
   markAsCopyOf(inode: number): void {
     this.rename(withCopyOf(inode, this.name))
   }
 
-  /** Leaves it as that of a dead holder, with what is in it. */
+  /** Leaves the entry and its content behind, like that of a dead holder. */
   abandon(): void {
     if (this.#isOpen) this.inside.close()
     this.#isOpen = false
   }
 
-  /** Removes the entry with what is in it; what cannot be removed is known to be dead when this process is. */
+  /** Removes the entry and its content. If that fails, it counts as dead once this process has exited. */
   remove(): void {
     if (!this.#isOpen) return
     const path = this.inside.pinned ? this.inside.at() : this.folder.at(this.name)

@@ -3,23 +3,23 @@ import { readdirSync, readFileSync, readlinkSync, type Stats, statSync } from 'n
 import { hostname } from 'node:os'
 import { isErrno } from '../../system/errno.js'
 
-// Who holds a lock is told by the name of its entry, PREFIX.SPACE.PID.STARTED.RANDOM, and believed only as far as the
-// system confirms it: the process runs, since that very moment, and has the entry open.
+// The name of a lock entry tells its holder: PREFIX.SPACE.PID.STARTED.RANDOM. It is trusted only if the system confirms it: the
+// process is running, was started at that time, and has the entry open.
 
-/** What comes after the prefix. STATE is empty for a claim to the lock. */
+/** The rest of the name after the prefix. STATE is empty for a claim to the lock. */
 const NAME =
   /^\.(?<space>[^.]+)\.(?<pid>\d+)\.(?<started>\d+)\.(?<random>[^.]+)(?<state>|\.new|\.copy\.(?<inode>\d+))$/
 
-/** A name that no other lock has or had, and that others cannot foresee. */
+/** A unique name that others cannot predict. */
 export function ownName(prefix: string): string {
   const random = randomBytes(8).toString('hex')
   return `${prefix}.${ownSpace()}.${process.pid}.${startTime(process.pid) ?? 0}.${random}`
 }
 
-/** An entry under construction, which claims nothing yet. */
+/** State of an entry under construction, which claims nothing yet. */
 export const unfinished = (name: string): string => `${name}.new`
 
-/** An entry with the complete content of a file that is being written in place. */
+/** State of an entry with the complete content of a file that is being written in place. */
 export const withCopyOf = (inode: number, name: string): string => `${name}.copy.${inode}`
 
 export type Life = 'alive' | 'dead' | 'unknown'
@@ -28,14 +28,14 @@ export interface Holder {
   readonly entry: string
   readonly pid: number
   readonly started: number
-  /** Whether the pid is of this machine's and this container's process table. */
+  /** Whether the PID is from the process table of this machine and container. */
   readonly isNear: boolean
   readonly isUnfinished: boolean
-  /** Of the file that is written in place, and of which the entry has a complete copy. */
+  /** Inode of the file that is being written in place, of which the entry has a complete copy. */
   readonly copyOf: number | undefined
 }
 
-/** The holder that an entry names; undefined where the name is not of an entry's form. */
+/** The holder that an entry's name describes; undefined if it is not the name of an entry. */
 export function holderOf(prefix: string, entry: string): Holder | undefined {
   if (!entry.startsWith(prefix)) return undefined
   const { space, pid, started, state, inode } = NAME.exec(entry.slice(prefix.length))?.groups ?? {}
@@ -54,7 +54,7 @@ export function holderOf(prefix: string, entry: string): Holder | undefined {
 export function lifeOf({ pid, started, isNear, isUnfinished }: Holder, entry: Stats): Life {
   if (!isNear) return 'unknown'
   const running = startTime(pid)
-  // Off Linux, or where /proc shows only one's own processes, another may have the pid by now.
+  // Except on Linux, or if /proc shows only this user's processes, another process may have the PID by now.
   if (running === undefined) return exists(pid) ? 'unknown' : 'dead'
   if (running !== started) return 'dead'
   if (isUnfinished) return 'alive'
@@ -64,7 +64,7 @@ export function lifeOf({ pid, started, isNear, isUnfinished }: Holder, entry: St
 
 let space: string | undefined
 
-/** The process table that a pid belongs to: of one boot of one machine, and of one container on it. */
+/** Identifies the process table of a PID: the boot of the machine, and the container. */
 function ownSpace(): string {
   space ??= (() => {
     try {
@@ -90,7 +90,7 @@ function exists(pid: number): boolean {
   }
 }
 
-/** Clock ticks from boot to the start of `pid`, -1 for a zombie; undefined when that is not to be seen. */
+/** Clock ticks from boot to the start of `pid`; -1 for a zombie; undefined if not visible. */
 function startTime(pid: number): number | undefined {
   try {
     // proc(5): PID (COMM) STATE …; COMM may hold anything, parentheses included.
@@ -102,7 +102,7 @@ function startTime(pid: number): number | undefined {
   }
 }
 
-/** Whether the process has `entry` open; undefined where one may not look, at another user's process for one. */
+/** Whether the process has `entry` open; undefined if that is not visible, as for another user's process. */
 function hasOpen(pid: number, entry: Stats): boolean | undefined {
   const folder = `/proc/${pid}/fd`
   try {
@@ -121,7 +121,7 @@ function isAt(path: string, { dev, ino }: Stats): boolean {
   }
 }
 
-/** Nobody makes an entry that is another user's; root's process may belong to either. */
+/** Whether the process can own the entry: it has the same user, or is root's. */
 function isRunBy(pid: number, uid: number): boolean {
   const owner = statSync(`/proc/${pid}`, { throwIfNoEntry: false })?.uid
   return owner === uid || owner === 0

@@ -7,43 +7,43 @@ import { ownUid, userName } from '../../system/users.js'
 import { Entry } from './entry.js'
 import { type Holder, holderOf, lifeOf, ownName } from './holder.js'
 
-// Each process that wants a file makes an entry of its own beside it, a folder that only its user can enter. Whoever,
-// after that, finds no other living entry holds the lock. Entries are never taken over, only removed, each by its own
-// name: two processes that clear away the same dead one cannot harm a third. Entries of users who may not edit the file
-// are not even looked at, so nobody can block an edit that is none of his business.
+// Each process that wants to edit a file creates its own entry beside it, a folder that only its user can enter. A process
+// that then finds no other living entry holds the lock. Entries are never taken over, only removed, by their unique names:
+// two processes that remove the same dead entry cannot harm a third. Entries of users who may not edit the file are ignored,
+// so such users cannot block edits.
 
-/** For holders on another machine or in another container, of whom only the heartbeat is seen. */
+/** For holders on another machine or in another container, of which only the heartbeat is visible. */
 const HEARTBEAT_MS = 1_000
 const SILENT_IS_DEAD_MS = 10_000
-/** How long one's own processes, or others on the way, are waited for. */
+/** How long to wait for this user's processes, or for changing ones of other users. */
 const GIVE_UP_MS = 60_000
-/** How long a single process of another user's is. */
+/** How long to wait for a single process of another user. */
 const GIVE_UP_OTHERS_MS = 5_000
 
 /** Where a lock is taken: entries of the form PREFIX.… in the folder. */
 export interface Place {
   readonly folder: Folder
   readonly prefix: string
-  /** Whether a user may edit the file, and so may hold others up. */
+  /** Whether a user may edit the file, and so may hold its lock. */
   readonly admits: (uid: number) => boolean
 }
 
-/** An entry with the complete content of a file that was being written in place. */
+/** A dead holder's entry with the complete content of a file that was being written in place. */
 export interface Copy {
   readonly name: string
-  /** The file's. */
+  /** The file's inode. */
   readonly inode: number
   readonly uid: number
 }
 
 export interface Lock {
   readonly entry: Entry
-  /** What dead holders left that were writing a file in place. */
+  /** Copies left by dead holders that were writing a file in place. */
   copies(): Copy[]
   release(): void
 }
 
-/** Another process holds the lock, and has for too long. */
+/** Another process has held the lock for too long. */
 export class LockedError extends Error {
   override readonly name = 'LockedError'
   constructor(path: string, rival?: { readonly pid: number; readonly uid: number }) {
@@ -54,8 +54,8 @@ export class LockedError extends Error {
 
 /**
  * Waits for the lock.
- * @throws LockedError after a minute, or when one process of another user has held it for five seconds; a system error
- *   where no entry can be made
+ * @throws LockedError after a minute, or if one process of another user has held it for five seconds; a system error if no
+ *   entry can be created
  */
 export async function lock(place: Place): Promise<Lock> {
   const name = ownName(place.prefix)
@@ -79,7 +79,7 @@ export async function lock(place: Place): Promise<Lock> {
       let { rivals, isIn } = living(place, name)
       if (rivals.length === 0) {
         entry = Entry.make(place.folder, name)
-        // Two that came in together see each other: the first by name stays, the other leaves.
+        // Two processes that came at the same time see each other: the first by name stays, the other retries.
         for (;;) {
           ;({ rivals, isIn } = living(place, name))
           if (isIn && rivals.length === 0) return { entry, copies: () => copiesIn(place), release }
@@ -97,7 +97,7 @@ export async function lock(place: Place): Promise<Lock> {
   }
 }
 
-/** How long to wait for whom. Starts to count when there is a reason to wait: `performance` takes a while to load. */
+/** Limits the wait. The clock starts only when there is a reason to wait, since `performance` is slow to load. */
 class Patience {
   #start: number | undefined
   #tries = 0
@@ -125,12 +125,12 @@ class Patience {
   }
 }
 
-/** What is in the way: an entry, and whose it is. */
+/** A blocking entry and its owner. */
 interface Rival extends Holder {
   readonly uid: number
 }
 
-/** The other entries of holders that may be at work, and whether one's own is there; those of dead ones are removed, but for copies that may be needed. */
+/** Lists other entries whose holders may be alive, and whether this process's entry is there. Removes dead entries, except for copies that may be needed. */
 function living({ folder, prefix, admits }: Place, own: string): { rivals: Rival[]; isIn: boolean } {
   const rivals: Rival[] = []
   const names = readdirSync(folder.at())
@@ -147,7 +147,7 @@ function living({ folder, prefix, admits }: Place, own: string): { rivals: Rival
   return { rivals, isIn: names.includes(own) }
 }
 
-/** Removes an entry that a dead holder left, if that is allowed. */
+/** Removes a dead holder's entry, if permitted. */
 export function sweep(folder: Folder, name: string): void {
   try {
     rmdirSync(folder.at(name))
@@ -170,5 +170,5 @@ function statOf(path: string): Stats | undefined {
   return lstatSync(path, { throwIfNoEntry: false })
 }
 
-/** Nothing in either direction: a time to come is no sign of life. */
+/** Whether there was no heartbeat recently. A time in the future is no sign of life either. */
 const isSilent = ({ mtimeMs }: Stats): boolean => Math.abs(Date.now() - mtimeMs) > SILENT_IS_DEAD_MS

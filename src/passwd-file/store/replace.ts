@@ -10,17 +10,17 @@ import { PartlyWrittenError, writeInPlace } from './write.js'
 export interface Target {
   readonly folder: Folder
   readonly name: string
-  /** Undefined for a file that is yet to be. */
+  /** Undefined for a new file. */
   readonly file: OpenFile | undefined
-  /** Where the new file is made, beside the old one; undefined where that cannot be done. */
+  /** The entry to create the new file in, beside the old one; undefined if that is not possible. */
   readonly entry: Entry | undefined
   /** See UpdateOptions. */
   readonly alone: boolean
 }
 
 /**
- * Gives the file its new content: the old one or the new one is there at any moment, whatever fails.
- * Where the file cannot be replaced by rename, it is written in place, and a complete copy lies in the entry meanwhile.
+ * Replaces the file's content, so that at any moment either the old or the new content is there, whatever fails. If the file
+ * cannot be replaced by rename, it is written in place, with a complete copy in the entry meanwhile.
  */
 export async function replaceFile(
   { folder, name, file, entry, alone }: Target,
@@ -48,7 +48,7 @@ export async function replaceFile(
   }
 }
 
-/** False where that cannot be done. A single file that is mounted into a container is such a case. */
+/** Renames the new file over the old one. False if that is not possible, as for a single file mounted into a container. */
 function rename(staged: Staged, entry: Entry, path: string): boolean {
   if (!staged.canReplace) return false
   try {
@@ -60,7 +60,7 @@ function rename(staged: Staged, entry: Entry, path: string): boolean {
   }
 }
 
-/** So that the rename itself survives a power failure; the new file is there even where that is not to be had. */
+/** Flushes the folder, so that the rename survives a power failure. Errors are ignored, since the new file is in place. */
 function syncFolder({ fd }: Folder): void {
   if (fd !== undefined) attempt(() => fsyncSync(fd))
 }

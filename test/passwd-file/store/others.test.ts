@@ -179,7 +179,7 @@ describeIf([...lacksRoot, ...lacksOrdinaryUser], 'root edits, mallory attacks', 
     chownSync(folder, MALLORY, MALLORY)
     asMallory(`ln -s ${secret} pw`)
     const { status, stderr } = await add('mallory')
-    expect(String(stderr)).toContain(`${file} is a symbolic link made by nobody; name ${secret} itself`)
+    expect(String(stderr)).toContain(`${file} is a symbolic link made by nobody; use ${secret} itself`)
     expect(status).toBe(1)
     expectUntouched()
   })
