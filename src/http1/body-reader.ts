@@ -5,26 +5,26 @@ import { parseTrailers } from './head.js'
 import { type HeadReader, trailerReader } from './head-reader.js'
 import { badResponse, ProtocolError } from './protocol-error.js'
 
-// Bodies, read as their length says. A part is handed on without a copy, as soon as it is there.
+// Reads bodies according to their length. Parts are passed on as they arrive, without a copy.
 
-/** Takes a body: for requests and responses alike. */
+/** Receives a body, of a request or a response. */
 export interface BodySink {
-  /** Some bytes, the framing taken off. */
+  /** Some bytes, without framing. */
   body(bytes: Buffer): void
 }
 
 export interface BodyReader {
   readonly done: boolean
-  /** Undefined where there are none. */
+  /** `trailers` is undefined if there are none. */
   readonly trailers: Fields | undefined
   /**
-   * Reads some bytes from `at` on, hands on one part at most, and returns where it stopped.
+   * Reads bytes from `at`, passes on at most one part, and returns where it stopped.
    * @throws ProtocolError
    */
   read(bytes: Buffer, at: number, sink: BodySink): number
 }
 
-/** A reader for a body of `length`, which is not 0. */
+/** Creates a reader for a body of `length`, which must not be 0. */
 export function bodyReader(length: Length, failure: (message: string) => ProtocolError): BodyReader {
   if (length === CHUNKED) return new ChunkedReader(failure)
   if (length === UNTIL_CLOSE) return UNTIL_CLOSE_READER
@@ -76,9 +76,9 @@ const CR = 0x0d
 const LF = 0x0a
 const SEMICOLON = 0x3b
 
-/** Hexadecimal digits of a chunk's size at most, leading zeros included. */
+/** Most hexadecimal digits of a chunk's size, including leading zeros. */
 const MOST_DIGITS = 16
-/** Bytes of a chunk's extensions at most. */
+/** Most bytes of a chunk's extensions. */
 const MOST_EXTENSIONS = 4096
 
 /** RFC 9112, section 7.1. */
@@ -153,7 +153,7 @@ class ChunkedReader implements BodyReader {
     } else throw this.#failure('the size of a chunk is not a hexadecimal number')
   }
 
-  /** They are checked and left out: what they mean is for the next hop alone (RFC 9112, section 7.1.1). */
+  /** Extensions are checked and dropped, since they are meant only for the next hop (RFC 9112, section 7.1.1). */
   #readExtensions(bytes: Buffer, start: number): number {
     const cr = bytes.indexOf(CR, start)
     const to = cr === -1 ? bytes.length : cr

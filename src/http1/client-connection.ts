@@ -9,17 +9,17 @@ import { badResponse, ProtocolError } from './protocol-error.js'
 import { ResponseReceiver } from './receiver.js'
 import { chunkSize, lastChunk, requestHead } from './serializer.js'
 
-/** Why there is no response, or not all of it. */
+/** Why there is no complete response. */
 export type Failure =
   /** No connection could be made. */
   | 'unreachable'
-  /** Not within the time there is for it. */
+  /** No connection could be made in time. */
   | 'connect-timeout'
-  /** The response did not begin in time. */
+  /** The response did not start in time. */
   | 'timeout'
   /** The connection was closed or broke. */
   | 'closed'
-  /** What came is not HTTP/1.1. */
+  /** The response is not valid HTTP/1.1. */
   | 'protocol'
 
 export class ClientError extends Error {
@@ -27,31 +27,31 @@ export class ClientError extends Error {
   constructor(
     readonly failure: Failure,
     message: string,
-    /** Whether the connection had served a request before, and nothing came: it was closed while it was idle, most likely. */
+    /** Whether the connection had served a request before and sent nothing now: most likely it was closed while idle. */
     readonly isStale: boolean,
   ) {
     super(message)
   }
 }
 
-/** Takes a response, and hears how its request goes on. The bytes of its body are valid within the call only. */
+/** Receives a response and the progress of its request. The bytes of its body are valid only during the call. */
 export interface ResponseSink extends BodySink {
-  /** An interim response but 101. */
+  /** An interim response other than 101. */
   inform(head: ResponseHead): void
-  /** The final response's head. 101 is one: `tunnel` makes the connection one. */
+  /** The head of the final response, or of a 101, after which `tunnel` makes the connection a tunnel. */
   respond(head: ResponseHead): void
-  /** The response is whole. The connection is not the request's any more, once that is sent, too. */
+  /** The response is complete. Once the request is sent too, the connection is free. */
   end(trailers: Fields | undefined): void
-  /** After `write` has returned false: go on. */
+  /** The other side has caught up after `write` returned false. */
   drain(): void
-  /** It did not come to its end. Nothing follows. */
+  /** The exchange failed. No other call follows. */
   failed(error: ClientError): void
 }
 
 export interface OutgoingRequest {
   readonly method: string
   readonly path: string
-  /** Field lines, none of them about framing or the connection. */
+  /** Field lines, without framing and connection fields. */
   readonly lines: string
   readonly length: Length
 }
@@ -62,13 +62,13 @@ export interface ClientLimits {
   readonly connect: number
   /** Until a response begins, from the end of the request; and for a part of the request to be taken. */
   readonly response: number
-  /** How long a connection that nobody uses stays open. */
+  /** How long an idle connection stays open. */
   readonly idle: number
 }
 
-/** Interim responses to one request at most. */
+/** Most interim responses to one request. */
 const MOST_INTERIM = 100
-/** Milliseconds in which a response may still come from an upstream that does not take the rest of its request. */
+/** How long to wait for a response from an upstream that does not accept the rest of the request, in milliseconds. */
 const LAST_WORDS = 500
 
 /** A connection to an upstream: one request at a time. */
@@ -78,7 +78,7 @@ export class ClientConnection implements Bounded {
   readonly #receiver: ResponseReceiver
   #sink: ResponseSink | undefined
   #isConnected = false
-  /** Requests that were served. */
+  /** Number of requests served. */
   #served = 0
   #heard = false
   #requestSent = true
@@ -92,7 +92,7 @@ export class ClientConnection implements Bounded {
   #needsDrain = false
   #error: Error | undefined
   #expired = false
-  /** What the upstream says about how long it keeps idle connections, in milliseconds. */
+  /** How long the upstream says it keeps idle connections, in milliseconds. */
   idleFor = Number.POSITIVE_INFINITY
 
   constructor(
@@ -135,7 +135,7 @@ export class ClientConnection implements Bounded {
     this.#requestSent = request.length === 0
     this.#receiver.toHead = request.method === 'HEAD'
     const { method, path, lines, length } = request
-    // Most methods mean no body where no length is given (RFC 9110, section 8.6).
+    // For most methods, no length means no body (RFC 9110, section 8.6).
     this.outbox.text(
       requestHead(method, path, lines, length === 0 && !MEANS_BODY.has(method) ? UNTIL_CLOSE : length),
     )
@@ -143,7 +143,7 @@ export class ClientConnection implements Bounded {
   }
 
   /**
-   * Some of the request's body, or of what goes into a tunnel. The bytes are the connection's from here on.
+   * Sends part of the request's body or of a tunnel. The connection takes ownership of the bytes.
    * @returns false if the upstream does not keep up: wait for `drain`
    */
   write(bytes: Buffer): boolean {
@@ -160,7 +160,7 @@ export class ClientConnection implements Bounded {
     return false
   }
 
-  /** The request is whole. In a tunnel: the other side sends no more. */
+  /** Completes the request. In a tunnel: the client sends no more. */
   finish(trailers = ''): void {
     if (this.#isTunnel) {
       this.outbox.flush()
@@ -171,7 +171,7 @@ export class ClientConnection implements Bounded {
     else this.#await()
   }
 
-  /** Makes a tunnel of it; to be called from within `respond` of a 101. */
+  /** Makes the connection a tunnel; must be called within `respond` for a 101. */
   tunnel(): void {
     this.#isTunnel = true
     this.#chunked = false
@@ -179,7 +179,7 @@ export class ClientConnection implements Bounded {
     this.#receiver.raw()
   }
 
-  /** Holds the response back. */
+  /** Pauses the response. */
   pause(): void {
     this.#receiver.held = true
     this.#settle()
@@ -191,13 +191,13 @@ export class ClientConnection implements Bounded {
     if (!this.#receiver.isRunning) this.#read()
   }
 
-  /** Nobody waits for the response any more. */
+  /** Aborts, because the response is no longer needed. */
   abort(): void {
     this.#sink = undefined
     this.socket.destroy()
   }
 
-  // What the receiver reads.
+  // Called by the receiver.
 
   #head(head: ResponseHead): void {
     const sink = this.#sink as ResponseSink
@@ -218,7 +218,7 @@ export class ClientConnection implements Bounded {
   #end(trailers: Fields | undefined): void {
     const sink = this.#sink
     if (sink === undefined) return
-    // What comes behind a response was not asked for; whoever gets the connection next would take it for its own.
+    // Bytes after a response were not requested. The next user of the connection would mistake them for its response.
     if (this.#receiver.kept > 0) this.#keepsAlive = false
     if (this.#requestSent) this.#release()
     sink.end(trailers)
@@ -291,7 +291,7 @@ export class ClientConnection implements Bounded {
     const sink = this.#sink
     if (sink === undefined || (this.#receiver.ended && !this.#isTunnel)) return
     if (this.#receiver.close() || !this.#responded)
-      this.fail('closed', 'closed the connection before its response was whole')
+      this.fail('closed', 'closed the connection before its response was complete')
   }
 
   #onDrain(): void {
@@ -322,7 +322,7 @@ export class ClientConnection implements Bounded {
     }
   }
 
-  /** The upstream's deadline: while it connects, takes the request, and until it answers. */
+  /** The deadline for the upstream to connect, accept the request, and answer. */
   #await(): void {
     if (!this.#isConnected || this.#sink === undefined || this.#error) return
     const owes = this.#isTunnel ? false : this.#needsDrain || (this.#requestSent && !this.#responded)
@@ -334,7 +334,7 @@ export class ClientConnection implements Bounded {
     this.fail('protocol', error.message)
   }
 
-  /** Gives up, and says why. */
+  /** Gives up with an error. */
   fail(failure: Failure, message: string): void {
     const sink = this.#sink
     this.#sink = undefined
@@ -345,8 +345,8 @@ export class ClientConnection implements Bounded {
   }
 
   /**
-   * An upstream may answer and close before it has read all of a request. To send more then fails, and Node throws away
-   * what came with the socket: the response that says why. So reading goes on for a moment.
+   * An upstream may answer and close before it has read the whole request. Sending more then fails, and Node would discard the
+   * response along with the socket. So keep reading for a moment.
    */
   #surviveWriteErrors(): void {
     const { socket } = this
@@ -362,15 +362,15 @@ export class ClientConnection implements Bounded {
   }
 }
 
-/** Methods for which a request without a length would be odd (RFC 9110, section 8.6). */
+/** Methods that should have a length even without a body (RFC 9110, section 8.6). */
 const MEANS_BODY = new Set(['POST', 'PUT', 'PATCH'])
 
-/** Whether a response that must not have a body announces one: whatever comes behind the head is not a response. */
+/** Whether a response that must not have a body announces one, so that bytes after its head are not a response. */
 const hasStrayBody = (head: ResponseHead): boolean =>
   (head.status === 204 && (Number(head.contentLength) > 0 || head.transferEncodings > 0)) ||
   (head.status === 304 && head.transferEncodings > 0)
 
-/** `Keep-Alive: timeout=SECONDS`, in milliseconds, with some time to spare. */
+/** The timeout in `Keep-Alive: timeout=SECONDS`, in milliseconds, with some margin. */
 function idleTime(head: ResponseHead): number {
   const seconds = /timeout=(\d+)/.exec(head.fields.get('keep-alive') ?? '')?.[1]
   return seconds === undefined ? Number.POSITIVE_INFINITY : Number(seconds) * 1000 - 500

@@ -8,7 +8,7 @@ import {
 } from './client-connection.js'
 import { Deadlines } from './deadlines.js'
 
-/** Where requests go. */
+/** The address of an upstream. */
 export type Target =
   | { readonly path: string }
   | { readonly host: string; readonly port: number; readonly tls: false }
@@ -17,12 +17,12 @@ export type Target =
 const SOCKET = { allowHalfOpen: true, noDelay: true, keepAlive: true, keepAliveInitialDelay: 60_000 }
 
 /**
- * What sockets read into, all of them: it is looked at before the next read. That saves a buffer for each read, and
- * goes past Node's streams, which throw away what is read once a write has failed.
+ * The read buffer of all sockets, which is processed before the next read. It saves a buffer per read, and bypasses Node's
+ * streams, which discard data once a write has failed.
  */
 const BUFFER = Buffer.allocUnsafeSlow(64 * 1024)
 
-/** The connections to one upstream. Idle ones are a stack: the latest is the least likely to be closed meanwhile. */
+/** The connections to one upstream. Idle ones form a stack, since the most recent is least likely to have been closed. */
 export class ClientPool {
   readonly deadlines = new Deadlines()
   readonly #idle: ClientConnection[] = []
@@ -36,7 +36,7 @@ export class ClientPool {
 
   /**
    * Sends a request.
-   * @param fresh whether on a connection of its own: the idle ones may all have been closed
+   * @param fresh whether to open a new connection, because all idle ones may have been closed
    */
   send(request: OutgoingRequest, sink: ResponseSink, fresh = false): ClientConnection {
     const connection = (fresh ? undefined : this.#pop()) ?? this.#open()
@@ -47,7 +47,7 @@ export class ClientPool {
   #pop(): ClientConnection | undefined {
     for (;;) {
       const connection = this.#idle.pop()
-      // One that has just been closed is still to be told.
+      // A connection may have been closed without its event having arrived yet.
       if (connection === undefined || connection.socket.writable) return connection
     }
   }
@@ -87,7 +87,7 @@ export class ClientPool {
       ...SOCKET,
       host,
       port,
-      // The certificate has to be the upstream's, whatever `Host` says.
+      // The certificate must be the upstream's, whatever `Host` says.
       servername: isIP(host) ? '' : host,
       ALPNProtocols: ['http/1.1'],
       ...(ca ? { ca } : {}),
@@ -100,7 +100,7 @@ export class ClientPool {
     return socket
   }
 
-  /** Takes back a connection that has served its request. */
+  /** Returns a connection to the pool after its request. */
   release(connection: ClientConnection): void {
     const idle = Math.min(this.limits.idle, connection.idleFor)
     if (idle <= 0) {
@@ -117,7 +117,7 @@ export class ClientPool {
     if (index !== -1) this.#idle.splice(index, 1)
   }
 
-  /** Breaks off whatever there is. */
+  /** Aborts all connections. */
   destroy(): void {
     for (const { socket } of this.#all) socket.destroy()
   }

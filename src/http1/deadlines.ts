@@ -1,19 +1,19 @@
-/** Milliseconds between two looks at all deadlines. */
+/** How often to check all deadlines, in milliseconds. */
 const TICK = 250
 
-/** What has to be done by a certain time, or is called off. */
+/** Something with a deadline. */
 export interface Bounded {
-  /** By `performance.now()`; Infinity for no bound. */
+  /** By `performance.now()`; Infinity for none. */
   deadline: number
-  /** The time has come. */
+  /** Called when the deadline has passed. */
   expire(): void
 }
 
-/** One timer for all connections: to move a deadline costs an assignment. */
+/** One timer for all connections, so that moving a deadline costs only an assignment. */
 export class Deadlines {
   readonly #all = new Set<Bounded>()
   #timer: NodeJS.Timeout | undefined
-  /** The time as of the last look: exact enough for deadlines of a second and more. */
+  /** The time of the last check; accurate enough for deadlines of a second or more. */
   now = performance.now()
 
   add(bounded: Bounded): void {
@@ -30,7 +30,7 @@ export class Deadlines {
     this.#timer = undefined
   }
 
-  /** The time in `milliseconds`, or a tick later. */
+  /** The time `milliseconds` from now, or a tick later. */
   in(milliseconds: number): number {
     return this.now + milliseconds + TICK
   }

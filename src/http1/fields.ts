@@ -1,8 +1,8 @@
 import { isToken } from './grammar.js'
 
-/** Field names by the way they are spelled, so that a name that was seen before is neither checked nor lowered again. */
+/** Caches field names by spelling, so that each spelling is checked and converted to lower case only once. */
 const known = new Map<string, string>()
-/** Names from outside that are kept at most, and their length: whoever makes some up fills no memory. */
+/** Most foreign names to cache, and their length, so that made-up names cannot fill the memory. */
 const MOST_KNOWN = 1024
 const LONGEST_KNOWN = 64
 
@@ -11,7 +11,7 @@ export function lowerName(spelled: string): string | undefined {
   const found = known.get(spelled)
   if (found !== undefined) return found
   if (!isToken(spelled)) return undefined
-  // A slice would keep the whole head in memory.
+  // A slice would keep the whole head in memory, so copy it.
   const copy = Buffer.from(spelled, 'latin1').toString('latin1')
   // As the key of an object it becomes the engine's one copy, which is compared by its address.
   const [lower = ''] = Object.keys({ [copy.toLowerCase()]: 0 })
@@ -30,13 +30,13 @@ for (const name of COMMON.split(' ')) {
 }
 
 /**
- * The field lines of a head or of a trailer section, in their order. Nothing is copied: a field is a place in the text
- * it stands in, so that a run of lines can be handed on as it came.
+ * The field lines of a head or trailer section, in order. Nothing is copied: a field is a position in the text, so that a run of
+ * lines can be passed on unchanged.
  */
 export class Fields {
   /** Names in lower case. */
   readonly names: string[] = []
-  /** For each field where its line starts, and where its value starts and ends, without the whitespace around it. */
+  /** For each field, the start of its line, and the start and end of its value, without surrounding whitespace. */
   readonly #places: number[] = []
 
   constructor(
@@ -58,34 +58,34 @@ export class Fields {
     return this.text.slice(this.#places[index * 3 + 1], this.#places[index * 3 + 2])
   }
 
-  /** The value with the whitespace behind it. */
+  /** The value with trailing whitespace. */
   untrimmed(index: number): string {
     return this.text.slice(this.#places[index * 3 + 1], this.text.indexOf('\r', this.#places[index * 3 + 2]))
   }
 
-  /** Where the field's line starts. */
+  /** The start of the field's line. */
   start(index: number): number {
     return this.#places[index * 3] as number
   }
 
-  /** Behind its CRLF. */
+  /** The end of the field's line, after its CRLF. */
   end(index: number): number {
     return this.text.indexOf('\n', this.#places[index * 3 + 2]) + 1
   }
 
-  /** The name as it was spelled. */
+  /** The name as spelled. */
   spelled(index: number): string {
     const start = this.start(index)
     return this.text.slice(start, start + (this.names[index] as string).length)
   }
 
-  /** The first field of that lower-case name. */
+  /** The first field with this lower-case name. */
   get(name: string): string | undefined {
     const index = this.names.indexOf(name)
     return index === -1 ? undefined : this.value(index)
   }
 
-  /** All values of that lower-case name, as one list (RFC 9110, section 5.3). */
+  /** All values of this lower-case name, as one list (RFC 9110, section 5.3). */
   list(name: string): string | undefined {
     let list: string | undefined
     for (let i = 0; i < this.names.length; i++) {
@@ -94,7 +94,7 @@ export class Fields {
     return list
   }
 
-  /** The lines, CRLF included, of the fields whose lower-case name `keep` wants. */
+  /** The lines, with CRLF, of the fields whose lower-case names `keep` accepts. */
   lines(keep: (name: string) => boolean): string {
     const { names, text } = this
     let lines = ''

@@ -1,21 +1,21 @@
 import { isDigits } from './grammar.js'
 import { badRequest, badResponse, ProtocolError } from './protocol-error.js'
 
-// How long a message's body is: decided here and nowhere else (RFC 9112, section 6.3).
+// Determines the length of a message's body (RFC 9112, section 6.3). No other code does.
 
 /** The number of bytes of a body, or one of the two below. */
 export type Length = number
 export const CHUNKED: Length = -1
-/** A response's that ends with its connection. */
+/** The length of a response body that ends with its connection. */
 export const UNTIL_CLOSE: Length = -2
 
-/** What a head says about its body: how often each field stands in it, and their values. */
+/** A head's framing fields: how often each occurs, and their values. */
 export interface Framing {
   readonly contentLengths: number
-  /** With the whitespace behind it. */
+  /** With trailing whitespace. */
   readonly contentLength: string
   readonly transferEncodings: number
-  /** All values as one list, with the whitespace behind them: not everybody reads `chunked` there. */
+  /** All values as one list, with trailing whitespace, since not all servers accept `chunked` with it. */
   readonly transferEncoding: string
 }
 
@@ -37,7 +37,7 @@ export function requestLength(framing: Framing, minor: number): Length {
   return length
 }
 
-/** RFC 9112, section 6.1: chunked is last, and once; what stands before it is not known here. */
+/** chunked must be last, and occur once (RFC 9112, section 6.1); other codings are not supported. */
 function checkRequestCoding(value: string): void {
   const codings = value.toLowerCase().split(/,[ \t]*/)
   if (codings.at(-1) !== 'chunked') throw badRequest('the last Transfer-Encoding is not chunked')
@@ -69,5 +69,5 @@ export function responseLength(framing: Framing, minor: number, status: number, 
   return contentLengths > 0 ? Number(contentLength) : UNTIL_CLOSE
 }
 
-/** Statuses whose responses have no body, whatever their head says (RFC 9110, section 6.4.1). */
+/** Whether responses with this status have no body, whatever their head says (RFC 9110, section 6.4.1). */
 export const hasNoBody = (status: number): boolean => status < 200 || status === 204 || status === 304

@@ -1,19 +1,19 @@
-// The grammar of RFC 9110 and RFC 9112, rule by rule. Text is latin1: a character is a byte.
+// The grammar of RFC 9110 and RFC 9112, rule by rule. Text is Latin-1, one character per byte.
 
 /** token (RFC 9110, section 5.6.2). */
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
 export const isToken = (text: string): boolean => TOKEN.test(text)
 
 /**
- * Lines of a head: each ends with CRLF, and nothing in it is a control character but HTAB (RFC 9110, section 5.5; RFC
- * 9112, section 2.2). One pass over the text; written as what may be there, since that is faster than what may not.
+ * Lines of a head: each ends with CRLF and contains no control character except HTAB (RFC 9110, section 5.5; RFC 9112,
+ * section 2.2). Checked in one pass; matching the allowed characters is faster than searching for others.
  */
 const LINES = /^(?:[\t\x20-\x7e\x80-\xff]*\r\n)*$/
 export const areLines = (text: string): boolean => LINES.test(text)
 
-/** The start of such text: the last line may be cut off. */
+/** The start of such text, whose last line may be incomplete. */
 const START_OF_LINES = /^(?:[\t\x20-\x7e\x80-\xff]*\r\n)*[\t\x20-\x7e\x80-\xff]*\r?$/
-/** The same where the text before it ends with the CR of a pair. */
+/** The same if the text before it ends with the CR of a CRLF. */
 const REST_OF_LINES = /^\n?(?:[\t\x20-\x7e\x80-\xff]*\r\n)*[\t\x20-\x7e\x80-\xff]*\r?$/
 export const mayBeLines = (text: string, isRest: boolean): boolean =>
   (isRest ? REST_OF_LINES : START_OF_LINES).test(text)
@@ -28,7 +28,7 @@ export const isOriginForm = (target: string): boolean => ORIGIN_FORM.test(target
 /** absolute-form (section 3.2.2) without user information, which RFC 9110, section 4.2.4, warns of. */
 const ABSOLUTE_FORM = /^https?:\/\/([^/?]+)((?:[/?][\x21\x22\x24-\x7e]*)?)$/i
 
-/** An absolute target's authority and the rest, or undefined where it is not one. */
+/** The authority and the rest of an absolute target; undefined if it is not one. */
 export function splitAbsoluteForm(target: string): { authority: string; path: string } | undefined {
   const [, authority, rest] = ABSOLUTE_FORM.exec(target) ?? []
   if (authority === undefined || rest === undefined || !isAuthority(authority)) return undefined
@@ -49,8 +49,8 @@ const CHUNK_EXTENSIONS =
 export const isChunkExtensions = (text: string): boolean => CHUNK_EXTENSIONS.test(text)
 
 /**
- * The request methods that are served: the IANA registry's as far as Node's parser knows them. A method that is not
- * known could give a request a body, or a response none, by rules that are not known either.
+ * The supported request methods: those in the IANA registry that Node's parser knows. The rules for bodies of an unknown
+ * method would be unknown too.
  */
 export const METHODS: ReadonlySet<string> = new Set([
   ...['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'OPTIONS', 'PATCH'],
@@ -72,11 +72,10 @@ export const METHODS: ReadonlySet<string> = new Set([
 ])
 
 /**
- * Methods that change what a message means: CONNECT makes a tunnel of the connection, TRACE sends the head back, with
- * the credentials that are in it.
+ * Methods that are rejected: CONNECT makes the connection a tunnel, and TRACE returns the head, with the credentials in it.
  */
 export const REFUSED_METHODS: ReadonlySet<string> = new Set(['CONNECT', 'TRACE'])
 
-/** Content-Length (RFC 9110, section 8.6). Not everybody takes a tab behind it. */
+/** Content-Length (RFC 9110, section 8.6). Not all servers accept a tab after it. */
 const DIGITS = /^\d+ *$/
 export const isDigits = (text: string): boolean => DIGITS.test(text)

@@ -2,27 +2,27 @@ import { areLines, mayBeLines } from './grammar.js'
 import { badRequest, badResponse, ProtocolError } from './protocol-error.js'
 
 const END = '\r\n\r\n'
-const NOT_LINES = 'a line has a control character in it, or ends with LF instead of CRLF'
+const NOT_LINES = 'a line contains a control character, or ends with LF instead of CRLF'
 
-/** How long a head may be, and the errors for a longer one. */
+/** The limits of a head's length, and the errors for exceeding them. */
 interface Limits {
   readonly line: number
   readonly fields: number
   readonly longLine: () => ProtocolError
   readonly longFields: () => ProtocolError
-  /** For what is not made of lines. */
+  /** The error for bytes that are not lines. */
   readonly failure: (message: string) => ProtocolError
 }
 
 /** Collects bytes until the empty line that ends a head or a trailer section. */
 export class HeadReader {
-  /** The whole text, its empty line included, once it is there. */
+  /** The whole text, including its empty line, once complete. */
   text = ''
   readonly #limits: Limits
   #partial = ''
-  /** The last three characters of what came so far: the end may begin there. */
+  /** The last three characters so far, since the end may start there. */
   #tail = ''
-  /** Where the first line of what came so far ends; -1 until it has. */
+  /** End of the first line; -1 until it has arrived. */
   #lineEnd = -1
 
   constructor(limits: Limits) {
@@ -33,18 +33,18 @@ export class HeadReader {
     return this.#partial === ''
   }
 
-  /** Trailers may have no line at all: what ended the last chunk's line stands before them. */
+  /** Trailers may be empty, so the CRLF of the last chunk's line counts as what precedes them. */
   afterLine(): void {
     this.#tail = '\r\n'
   }
 
-  /** What came of a head that is not whole yet. */
+  /** The part of an incomplete head that has arrived. */
   get partial(): string {
     return this.#partial
   }
 
   /**
-   * Reads from `at`; returns where it stopped. The head is whole when `text` is not empty.
+   * Reads from `at`, and returns where it stopped. The head is complete when `text` is not empty.
    * @throws ProtocolError
    */
   read(bytes: Buffer, at: number): number {
@@ -62,7 +62,7 @@ export class HeadReader {
     }
     const length = end + END.length - this.#tail.length
     const text = this.#partial === '' && part.length === length ? part : this.#partial + part.slice(0, length)
-    // A short head needs no look at where its first line ends.
+    // For a short head, there is no need to find the end of its first line.
     if (text.length > limits.line || text.length > limits.fields) this.#checkLength(text)
     const lines = seen.slice(0, end + END.length)
     if (this.#tail === '' ? !areLines(lines) : !mayBeLines(lines, true)) throw limits.failure(NOT_LINES)
@@ -81,11 +81,11 @@ export class HeadReader {
   }
 }
 
-/** Of a request line, in bytes: room for a query of 60 kB. */
+/** Longest request line, in bytes: allows a query of 60 kB. */
 const MOST_TARGET = 64_000
-/** Of a request's fields. */
+/** Longest fields of a request, in bytes. */
 const MOST_FIELDS = 32_768
-/** Of a response's head. */
+/** Longest head of a response, in bytes. */
 const MOST_RESPONSE = 64_000
 const MOST_TRAILERS = 16_384
 

@@ -3,21 +3,21 @@ import { type Framing, type Length, requestLength, responseLength } from './fram
 import { isAuthority, isOriginForm, isToken, METHODS, REFUSED_METHODS, splitAbsoluteForm } from './grammar.js'
 import { badRequest, badResponse, ProtocolError } from './protocol-error.js'
 
-// Heads and trailer sections, from the text of one that is whole: RFC 9112, sections 3 to 5. That the text is made of
-// lines has been seen to where it was collected.
+// Parses complete heads and trailer sections: RFC 9112, sections 3 to 5. The head reader has already checked that the text
+// consists of lines.
 
-/** Field lines of a head at most. */
+/** Most field lines of a head. */
 const MOST_FIELDS = 500
 
 const SP = 0x20
 const HTAB = 0x09
 
-/** What both kinds of head have. */
+/** The common part of both kinds of head. */
 abstract class Head implements Framing {
-  /** The second number of the HTTP version. */
+  /** The minor version of HTTP/1. */
   abstract readonly minor: 0 | 1
   readonly fields: Fields
-  /** `Connection`, all of its values as one list in lower case (RFC 9110, section 7.6.1). */
+  /** All values of `Connection` as one list in lower case (RFC 9110, section 7.6.1). */
   connection = ''
   contentLengths = 0
   contentLength = ''
@@ -29,7 +29,7 @@ abstract class Head implements Framing {
     this.fields = new Fields(text)
   }
 
-  /** Takes note of a field that says how to read the message. */
+  /** Notes a field that affects how the message is read. */
   note(name: string, index: number): void {
     switch (name) {
       case 'connection':
@@ -58,19 +58,19 @@ abstract class Head implements Framing {
 
 export class RequestHead extends Head {
   readonly method: string
-  /** As it was sent. */
+  /** The target as sent. */
   readonly target: string
-  /** The target in origin form: path and query. `*` stays as it is. */
+  /** The target in origin form, path and query; or `*`. */
   readonly path: string
   readonly minor: 0 | 1
-  /** Whom the request is for: the target's authority, or `Host`. Undefined in HTTP/1.0 without one. */
+  /** The host that the request is for: the target's authority, or `Host`. Undefined in HTTP/1.0 without one. */
   readonly host: string | undefined
   readonly length: Length
   hosts = 0
   expect: string | undefined
 
   /**
-   * @param text the whole head, the empty line at its end included
+   * @param text the whole head, including the empty line at its end
    * @throws ProtocolError
    */
   constructor(text: string) {
@@ -102,7 +102,7 @@ export class RequestHead extends Head {
     else super.note(name, index)
   }
 
-  /** RFC 9112, section 3.2: exactly one, and a valid one. HTTP/1.0 does not know it. */
+  /** Requires exactly one valid Host (RFC 9112, section 3.2), except in HTTP/1.0. */
   #host(): string | undefined {
     if (this.hosts > 1) throw badRequest('there is more than one Host')
     if (this.hosts === 0) {
@@ -120,7 +120,7 @@ function methodOf(method: string): string {
   if (REFUSED_METHODS.has(method)) throw new ProtocolError(405, 'CONNECT and TRACE are not supported')
   if (method === 'PRI') throw badRequest('this is HTTP/2; only HTTP/1.1 is supported')
   if (!isToken(method)) throw badRequest('the method is not a token')
-  throw new ProtocolError(501, 'the method is not known')
+  throw new ProtocolError(501, 'the method is unknown')
 }
 
 function minorOf(version: string): 0 | 1 {
@@ -130,7 +130,7 @@ function minorOf(version: string): 0 | 1 {
   throw badRequest('the request line does not end with an HTTP version')
 }
 
-/** HTTP-version SP status-code SP [ reason-phrase ], and the last SP may be missing, as many servers have it. */
+/** HTTP-version SP status-code SP [ reason-phrase ]; many servers omit the last SP. */
 const STATUS_LINE = /^HTTP\/1\.[01] [1-9]\d\d(?: [\t\x20-\x7e\x80-\xff]*)?$/
 /** Where its parts are. */
 const MINOR = 7
@@ -140,12 +140,12 @@ const REASON = 13
 export class ResponseHead extends Head {
   readonly minor: 0 | 1
   readonly status: number
-  /** Latin1; may be empty. */
+  /** Latin-1; may be empty. */
   readonly reason: string
   readonly length: Length
 
   /**
-   * @param text the whole head, the empty line at its end included
+   * @param text the whole head, including the empty line at its end
    * @param toHead whether the request was HEAD
    * @throws ProtocolError
    */
@@ -163,7 +163,7 @@ export class ResponseHead extends Head {
 }
 
 /**
- * A trailer section; `text` as it came, the empty line at its end included.
+ * Parses a trailer section; `text` includes the empty line at its end.
  * @throws ProtocolError
  */
 export function parseTrailers(text: string, failure: (message: string) => ProtocolError): Fields {
@@ -173,18 +173,18 @@ export function parseTrailers(text: string, failure: (message: string) => Protoc
 }
 
 /**
- * The names that stood at the same place in heads before, each as `Name:` and in lower case. A client sends the same ones
- * in the same order, and to compare costs less than to look a name up.
+ * Names at the same position in earlier heads, as `Name:` and in lower case. A client sends the same names in the same order,
+ * and a comparison is cheaper than a lookup.
  */
 const expected: (readonly [prefix: string, lower: string] | undefined)[] = []
 /** Places, of requests and of responses, and characters that are remembered at most. */
 const MOST_EXPECTED = 32
 for (let i = 0; i < 2 * MOST_EXPECTED; i++) expected.push(undefined)
-/** One of so many names that were not expected takes the place: clients that differ take turns. */
+/** One in this many unexpected names replaces the remembered one, so that different clients take turns. */
 const PATIENCE = 16
 let misses = 0
 
-/** Reads field lines from `at` up to the empty line at the end of `text` (RFC 9112, section 5); `head` notes them. */
+/** Parses field lines from `at` to the empty line at the end of `text` (RFC 9112, section 5); `head` notes them. */
 function readFields(
   text: string,
   at: number,
@@ -238,7 +238,7 @@ const isWhitespace = (code: number): boolean => code === SP || code === HTAB
 
 const joined = (list: string, value: string): string => (list === '' ? value : `${list}, ${value}`)
 
-/** Whether a list in lower case, as of `Connection`, has `option` in it. */
+/** Whether a lower-case list, such as that of `Connection`, contains `option`. */
 export function hasOption(list: string, option: string): boolean {
   if (list === option) return true
   if (!list.includes(',')) return false

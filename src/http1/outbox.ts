@@ -1,8 +1,8 @@
 import type { Socket } from 'node:net'
 
-/** Up to so many bytes go out as one string, whatever they were: one call, one copy. */
+/** Up to this many bytes are sent as one string: one call, one copy. */
 const MOST_TOGETHER = 16_384
-/** Bytes that may wait for the other side. Beyond that whoever writes should stop. */
+/** Bytes that may wait for the other side; beyond that, writers should stop. */
 const MOST_WAITING = 256 * 1024
 
 /** Events of sockets that are being handled. */
@@ -33,7 +33,7 @@ function flushAll(): void {
  */
 export class Outbox {
   readonly #socket: Socket
-  /** Latin1: a character is a byte. */
+  /** Latin-1, one character per byte. */
   #text = ''
   #isChained = false
   #next: Outbox | undefined
@@ -42,7 +42,7 @@ export class Outbox {
     this.#socket = socket
   }
 
-  /** Whether so much waits that the writer should stop; the socket's `drain` tells when to go on. */
+  /** Whether the writer should stop because too much is waiting; the socket's `drain` tells when to continue. */
   get isFull(): boolean {
     return this.#socket.writableLength + this.#text.length > MOST_WAITING
   }

@@ -1,12 +1,12 @@
 import type { Server, Socket } from 'node:net'
 
-// Somebody forgot the s of https. OpenSSL fails at the first byte, and the client would see a closed connection, which
-// MLflow's client tries again for a minute. So the first byte is looked at before TLS gets it.
+// Handles clients that use http:// on an HTTPS port. OpenSSL would fail at the first byte, and the client would see a closed
+// connection, which MLflow's client retries for a minute. So the first byte is checked before TLS gets it.
 
-/** Milliseconds that a client has for its first byte. */
+/** How long a client may take to send its first byte, in milliseconds. */
 const PATIENCE = 15_000
 
-/** Milliseconds that a client has to read the answer. */
+/** How long a client may take to read the response, in milliseconds. */
 const LINGER = 2000
 
 /** The first byte of a TLS record with a handshake (RFC 8446, section 5.1). */
@@ -14,7 +14,7 @@ const HANDSHAKE = 0x16
 
 const isLetter = (byte: number): boolean => byte >= 0x41 && byte <= 0x5a
 
-/** Hands connections that begin with an HTTP request, not with TLS, to `onPlain`. To be called before `server` listens. */
+/** Passes connections that start with an HTTP request instead of TLS to `onPlain`. Must be called before `server` listens. */
 export function divertPlainHttp(server: Server, onPlain: (socket: Socket) => void): void {
   const [toTls] = server.listeners('connection')
   if (toTls === undefined) throw new Error('not a TLS server')
@@ -37,12 +37,12 @@ export function divertPlainHttp(server: Server, onPlain: (socket: Socket) => voi
   })
 }
 
-const BODY = 'This port speaks HTTPS: the URL has to begin with https://\n'
+const BODY = 'This port serves HTTPS: the URL must start with https://\n'
 
-/** The answer to such a client. */
+/** The response to such a client. */
 export const PLAIN_HTTP_ANSWER = `HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Type: text/plain\r\nContent-Length: ${BODY.length}\r\n\r\n${BODY}`
 
-/** Answers 400 in words. What the client still sends is read, so that it sees the answer before the connection ends. */
+/** Answers 400. Keeps reading what the client sends, so that it sees the response before the connection closes. */
 export function answerPlainHttp(socket: Socket): void {
   socket.on('error', () => socket.destroy())
   socket.resume()

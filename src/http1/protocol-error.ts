@@ -1,10 +1,10 @@
-/** Bytes that are not the HTTP/1.1 this side speaks. The connection they came on cannot be used any further. */
+/** Invalid HTTP/1.1. The connection cannot be used any further. */
 export class ProtocolError extends Error {
   override readonly name = 'ProtocolError'
   constructor(
-    /** What to answer: of a request 400 and above, of a response 502. */
+    /** The status to answer with: 400 or above for a request, 502 for a response. */
     readonly status: number,
-    /** What is wrong, in words that quote nothing of what was sent. */
+    /** What is wrong, without quoting what was sent. */
     message: string,
   ) {
     super(message)

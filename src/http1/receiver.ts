@@ -5,23 +5,23 @@ import { RequestHead, ResponseHead } from './head.js'
 import { type HeadReader, requestHeadReader, responseHeadReader } from './head-reader.js'
 import { badRequest, badResponse, type ProtocolError } from './protocol-error.js'
 
-// Bytes in, events out; it knows no sockets and no time. One message at a time: what comes behind a message is kept, not
-// looked at, until `next`.
+// Turns bytes into events, without knowing about sockets and time. Handles one message at a time: bytes after a message are kept
+// unread until `next`.
 //
 //   between --first byte--> head --empty line--> body --its end--> ended --next()--> between
 //                                 \--no body, or raw()---^           raw: bytes are handed on as they are
 
-/** Hears what a receiver reads. */
+/** Called by a receiver. */
 export interface ReceiverSink<Head> extends BodySink {
   head(head: Head): void
-  /** The message is whole. */
+  /** The message is complete. */
   end(trailers: Fields | undefined): void
 }
 
 abstract class Receiver<Head> {
-  /** While it is set nothing is read; what comes is kept. */
+  /** While set, nothing is read, and incoming bytes are kept. */
   held = false
-  /** Whether the message is whole, and `next` was not called yet. */
+  /** Whether the message is complete, and `next` has not been called yet. */
   ended = false
   #rest: Buffer | undefined
   #heads: HeadReader
@@ -36,25 +36,25 @@ abstract class Receiver<Head> {
   }
 
   protected abstract headReader(): HeadReader
-  /** Reads a head; returns how long its body is. */
+  /** Parses a head, and returns the length of its body. */
   protected abstract readHead(text: string): Length
 
-  /** Whether an event is being handled: what is kept is looked at when that is done. */
+  /** Whether an event is being handled; kept bytes are read after that. */
   get isRunning(): boolean {
     return this.#running
   }
 
-  /** Bytes that are kept. */
+  /** Number of bytes kept. */
   get kept(): number {
     return this.#rest?.length ?? 0
   }
 
-  /** Whether nothing of a message has come. */
+  /** Whether no byte of a message has arrived. */
   get isBetween(): boolean {
     return this.#body === undefined && !this.ended && this.#heads.isEmpty && this.kept === 0
   }
 
-  /** What has come of a head that is not whole. */
+  /** The part of an incomplete head that has arrived. */
   get partialHead(): string {
     return this.#heads.partial
   }
@@ -65,12 +65,12 @@ abstract class Receiver<Head> {
     this.run()
   }
 
-  /** Copies what is kept: the bytes that were received may be overwritten. */
+  /** Copies kept bytes, since the read buffer may be overwritten. */
   own(): void {
     if (this.#rest !== undefined) this.#rest = Buffer.from(this.#rest)
   }
 
-  /** Goes on after `held` was cleared. @throws ProtocolError */
+  /** Continues after `held` was cleared. @throws ProtocolError */
   run(): void {
     // A sink may call this from within an event; the loop below goes on by itself.
     if (this.#running) return

@@ -8,10 +8,10 @@ import { RequestReceiver } from './receiver.js'
 import { lengthLine, statusLine } from './serializer.js'
 import { type ExchangeConnection, ServerExchange } from './server-exchange.js'
 
-/** Who serves a connection. */
+/** Serves a connection. */
 export interface ConnectionHandler {
   request(exchange: ServerExchange): void
-  /** What came is not a request; returns what to answer. */
+  /** Called for an invalid request; returns the response. */
   unreadable(error: ProtocolError): Answer
   closed(): void
 }
@@ -23,37 +23,37 @@ export interface Answer {
 
 /** Milliseconds. */
 export interface ServerLimits {
-  /** From a head's first byte to its last, and from a connection's begin to a head. */
+  /** From a head's first byte to its last, and from the start of a connection to a head. */
   readonly head: number
   /** Between two requests. */
   readonly idle: number
-  /** Without progress, of a body that is awaited or a response that is not read. */
+  /** Without progress of a body or of the client reading the response. */
   readonly stall: number
   /** How long the rest of a body that nobody wants is read and thrown away: to close at once would reset the connection
    * under a client that still sends, before it reads its response. */
   readonly linger: number
 }
 
-/** Bytes of pipelined requests that are read ahead, so that a client that goes away is noticed. */
+/** Bytes of pipelined requests to read ahead, so that a disconnecting client is noticed. */
 const MOST_AHEAD = 64 * 1024
 /** Milliseconds until what is still to be written is looked after, on a connection that is about to close. */
 const LAST_BYTES = 5000
 /** Milliseconds after which a client that has closed its side, and is told nothing, is asked whether it is still there. */
 const HALF_CLOSED = 2000
 
-/** A client's connection: reads one request after another, each when the response before is out. */
+/** A client's connection. Reads requests one by one, each after the previous response has been sent. */
 export class ServerConnection implements Bounded, ExchangeConnection {
   deadline: number
   readonly outbox: Outbox
   readonly #receiver: RequestReceiver
   readonly #handler: ConnectionHandler
   #exchange: ServerExchange | undefined
-  /** Whether a head has begun, and its deadline holds. */
+  /** Whether a head has started, so that its deadline applies. */
   #inHead = false
   #paused = false
   /** Whether the client has closed its side. */
   #halfClosed = false
-  /** Nothing more is answered; what comes is thrown away. */
+  /** Whether no more requests are answered, and input is dropped. */
   #closing = false
   #needsDrain = false
   #patient = false
@@ -82,12 +82,12 @@ export class ServerConnection implements Bounded, ExchangeConnection {
     return this.owner.draining || (this.#halfClosed && this.#receiver.kept === 0)
   }
 
-  /** Whether no request is under way. A head that has begun does not count. */
+  /** Whether no request is in progress. A head that has started does not count. */
   get isIdle(): boolean {
     return this.#exchange === undefined && !this.#closing
   }
 
-  // What the receiver reads.
+  // Called by the receiver.
 
   head(head: RequestHead): void {
     this.#inHead = false
@@ -118,7 +118,7 @@ export class ServerConnection implements Bounded, ExchangeConnection {
     }
   }
 
-  // What the exchange asks for.
+  // Called by the exchange.
 
   hold(exchange: ServerExchange, held: boolean): void {
     if (exchange !== this.#exchange || this.#receiver.held === held) return
@@ -181,7 +181,7 @@ export class ServerConnection implements Bounded, ExchangeConnection {
     else this.socket.destroySoon()
   }
 
-  /** Closes a connection on which nothing is under way. */
+  /** Closes an idle connection. */
   closeIdle(): void {
     if (this.isIdle) this.#close(0)
   }
@@ -201,7 +201,7 @@ export class ServerConnection implements Bounded, ExchangeConnection {
     }
   }
 
-  /** Goes on with what was read already. */
+  /** Continues with bytes that were already read. */
   #read(): void {
     try {
       this.#receiver.run()
@@ -245,7 +245,7 @@ export class ServerConnection implements Bounded, ExchangeConnection {
     const exchange = this.#exchange
     if (exchange === undefined) {
       if (isBetween) this.#close(0)
-      else this.#refuse(badRequest('the connection was closed before the head was whole'))
+      else this.#refuse(badRequest('the connection was closed before the head was complete'))
     } else if (this.#receiver.close()) {
       // In the middle of its body: the rest will not come.
       this.#closing = true
@@ -254,9 +254,9 @@ export class ServerConnection implements Bounded, ExchangeConnection {
     }
   }
 
-  /** The client is gone. */
+  /** The client has disconnected. */
   #lose(exchange: ServerExchange): void {
-    if (exchange.isOver && !exchange.received) exchange.sink.broken(badRequest('the client went away'))
+    if (exchange.isOver && !exchange.received) exchange.sink.broken(badRequest('the client disconnected'))
     exchange.gone()
   }
 
@@ -286,17 +286,17 @@ export class ServerConnection implements Bounded, ExchangeConnection {
   expire(): void {
     const exchange = this.#exchange
     if (this.#closing && this.socket.writableLength > 0 && !this.#patient) {
-      // A client that is slow, but still reads.
+      // The client is slow, but still reads.
       this.#patient = true
       this.deadline = this.owner.deadlines.in(this.owner.limits.stall)
     } else if (this.#closing || this.#needsDrain) this.socket.destroy()
     else if (exchange === undefined) {
-      // Nothing was asked, and so there is nothing to answer.
-      if (this.#inHead) this.#refuse(new ProtocolError(408, 'the request did not come in time'))
+      // There is no request to answer.
+      if (this.#inHead) this.#refuse(new ProtocolError(408, 'the request did not arrive in time'))
       else this.#close(0)
     } else if (exchange.isOver) this.#close(0)
     else if (this.#halfClosed) this.#probe(exchange)
-    else if (!exchange.received) this.#refuse(new ProtocolError(408, 'the body did not come in time'))
+    else if (!exchange.received) this.#refuse(new ProtocolError(408, 'the body did not arrive in time'))
   }
 
   /**
@@ -309,7 +309,7 @@ export class ServerConnection implements Bounded, ExchangeConnection {
     else exchange.inform(100, undefined, '')
   }
 
-  /** The request's deadline, while its body is awaited. */
+  /** Sets the request's deadline while waiting for its body. */
   #await(): void {
     const exchange = this.#exchange as ServerExchange
     if (!exchange.isOver && !this.#needsDrain)
@@ -321,7 +321,7 @@ export class ServerConnection implements Bounded, ExchangeConnection {
     if (!this.#needsDrain && !this.#halfClosed) this.deadline = Number.POSITIVE_INFINITY
   }
 
-  /** Request and response are whole. */
+  /** Request and response are complete. */
   #finish(): void {
     const exchange = this.#exchange as ServerExchange
     this.#exchange = undefined

@@ -5,24 +5,24 @@ import type { Outbox } from './outbox.js'
 import type { ProtocolError } from './protocol-error.js'
 import { chunkSize, lastChunk, lengthLine, statusLine } from './serializer.js'
 
-/** Takes what a client sends behind a request's head, and hears how the exchange goes on. */
+/** Receives what a client sends after a request's head, and the progress of the exchange. */
 export interface RequestSink {
-  /** Some of the body; the bytes are the sink's for good. */
+  /** Part of the body. The sink takes ownership of the bytes. */
   body(bytes: Buffer): void
-  /** The body is whole. In a tunnel: the client sends no more. */
+  /** The body is complete. In a tunnel: the client sends no more. */
   bodyEnd(trailers: Fields | undefined): void
-  /** After `write` has returned false: go on. */
+  /** The client has caught up after `write` returned false. */
   drain(): void
   /**
-   * The rest of the request cannot be read, or does not come. Where no response was begun, `error.status` is the answer;
-   * it may come after `over`, too.
+   * The rest of the request is invalid or will not arrive. If no response has started, `error.status` is the response's status.
+   * May be called after `over`, too.
    */
   broken(error: ProtocolError): void
-  /** It is over, once: with the response's end or without it. */
+  /** The exchange is over, with or without a complete response. Called once. */
   over(): void
 }
 
-/** What an exchange asks of its connection. */
+/** What an exchange needs from its connection. */
 export interface ExchangeConnection {
   readonly outbox: Outbox
   /** Whether no further request is taken. */
@@ -33,28 +33,28 @@ export interface ExchangeConnection {
   responseEnded(exchange: ServerExchange): void
   bodyDropped(exchange: ServerExchange): void
   tunnel(exchange: ServerExchange): void
-  /** @param reset where the end of the connection would look like the response's */
+  /** @param reset whether to reset the connection, because a normal close would look like the end of the response */
   breakOff(reset: boolean): void
 }
 
-/** Bytes of a body that is dropped so that its connection can stay open. */
+/** Most bytes of a body to drop in order to keep its connection open. */
 const SHORT = 65_536
 
 const IGNORE: RequestSink = { body() {}, bodyEnd() {}, drain() {}, broken() {}, over() {} }
 
-/** A request on a connection, and the response to it. */
+/** A request on a connection, and its response. */
 export class ServerExchange {
-  /** Set it before anything else is done. */
+  /** Must be set first. */
   sink: RequestSink = IGNORE
-  /** Whether the connection may stay open behind the response. */
+  /** Whether the connection may stay open after the response. */
   keepAlive: boolean
-  /** Whether all of the request is there. */
+  /** Whether the whole request has arrived. */
   received = false
-  /** Whether the body still matters once the response is out: an upstream may answer early and read on. */
+  /** Whether the body is still needed after the response, since an upstream may answer early and keep reading. */
   isBodyWanted = false
   /** Whether the head of a final response was sent. */
   responded = false
-  /** Whether there is nothing more to say: the response is out, or the connection is gone. */
+  /** Whether the response has been sent or the connection is closed. */
   isOver = false
   /** Bytes of the response's body so far. */
   bytes = 0
@@ -62,7 +62,7 @@ export class ServerExchange {
   awaitsContinue: boolean
   #length: Length = 0
   #toldOver = false
-  /** From here on the connection is a tunnel. */
+  /** Makes the connection a tunnel. */
   isTunnel = false
 
   constructor(
@@ -73,24 +73,24 @@ export class ServerExchange {
     this.awaitsContinue = head.expect === '100-continue' && head.minor === 1 && head.length !== 0
   }
 
-  /** Lets the body come, which until now waits. */
+  /** Starts or resumes reading the body. */
   resume(): void {
     this.connection.hold(this, false)
   }
 
-  /** The body is not taken any more: what comes is dropped, for a while. */
+  /** Drops the rest of the body, up to a limit. */
   dropBody(): void {
     this.isBodyWanted = false
     this.connection.bodyDropped(this)
   }
 
-  /** Holds the body back. */
+  /** Pauses reading the body. */
   pause(): void {
     this.connection.hold(this, true)
   }
 
   /**
-   * An interim response (RFC 9110, section 15.2). HTTP/1.0 does not know any.
+   * Sends an interim response (RFC 9110, section 15.2), except to HTTP/1.0 clients.
    * @returns false if the client does not keep up: wait for `drain`
    */
   inform(status: number, reason: string | undefined, lines: string): boolean {
@@ -102,10 +102,10 @@ export class ServerExchange {
   }
 
   /**
-   * The head of the response.
-   * @param reason undefined for the usual one
-   * @param lines field lines, none of them about framing or the connection
-   * @param length of the body, also where HEAD or 304 leave it out
+   * Sends the head of the response.
+   * @param reason undefined for the standard one
+   * @param lines field lines, without framing and connection fields
+   * @param length length of the body, even if it is omitted for HEAD or 304
    */
   respond(status: number, reason: string | undefined, lines: string, length: Length): void {
     if (this.responded || this.isOver) return
@@ -137,7 +137,7 @@ export class ServerExchange {
   }
 
   /**
-   * Some of the body. The bytes may be overwritten afterwards.
+   * Sends part of the body. The bytes may be overwritten afterwards.
    * @returns false if the client does not keep up: wait for `drain`
    */
   write(bytes: Buffer): boolean {
@@ -154,8 +154,8 @@ export class ServerExchange {
   }
 
   /**
-   * The response is whole. In a tunnel: the other side sends no more.
-   * @param trailers lines; they go out only with a chunked body
+   * Completes the response. In a tunnel: the upstream sends no more.
+   * @param trailers lines, sent only with a chunked body
    */
   end(trailers = ''): void {
     if (this.isOver) return
@@ -173,7 +173,7 @@ export class ServerExchange {
     this.sink.over()
   }
 
-  /** The whole response at once. */
+  /** Sends a whole response. */
   reply(status: number, reason: string | undefined, lines: string, body: Buffer): void {
     if (this.responded || this.isOver) return
     this.isBodyWanted = false
@@ -185,7 +185,7 @@ export class ServerExchange {
     this.end()
   }
 
-  /** Ends it so that the client sees that something is missing. */
+  /** Aborts the response, so that the client can tell it is incomplete. */
   breakOff(): void {
     if (this.isOver) return
     this.connection.breakOff(this.#length === UNTIL_CLOSE)
@@ -198,7 +198,7 @@ export class ServerExchange {
     this.tellOver()
   }
 
-  /** 101: behind it the connection is a tunnel, until both sides have ended. */
+  /** Answers 101. The connection is then a tunnel, until both sides have ended. */
   switchProtocols(reason: string | undefined, lines: string): void {
     if (this.responded || this.isOver) return
     this.responded = true

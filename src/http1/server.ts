@@ -5,37 +5,37 @@ import { type ConnectionHandler, ServerConnection, type ServerLimits } from './s
 
 export const LIMITS: ServerLimits = {
   head: 15_000,
-  // Longer than a load balancer keeps its own connections, or it sends a request into a closing one.
+  // Longer than load balancers keep their connections, or they might send a request on a closing one.
   idle: 65_000,
   stall: 300_000,
   linger: 30_000,
 }
 
-/** For clients that have not shaken hands, in milliseconds. */
+/** How long a TLS handshake may take, in milliseconds. */
 const HANDSHAKE = 15_000
 
 const SOCKET = {
   allowHalfOpen: true,
   noDelay: true,
-  // Finds machines that are gone without a word, behind tunnels and event streams that may be silent for hours.
+  // Detects dead peers behind tunnels and event streams, which may be silent for hours.
   keepAlive: true,
   keepAliveInitialDelay: 60_000,
 }
 
-/** What TLS servers of the gate speak. */
+/** Options of the gate's TLS servers. */
 export const tlsOptions = (tls: TlsOptions): TlsOptions => ({
   ...tls,
   minVersion: 'TLSv1.2',
   ALPNProtocols: ['http/1.1'],
 })
 
-/** Serves HTTP/1.1 on one address; over TLS if there is a certificate. */
+/** Serves HTTP/1.1 on one address, over TLS if there is a certificate. */
 export class HttpServer {
-  /** To listen with. */
+  /** The underlying server, which the caller makes listen. */
   readonly server: Server
   readonly connections = new Set<ServerConnection>()
   readonly deadlines = new Deadlines()
-  /** From now on every response closes its connection. */
+  /** Whether every response closes its connection. */
   draining = false
 
   constructor(
@@ -56,7 +56,7 @@ export class HttpServer {
     } else this.server = createServer(SOCKET, onSocket)
   }
 
-  /** Takes no more connections and closes idle ones; resolves when the last one has ended. */
+  /** Stops accepting connections and closes idle ones. Resolves when the last one has ended. */
   drain(): Promise<void> {
     this.draining = true
     const closed = new Promise<void>((resolve) => this.server.close(() => resolve()))
@@ -64,7 +64,7 @@ export class HttpServer {
     return closed
   }
 
-  /** Breaks off all that is left. */
+  /** Aborts all remaining connections. */
   destroy(): void {
     for (const { socket } of this.connections) socket.destroy()
   }

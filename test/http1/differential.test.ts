@@ -18,7 +18,7 @@ const BYTES = 10
 /** What we refuse and Node takes, by our words, and why. */
 const STRICTER: [RegExp, string][] = [
   [
-    /method is not known|CONNECT and TRACE/,
+    /method is unknown|CONNECT and TRACE/,
     'methods that nobody behind the gate serves, or that make a tunnel',
   ],
   [

@@ -76,7 +76,10 @@ describeWith(['nginx'], 'nginx', () => {
 
 /** What a message of the audit says of each program; undefined if it says nothing. */
 const CLAIMS: [RegExp, Record<string, 'yes' | 'no'>][] = [
-  [/no server|servers find no user|no user is found/, { htgate: 'no', 'Apache httpd': 'no', nginx: 'no' }],
+  [
+    /no server|servers find no users|do not find its user/,
+    { htgate: 'no', 'Apache httpd': 'no', nginx: 'no' },
+  ],
   [
     /part of the name in every server/,
     { htgate: 'no', 'Apache httpd': 'no', nginx: 'no', '`htpasswd -v`': 'no' },
@@ -106,7 +109,7 @@ const CLAIMS: [RegExp, Record<string, 'yes' | 'no'>][] = [
     { htgate: 'no', 'Apache httpd': 'yes', nginx: 'no' },
   ],
   [
-    /servers use that one, htpasswd -v wants/,
+    /servers use that one, htpasswd -v requires/,
     {
       htgate: 'yes',
       'Apache httpd': 'yes',

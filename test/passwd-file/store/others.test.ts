@@ -210,7 +210,7 @@ describeIf([...lacksRoot, ...lacksOrdinaryUser], 'root edits, mallory attacks', 
     chmodSync(folder, 0o777)
     const { status, stderr } = await htpasswd(['-bp', file, 'bob', 'x'], { uid: MALLORY })
     expect(String(stderr)).toContain(
-      `root was interrupted while writing it, and the complete file is in ${entry}`,
+      `root was interrupted while writing it, and the complete content is in ${entry}`,
     )
     expect(status).toBe(1)
     expect((await add('bob')).status).toBe(0)
