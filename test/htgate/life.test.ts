@@ -62,7 +62,7 @@ describe('at the start', () => {
         '  line 3, bob: sha1 is broken: most passwords can be recovered within seconds',
         '  line 4, cyd: sha1 is broken: most passwords can be recovered within seconds',
         '  and 2 more',
-        `hint: htpasswd --audit ${file} lists all, htpasswd -B -C 10 ${file} USER replaces one\n`,
+        `hint: list all with htpasswd --audit ${file}, replace one with htpasswd -B -C 10 ${file} USER\n`,
       ].join('\nhtgate: '),
     )
     expect(gate.said()).toMatch(/listening on 127\.0\.0\.1:\d+ \(HTTP\)/)

@@ -69,7 +69,7 @@ test('what one of them has to say is said, whichever it is', async () => {
   const { gate } = await startWorkers(upstream.url, ['--rehash', 'bcrypt:5'], file)
   for (const name of names) {
     await request(gate.url, { headers: { authorization: basic(name, 'secret') } })
-    await until(() => gate.output().includes(`${name}\\" by a bcrypt one`), gate.output)
+    await until(() => gate.output().includes(`${name}\\" with bcrypt`), gate.output)
   }
 })
 
