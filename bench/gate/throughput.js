@@ -1,19 +1,15 @@
 // Requests a second through htgate, htgate 0.1, nginx and Caddy, with bcrypt of cost 10 and without a login; one upstream,
 // one run, wrk with 16 connections that are kept alive. Then what each adds to a lone request, beside a TCP relay that looks
 // at nothing. Rounds alternate, since the machine may be busy with other things.
-import { spawn, spawnSync } from 'node:child_process'
-import { readFileSync, writeFileSync } from 'node:fs'
-import { connect } from 'node:net'
-import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
+import { writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { hash } from '../../dist/index.js'
 import { firstRelease } from '../support/first-release.js'
 import { roundTrips } from '../support/latency.js'
 import { has, inTemporaryFolder, median, printTable } from '../support/measure.js'
+import { cpuOf, HTGATE, load, start, startNginx, stopServers, whenListening } from '../support/servers.js'
 
 const [rounds = 5, seconds = 3] = process.argv.slice(2).map(Number)
-const HTGATE = fileURLToPath(new URL('../../bin/htgate.js', import.meta.url))
 const RELAY = fileURLToPath(new URL('../support/relay.js', import.meta.url))
 const OPEN_GATE = fileURLToPath(new URL('../support/open-gate.js', import.meta.url))
 const PORTS = {
@@ -36,7 +32,6 @@ const LONE = 500
 const TARGET = '/api/2.0/mlflow/experiments/search'
 const LOGIN = `Basic ${btoa('alice:secret')}`
 const UPSTREAM = `http://127.0.0.1:${PORTS.upstream}`
-const children = []
 
 const FIRST = firstRelease()
 if (FIRST === undefined) {
@@ -130,8 +125,7 @@ await inTemporaryFolder(async (folder) => {
       ['htgate without roles: CPU each', ratio(costs, 'htgate with roles', 'htgate').toFixed(3), ''],
     ])
   } finally {
-    for (const child of children) child.kill('SIGTERM')
-    await sleep(500)
+    await stopServers()
   }
 })
 
@@ -141,27 +135,7 @@ function measureLone(port) {
   return roundTrips(port, request, port === PORTS['nginx auth_basic'] ? 10 : LONE)
 }
 
-/** Requests a second, and how many it were. */
-function measure(port) {
-  const args = ['-t1', '-c16', `-d${seconds}s`, '-H', `Authorization: ${LOGIN}`]
-  const { stdout } = spawnSync('wrk', [...args, `http://127.0.0.1:${port}${TARGET}`])
-  const text = String(stdout)
-  const failed = /Non-2xx or 3xx responses: (\d+)/.exec(text)
-  if (failed) throw new Error(`port ${port}: ${failed[1]} responses were no success`)
-  return {
-    rate: Number(/Requests\/sec:\s+([\d.]+)/.exec(text)?.[1]),
-    requests: Number(/(\d+) requests in/.exec(text)?.[1]),
-  }
-}
-
-/** Processor time that a process and its children have used, in microseconds (proc(5); a tick is 10 ms on Linux). */
-function cpuOf(pid) {
-  const stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'latin1').split(' ').filter(Boolean)
-  const own = (Number(fields[11]) + Number(fields[12])) * 10_000
-  return children.reduce((sum, child) => sum + cpuOf(child), own)
-}
+const measure = (port) => load(`http://127.0.0.1:${port}${TARGET}`, [`Authorization: ${LOGIN}`], seconds)
 
 async function startServers(folder) {
   const encoded = await hash('secret', { cost: 10 })
@@ -206,43 +180,8 @@ async function startServers(folder) {
       ...more,
     ])
   }
-  for (const port of Object.values(PORTS)) while (!(await accepts(port))) await sleep(50)
+  for (const port of Object.values(PORTS)) await whenListening(port)
   return servers
-}
-
-function start(command, args, env = {}) {
-  const child = spawn(command, args, { stdio: 'ignore', env: { ...process.env, ...env } })
-  children.push(child)
-  return child.pid
-}
-
-function accepts(port) {
-  return new Promise((resolve) => {
-    const socket = connect(port, '127.0.0.1', () => resolve(true)).on('error', () => resolve(false))
-    socket.on('connect', () => socket.destroy())
-  })
-}
-
-/** One worker process, with these servers. */
-function startNginx(folder, name, servers) {
-  const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map(
-    (each) => `${each}_temp_path ${folder};`,
-  )
-  writeFileSync(
-    `${name}.conf`,
-    `daemon off;
-    worker_processes 1;
-    pid ${folder}/${name}.pid;
-    error_log ${folder}/${name}.log;
-    events { worker_connections 1024; }
-    http {
-      access_log off;
-      keepalive_requests 10000000;
-      ${temporary.join(' ')}
-      ${servers}
-    }`,
-  )
-  return start('nginx', ['-c', join(folder, `${name}.conf`), '-p', folder])
 }
 
 function upstreamServer() {

@@ -1,0 +1,107 @@
+// What forward-auth costs nginx: the same upstream without a login, behind htgate asked at each request, and behind htgate
+// whose answers are reused for a second, as in deploy/nginx/forward-auth-cached.conf.
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { hash } from '../../dist/index.js'
+import { has, inTemporaryFolder, median, printTable } from '../support/measure.js'
+import { cpuOf, HTGATE, load, start, startNginx, stopServers, whenListening } from '../support/servers.js'
+
+const [rounds = 5, seconds = 3] = process.argv.slice(2).map(Number)
+const PORTS = {
+  'without a login': 18130,
+  'asked at each request': 18131,
+  'answers reused for a second': 18132,
+}
+const UPSTREAM = 18133
+const GATE = 18134
+const LOGIN = `Authorization: Basic ${btoa('alice:secret')}`
+
+for (const peer of ['nginx', 'wrk']) {
+  if (!has(peer)) {
+    console.log(`left out: no ${peer} here`)
+    process.exit(0)
+  }
+}
+
+await inTemporaryFolder(async (folder) => {
+  try {
+    const gate = await startServers(folder)
+    const names = Object.keys(PORTS)
+    const rates = Object.fromEntries(names.map((name) => [name, []]))
+    const costs = Object.fromEntries(names.map((name) => [name, []]))
+    const url = (name) => `http://127.0.0.1:${PORTS[name]}/api/2.0/mlflow/experiments/search`
+    for (const name of names) load(url(name), [LOGIN], seconds)
+    for (let round = 0; round < rounds; round++) {
+      for (const name of names) {
+        const before = cpuOf(gate)
+        const { rate, requests } = load(url(name), [LOGIN], seconds)
+        rates[name].push(rate)
+        costs[name].push((cpuOf(gate) - before) / requests)
+      }
+    }
+    printTable([
+      ['nginx', 'requests/s', 'to one without a login', 'CPU of htgate each, µs'],
+      ...names.map((name) => [
+        name,
+        Math.round(median(rates[name])),
+        median(rates[name].map((rate, i) => rate / rates['without a login'][i])).toFixed(2),
+        median(costs[name]).toFixed(2),
+      ]),
+    ])
+  } finally {
+    await stopServers()
+  }
+})
+
+async function startServers(folder) {
+  writeFileSync('users', `alice:${await hash('secret', { cost: 10 })}\n`, { mode: 0o600 })
+  mkdirSync('cache')
+  startNginx(
+    folder,
+    'upstream',
+    `server { listen 127.0.0.1:${UPSTREAM}; location / { return 200 '{"experiments":[]}'; } }`,
+  )
+  startNginx(folder, 'proxy', proxies(folder))
+  const listen = ['--forward-auth', '--listen', `127.0.0.1:${GATE}`, '--trust-proxy', 'loopback']
+  const gate = start(process.execPath, [HTGATE, '--file', 'users', ...listen])
+  for (const port of [UPSTREAM, GATE, ...Object.values(PORTS)]) await whenListening(port)
+  return gate
+}
+
+function proxies(folder) {
+  const asks = `
+    location = /.htgate {
+      internal;
+      auth_request off;
+      proxy_pass http://htgate;
+      proxy_pass_request_body off;
+      proxy_set_header Content-Length "";
+      proxy_set_header Connection "";
+      proxy_set_header Host $http_host;
+      proxy_set_header X-Forwarded-For $remote_addr;
+      proxy_set_header X-Forwarded-Method $request_method;
+      proxy_set_header X-Forwarded-Uri $request_uri;`
+  const server = (name, more) => `
+    server {
+      listen 127.0.0.1:${PORTS[name]};
+      location / { proxy_pass http://small; }
+      ${more}
+    }`
+  return `
+    proxy_cache_path ${folder}/cache levels=2 keys_zone=htgate:10m inactive=10s use_temp_path=off;
+    upstream small { server 127.0.0.1:${UPSTREAM}; keepalive 64; keepalive_requests 10000000; }
+    upstream htgate { server 127.0.0.1:${GATE}; keepalive 64; keepalive_requests 10000000; }
+    proxy_http_version 1.1;
+    proxy_set_header Connection "";
+    ${server('without a login', '')}
+    ${server('asked at each request', `auth_request /.htgate; ${asks} }`)}
+    ${server(
+      'answers reused for a second',
+      `auth_request /.htgate; ${asks}
+      proxy_cache htgate;
+      proxy_cache_key "$http_authorization $request_method $request_uri";
+      proxy_cache_valid 200 1s;
+      proxy_ignore_headers Cache-Control Expires;
+      proxy_cache_lock on;
+    }`,
+    )}`
+}
