@@ -177,7 +177,7 @@ export function parseTrailers(text: string, failure: (message: string) => Protoc
  * and a comparison is cheaper than a lookup.
  */
 const expected: (readonly [prefix: string, lower: string] | undefined)[] = []
-/** Places, of requests and of responses, and characters that are remembered at most. */
+/** Most positions, in requests and in responses, and most characters to remember. */
 const MOST_EXPECTED = 32
 for (let i = 0; i < 2 * MOST_EXPECTED; i++) expected.push(undefined)
 /** One in this many unexpected names replaces the remembered one, so that different clients take turns. */

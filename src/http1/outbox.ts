@@ -29,7 +29,7 @@ function flushAll(): void {
 }
 
 /**
- * What goes out on a socket. Heads and small parts of bodies that are written in one go leave in one packet.
+ * The output of a socket. Heads and small parts of bodies that are written together are sent in one packet.
  */
 export class Outbox {
   readonly #socket: Socket
