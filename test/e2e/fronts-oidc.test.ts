@@ -300,7 +300,7 @@ describeWith(['nginx', 'caddy', 'traefik', 'openssl'], 'behind a proxy that asks
       }
       const list = await client.get(`${SITE}/.htgate/`)
       const revoke = formsIn(list).findIndex(({ action }) => action.endsWith('/revoke'))
-      expect((await client.submit(list, {}, revoke)).body).toContain('The token is revoked.')
+      expect((await client.submit(list, {}, revoke)).body).toContain('Token revoked.')
       await vi.waitFor(
         async () =>
           expect((await program({ authorization: ways[0] as string }).post(SITE + RUNS, {})).status).toBe(

@@ -111,7 +111,7 @@ describeWith(['chromium', 'mlflow'], 'Chromium and MLflow', () => {
 
         await page.goto(`${gate.url}/.htgate/`)
         await page.getByRole('button', { name: 'Revoke laptop' }).click()
-        await page.getByText('The token is revoked.').waitFor()
+        await page.getByText('Token revoked.').waitFor()
         expect((await metric(gate, token, stage.run)).status).not.toBe(0)
 
         // The session is over, and so is the issuer's: the next click leads to the login, and back to where it was to lead.
