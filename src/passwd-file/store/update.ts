@@ -27,7 +27,7 @@ import { writeToDevice } from './write.js'
 
 /**
  * From the content to the new one; without pieces the file stays as it is. What it throws leaves the file as it is, too.
- * It runs while the lock is held, so it says nothing to anybody: what was done is for the caller of `update` to report.
+ * It runs while the lock is held, so it must not report anything: what was done is for the caller of `update` to report.
  */
 export type Edit<Done> = (content: Buffer) => { readonly pieces?: Pieces | undefined; readonly done: Done }
 
@@ -102,13 +102,13 @@ async function updateOpen<Done>(
 }
 
 interface FileLock extends Lock {
-  /** Whether the entry is in the file's own folder, and nobody can exchange what is in it. */
+  /** Whether the entry is in the file's own folder, and no other user can replace its content. */
   readonly isBeside: boolean
 }
 
 /**
  * Beside the file; where nothing can be made there, in the folder for temporary files, to which no hash is written.
- * Those who lock at one place do not wait for those at the other: that would let anybody hold up everybody.
+ * Those who lock at one place do not wait for those at the other: that would let any user block everybody.
  */
 async function lockFor(folder: Folder, name: string): Promise<FileLock> {
   const file = lstatSync(folder.at(name), { throwIfNoEntry: false })
@@ -168,7 +168,7 @@ function requireOwn({ stat }: Folder, name: string, file: Stats): void {
   if (!isSharedAndSticky(stat) || isSelfOrRoot(file.uid) || file.uid === stat.uid) return
   throw Object.assign(
     new Error(
-      `${name} belongs to ${userName(file.uid)}, in a folder that everybody may write to: remove it first`,
+      `${name} belongs to ${userName(file.uid)}, in a world-writable folder: remove it first`,
     ),
     { code: 'EACCES' },
   )
