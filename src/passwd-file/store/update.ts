@@ -167,9 +167,7 @@ function openFile(folder: Folder, name: string): OpenFile | undefined {
 function requireOwn({ stat }: Folder, name: string, file: Stats): void {
   if (!isSharedAndSticky(stat) || isSelfOrRoot(file.uid) || file.uid === stat.uid) return
   throw Object.assign(
-    new Error(
-      `${name} belongs to ${userName(file.uid)}, in a world-writable folder: remove it first`,
-    ),
+    new Error(`${name} belongs to ${userName(file.uid)}, in a world-writable folder: remove it first`),
     { code: 'EACCES' },
   )
 }

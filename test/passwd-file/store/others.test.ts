@@ -168,9 +168,7 @@ describeIf([...lacksRoot, ...lacksOrdinaryUser], 'root edits, mallory attacks', 
     chmodSync(folder, 0o1777)
     asMallory('touch pw; chmod 666 pw')
     const { status, stderr } = await htpasswd(['-cbs', file, 'alice', 'secret'])
-    expect(String(stderr)).toMatch(
-      /: pw belongs to nobody, in a world-writable folder: remove it first/,
-    )
+    expect(String(stderr)).toMatch(/: pw belongs to nobody, in a world-writable folder: remove it first/)
     expect(status).toBe(1)
     expect(content()).toBe('')
   })
