@@ -93,7 +93,7 @@ describeWith(['chromium', 'mlflow'], 'Chromium and MLflow', () => {
 
         await page.goto(`${gate.url}/.htgate/`)
         await page.getByLabel('Name').fill('laptop')
-        await page.getByRole('button', { name: 'Make token' }).click()
+        await page.getByRole('button', { name: 'Create token' }).click()
         const lines = await page.getByLabel('Lines for the shell').inputValue()
         const token = /MLFLOW_TRACKING_TOKEN=(htg_\w+)/.exec(lines)?.[1] as string
         expect(lines).toContain(`export MLFLOW_TRACKING_URI=${gate.url}`)
