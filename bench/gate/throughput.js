@@ -135,7 +135,9 @@ function measureLone(port) {
   return roundTrips(port, request, port === PORTS['nginx auth_basic'] ? 10 : LONE)
 }
 
-const measure = (port) => load(`http://127.0.0.1:${port}${TARGET}`, [`Authorization: ${LOGIN}`], seconds)
+function measure(port) {
+  return load(`http://127.0.0.1:${port}${TARGET}`, [`Authorization: ${LOGIN}`], seconds)
+}
 
 async function startServers(folder) {
   const encoded = await hash('secret', { cost: 10 })

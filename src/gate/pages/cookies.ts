@@ -21,7 +21,12 @@ export const removeCookie = (name: string): string => setCookie(name, '', 0)
 /** The value of the first cookie with this name. */
 export function cookieIn(header: string | undefined, name: string): string | undefined {
   if (header === undefined || !header.includes(name)) return undefined
-  return pairs(header).find((pair) => pair.name === name)?.value
+  // On the way of each request with a session: no more is parsed than it takes.
+  for (const pair of header.split(';')) {
+    const equals = pair.indexOf('=')
+    if (equals !== -1 && pair.slice(0, equals).trim() === name) return unquoted(pair, equals)
+  }
+  return undefined
 }
 
 /** Whether the header has a session cookie, good or not. */
@@ -54,7 +59,12 @@ function pairs(header: string): { name: string; value: string }[] {
   return header.split(';').map((pair) => {
     const equals = pair.indexOf('=')
     if (equals === -1) return { name: '', value: pair.trim() }
-    const value = pair.slice(equals + 1).trim()
-    return { name: pair.slice(0, equals).trim(), value: value.replace(/^"(.*)"$/, '$1') }
+    return { name: pair.slice(0, equals).trim(), value: unquoted(pair, equals) }
   })
 }
+
+const unquoted = (pair: string, equals: number): string =>
+  pair
+    .slice(equals + 1)
+    .trim()
+    .replace(/^"(.*)"$/, '$1')

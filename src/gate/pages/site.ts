@@ -30,7 +30,21 @@ export function siteOf(
     if (!isSecure && !isLoopback(redirectUrl.hostname)) return undefined
     return { origin: redirectUrl.origin, redirectUri: redirectUrl.href, isSecure }
   }
-  if (host === undefined || !HOST.test(host) || !URL.canParse(`${proto}://${host}`)) return undefined
+  if (host === undefined) return undefined
+  const key = `${proto}://${host}`
+  if (known.has(key)) return known.get(key)
+  const site = parseSite(proto, host)
+  if (known.size >= MAX_KNOWN) known.clear()
+  known.set(key, site)
+  return site
+}
+
+/** Parsing a URL takes longer than all else that a request with a session needs. */
+const known = new Map<string, Site | undefined>()
+const MAX_KNOWN = 100
+
+function parseSite(proto: string, host: string): Site | undefined {
+  if (!HOST.test(host) || !URL.canParse(`${proto}://${host}`)) return undefined
   const { origin, hostname } = new URL(`${proto}://${host}`)
   if (proto === 'http' && !isLoopback(hostname)) return undefined
   return { origin, redirectUri: `${origin}${BASE}/callback`, isSecure: proto === 'https' }

@@ -107,7 +107,7 @@ async function expectRefused(
   expect(cookie).toBeUndefined()
   expect((await client.get(`${gate.url}/runs`)).status).toBe(302)
   expect(upstream.seen).toEqual([])
-  await until(() => gate.output().includes('login by the issuer failed: '), gate.output)
+  await until(() => gate.output().includes('login at the issuer failed: '), gate.output)
 }
 
 test('a sound answer begins a session, which is for exactly its user and groups', async () => {
