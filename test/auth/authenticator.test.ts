@@ -30,7 +30,7 @@ describe('who sent the request', () => {
     expect(await subject.authenticate(basic('eve', 'secret'))).toEqual({ ...denied, user: 'eve' })
   })
 
-  test('an unknown user costs a hash, even with a password of somebody else', async () => {
+  test('an unknown user costs a hash, even with another user’s password', async () => {
     const subject = await authenticatorFor([ANN])
     expect(await subject.authenticate(basic('eve', 'secret'))).toMatchObject({ reason: 'denied' })
     expect(subject.counters()).toMatchObject({ hashes: 1, denied: 1, cached: 0 })
@@ -59,7 +59,7 @@ describe('who sent the request', () => {
     expect(subject.counters()).toMatchObject({ noCredentials: 2, malformed: 1, hashes: 0 })
   })
 
-  test('a file without users lets nobody in', async () => {
+  test('a file without users refuses all logins', async () => {
     const subject = await authenticatorFor([])
     expect(await subject.authenticate(basic('ann', 'secret'))).toMatchObject({ reason: 'denied' })
   })
@@ -154,7 +154,7 @@ describe('under a flood of wrong passwords', () => {
 })
 
 describe('the file', () => {
-  test('that is missing lets nobody in, until it is there', async () => {
+  test('that is missing refuses all logins, until it appears', async () => {
     const file = join(temporaryFolder(), '.htpasswd')
     const subject = await authenticatorAt(file)
     expect(await subject.authenticate(basic('ann', 'secret'))).toEqual({
@@ -178,7 +178,7 @@ describe('the file', () => {
     expect(subject.events.at(-1)).toMatchObject({ type: 'loaded', users: 1, schemes: { sha1: 1 } })
   })
 
-  test('that goes away locks everybody out, who was remembered too', async () => {
+  test('that goes away refuses all logins, remembered ones too', async () => {
     const subject = await authenticatorFor([ANN])
     await subject.authenticate(basic('ann', 'secret'))
     rmSync(subject.file)
@@ -187,7 +187,7 @@ describe('the file', () => {
     }, 30_000)
   })
 
-  test('that is a folder is told of once', async () => {
+  test('that is a folder is reported once', async () => {
     const subject = await authenticatorFor([ANN])
     rmSync(subject.file)
     mkdirSync(subject.file)
@@ -284,7 +284,7 @@ test('no header lets anybody in who has no password', async () => {
   )
 })
 
-test('no file lets anybody in whom it does not name with a hash of the password', async () => {
+test('no file admits a user without a matching record', async () => {
   const subject = await authenticatorFor([], { cacheSize: 0 })
   // Pieces of records in any order: few of them make a record, fewer one of ann's.
   const piece = fc.constantFrom(

@@ -72,7 +72,7 @@ describe('malformed', () => {
     ['the scheme alone', 'Basic'],
     ['the scheme and spaces', 'Basic  '],
     ['two headers, even if they agree', ['Basic YTpi', 'Basic YTpi']],
-    ['two headers that somebody joined', 'Basic YTpi, Basic YTpi'],
+    ['two headers joined into one', 'Basic YTpi, Basic YTpi'],
     ['another alphabet', 'Basic Pz8_Pj4-Og'],
     ['padding in the middle', 'Basic YT==pi'],
     ['one character too many', 'Basic YTpiY'],

@@ -36,7 +36,7 @@ test('memory is bounded: the oldest give way', () => {
   expect([failures.count('key 0'), failures.count('key 149999')]).toEqual([0, 1])
 })
 
-test('whose window is over takes no room, even if nobody asks for it again', () => {
+test('whose window is over takes no room, even if never asked for again', () => {
   const failures = counterOf(1000)
   for (let i = 0; i < 100; i++) failures.add(`old ${i}`)
   now += 600

@@ -71,7 +71,7 @@ describe('the limit', () => {
     expect(limiter.delayOf('192.0.2.1')).toBe(10_000)
   })
 
-  test('spares whoever knew the password there before, and failures of others do not vanish by that', () => {
+  test('spares users who logged in there before, without forgetting others’ failures', () => {
     const { limiter } = limiterOf({ failures: 2 })
     expect(login(limiter, true, 'secret')).toBe('ok')
     fail(limiter, 2)
@@ -94,7 +94,7 @@ describe('the limit', () => {
     expect(fail(limiter, 2)).toEqual(['denied', 'denied'])
   })
 
-  test('counts a wrong password once, so that a forgotten script locks out nobody', () => {
+  test('counts a wrong password once, so that a forgotten script locks no one out', () => {
     const { limiter, clock } = limiterOf({ failures: 3 })
     for (let i = 0; i < 100; i++, clock.now += 1000)
       expect(login(limiter, false, 'last year’s')).toBe('denied')
@@ -119,7 +119,7 @@ describe('the limit', () => {
     expect(verified).toBeGreaterThan(15)
   })
 
-  test('is told of once, without the password', () => {
+  test('is reported once, without the password', () => {
     const { limiter, events } = limiterOf({ failures: 2 })
     fail(limiter, 5)
     expect(events).toEqual([

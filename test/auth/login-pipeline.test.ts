@@ -83,7 +83,7 @@ describe('a login', () => {
     expect(slow.asked).toEqual([])
   })
 
-  test('of a kind that no provider takes is none', () => {
+  test('of a kind that no provider takes is refused', () => {
     const subject = pipelineOf([tableOf({})])
     expect(subject.login({ kind: 'bearer', token: 'x' }, ADDRESS)).toEqual({
       ok: false,
@@ -194,7 +194,7 @@ describe('several providers', () => {
     expect(subject.login(basic('bob', 'two'), ADDRESS)).toMatchObject({ principal: { provider: 'second' } })
   })
 
-  test('of which one cannot be reached leave open whose the name is', async () => {
+  test('one of them unreachable, leave open who knows the name', async () => {
     const unavailable: Verdict = { ok: false, reason: 'unavailable' }
     const subject = pipelineOf([new BrokenTable(async () => unavailable), tableOf({ bob: 'two' })])
     expect(await subject.login(basic('bob', 'two'), ADDRESS)).toEqual({ ...unavailable, candidate: 'bob' })
@@ -211,7 +211,7 @@ describe('several providers', () => {
     expect(await subject.login(basic('ann', 'two'), ADDRESS)).toMatchObject({ reason: 'denied' })
   })
 
-  test('that tell by themselves whom they know need no change for that', async () => {
+  test('that know their own users need no change for that', async () => {
     const first = Object.assign(tableOf({}, 'first'), {
       knows: (credential: Credential) => first.rows.has((credential as BasicCredential).name),
     })
@@ -272,7 +272,7 @@ describe('several providers', () => {
     expect(names[1]).toBe(names[0]) // It costs the same each time.
   })
 
-  test('of which one hangs do not hold up the others', async () => {
+  test('one of them hanging, do not delay the others', async () => {
     const hanging = slowTableOf({}, 'hanging')
     hanging.accepts = ({ kind }) => kind === 'bearer'
     const subject = pipelineOf([hanging, tableOf({ ann: 'secret' })])
@@ -296,7 +296,7 @@ describe('the login of an open connection', () => {
     expect(await subject.recheck(basic('ann', 'secret'), principal, ADDRESS)).toEqual({ is: 'same' })
   })
 
-  test('is judged again after a change, of which listeners are told, and the epoch', async () => {
+  test('is judged again after a change, which listeners and the epoch announce', async () => {
     const table = tableOf({ ann: 'secret' })
     const subject = pipelineOf([tableOf({}, 'other'), table])
     const principal = await principalOf(subject)
@@ -332,7 +332,7 @@ describe('the login of an open connection', () => {
     expect(await subject.recheck(basic('ann', 'secret'), principal, ADDRESS)).toEqual({ is: 'revoked' })
   })
 
-  test('stays as long as nobody can tell', async () => {
+  test('stays while no provider can tell', async () => {
     const principal = { name: 'ann', provider: 'broken', groups: [] }
     const subject = pipelineOf([new BrokenTable(async () => ({ ok: false, reason: 'unavailable' }))])
     expect(await subject.recheck(basic('ann', 'secret'), principal, ADDRESS)).toEqual({ is: 'unknown' })
@@ -411,7 +411,7 @@ describe('failed logins', () => {
   const guess = (subject: LoginPipeline, i: number, name = 'ann') =>
     subject.login(basic(name, `guess ${i}`), ADDRESS)
 
-  test('of which many come at the same time do not slip through', async () => {
+  test('that arrive at the same time do not slip through', async () => {
     const slow = slowTableOf({ ann: 'secret' })
     slow.rows.set('ann', { password: 'secret' })
     const subject = pipelineOf([slow], { limiter: new LoginLimiter({ failures: 3 }), queue: 100 })
@@ -456,7 +456,7 @@ describe('failed logins', () => {
     expect(reasons).toEqual(['busy', 'unavailable', 'denied', 'limited'])
   })
 
-  test('of tokens count for nobody: nobody guesses tokens', async () => {
+  test('of tokens do not count: tokens cannot be guessed', async () => {
     const table = tableOf({ ann: 'secret' })
     table.accepts = () => true
     const subject = limitedPipeline([table], { failures: 1 })

@@ -93,7 +93,7 @@ describe.each([
     }
   })
 
-  test('asks whoever has none, or a wrong one', async () => {
+  test('asks for a missing or wrong one', async () => {
     const url = await greeter(await authenticatorFor([RECORD], { realm: REALM }))
     for (const authorization of [undefined, basic('ann', 'wrong'), basic('eve', 'secret'), 'Basic ?']) {
       const response = await get(url, authorization)
@@ -103,7 +103,7 @@ describe.each([
     }
   })
 
-  test('sends nobody away for good when passwords cannot be checked', async () => {
+  test('answers 503, not 401, when passwords cannot be checked', async () => {
     const subject = await authenticatorFor([RECORD])
     const url = await greeter(subject)
     await subject.close()

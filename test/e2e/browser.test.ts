@@ -8,7 +8,7 @@ import { htpasswd } from '../support/run.js'
 import type { Server } from '../support/servers.js'
 import { chartsDrawn, PATIENCE, type Stage, setStage } from '../support/stage.js'
 
-// MLflow's user interface in a real browser, through htgate: by an address; and as in somebody's first minute on another
+// MLflow's user interface in a real browser, through htgate: by an address; and as in a colleague's first minute on another
 // machine, by a name of the local network, in front of an MLflow that was started with no options that concern names.
 // With HTGATE_SCREENSHOT=docs/mlflow.png it also makes the picture in the README, with HTGATE_SCREENSHOT_REFUSAL=FILE the
 // one of a reader's refusal.

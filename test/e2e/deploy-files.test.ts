@@ -153,7 +153,7 @@ describe('deploy/oidc', () => {
     },
   )
 
-  test('ci.env lets jobs of its branches in, and nobody else’s', async () => {
+  test('ci.env admits jobs of its branches only', async () => {
     const [github, gitlab] = (await settingsOf('ci')).oidcTrust as [Trust, Trust]
     const job = { repository: 'example/train', ref: 'refs/heads/main' }
     expect(unmet(github, job)).toBeUndefined()

@@ -20,7 +20,7 @@ import { type Fetch, formsIn, NAVIGATION, type Page, WebClient } from '../suppor
 import { frontsWithIssuer, spellings } from './fronts.js'
 
 // The files of deploy/ for OpenID Connect, run by the real proxies: people are led to a real issuer and back, programs send
-// tokens, and nobody gets past the login.
+// tokens, and no one gets past the login.
 
 const NAME = 'mlflow.example.com'
 const SITE = `https://${NAME}`
@@ -190,7 +190,7 @@ describeWith(['nginx', 'caddy', 'traefik', 'openssl'], 'behind a proxy that asks
       expect(echo.targets).not.toContain(path)
     })
 
-    test('nobody chooses who they are by a header, however it is spelled', async () => {
+    test('no one chooses their name by a header, however it is spelled', async () => {
       const { client } = await logIn()
       const cookie = `__Host-htgate=${client.cookie(SITE, '__Host-htgate')}`
       const claims = Object.fromEntries(
@@ -208,7 +208,7 @@ describeWith(['nginx', 'caddy', 'traefik', 'openssl'], 'behind a proxy that asks
       expect(echo.targets).not.toContain('/forged')
     })
 
-    test('nobody chooses what is asked, or where a login leads, by a header', async () => {
+    test('no one chooses what is asked, or where a login leads, by a header', async () => {
       const { client } = await logIn('/', 'bob')
       const cookie = `__Host-htgate=${client.cookie(SITE, '__Host-htgate')}`
       const write = '/api/2.0/mlflow/experiments/create'
@@ -366,7 +366,7 @@ describeWith(['nginx', 'caddy', 'traefik', 'openssl'], 'behind a proxy that asks
     }
   })
 
-  test('while htgate is down nobody gets in, and clients are told to try again', async () => {
+  test('while htgate is down no one gets in, and clients get a 503', async () => {
     await htgate.stop()
     for (const { server } of all) {
       const page = await new WebClient(NAVIGATION, through(server())).get(`${SITE}/htgate-is-down`)

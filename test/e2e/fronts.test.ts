@@ -116,7 +116,7 @@ async function text(response: IncomingMessage): Promise<string> {
   return all
 }
 
-/** What every proxy in front of MLflow must do, whoever checks the password. */
+/** What every proxy in front of MLflow must do, whichever program checks the password. */
 function keepsThePromises(front: () => Running): void {
   test('the right password opens; the upstream learns the name, and nothing else about the login', async () => {
     const { status, body } = await get(front(), '/a%20b/%C3%A9?q=%2F', {
@@ -294,7 +294,7 @@ describeWith([...programs, 'openssl'], 'two of each proxy ask one htgate', () =>
     await expect.poll(statuses, { timeout: 30_000, interval: 100 }).toEqual(all.map(() => 401))
   })
 
-  test('while htgate is down nobody gets in', async () => {
+  test('while htgate is down no one gets in', async () => {
     await htgate.stop()
     for (const { front } of all) {
       const { status } = await get(front(), '/htgate-is-down', { authorization: right })

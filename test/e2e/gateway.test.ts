@@ -120,7 +120,7 @@ describeWith(['mlflow'], 'MLflow’s gateway', () => {
     },
   )
 
-  test('a reader may not spend money, and a wrong login is none', async () => {
+  test('a reader may not spend money, and a wrong login is refused', async () => {
     const path = '/gateway/openai/v1/chat/completions'
     const agent = { authorization: 'Bearer sk-agent' }
     expect((await chat(path, { ...agent, 'x-mlflow-authorization': basic('rita', 'rita') })).status).toBe(403)

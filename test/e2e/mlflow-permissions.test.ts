@@ -75,7 +75,7 @@ function permissions(version: 'mlflow' | 'mlflow-2.22'): void {
     expect(JSON.parse(user.text).user).toMatchObject({ username: 'zoë', is_admin: false })
   })
 
-  test('nobody becomes somebody else by a header', async () => {
+  test('no one can pose as another user by a header', async () => {
     for (const name of ['X-Forwarded-User', 'X_Forwarded_User', 'Remote-User']) {
       const made = await call(
         'bob',
@@ -87,7 +87,7 @@ function permissions(version: 'mlflow' | 'mlflow-2.22'): void {
     }
   })
 
-  test('and MLflow itself lets nobody in without the gate’s header', async () => {
+  test('MLflow itself refuses requests without the gate’s header', async () => {
     const response = await fetch(`${mlflow.url}/api/2.0/mlflow/experiments/search?max_results=1`, {
       headers: { authorization: basic('admin', 'never used 123') },
     })

@@ -258,7 +258,7 @@ interface Spelled {
   readonly headers?: string
 }
 
-/** A request, and the ways to write it that somebody might hope to slip through by. */
+/** A request, and the ways to write it that might slip through. */
 function spellings(method: string, target: string): Spelled[] {
   const [path = '', query] = target.split('?')
   const rest = query === undefined ? '' : `?${query}`

@@ -102,7 +102,7 @@ describeWith(['openssl'], 'client certificates', () => {
     expect(user()).toBe('alice')
   })
 
-  test('of others, or of nobody in particular, are none', async () => {
+  test('of another authority, or without a user name, do not count', async () => {
     const authority = makeAuthority(temporaryFolder())
     const other = makeAuthority(temporaryFolder(), 'CA')
     const { gate, ca } = await start(['--client-ca', authority.ca])

@@ -127,7 +127,11 @@ describe('with a login, nothing comes to the upstream but what was meant', () =>
       [501],
     ],
     ['two Host headers', `GET /in HTTP/1.1\r\nHost: x\r\nHost: y\r\n${LOGIN}\r\n`, [400]],
-    ['a target with somebody in it', `GET http://x@evil.example/ HTTP/1.1\r\nHost: x\r\n${LOGIN}\r\n`, [400]],
+    [
+      'a target with user information',
+      `GET http://x@evil.example/ HTTP/1.1\r\nHost: x\r\n${LOGIN}\r\n`,
+      [400],
+    ],
     ['OPTIONS *', `OPTIONS * HTTP/1.1\r\nHost: x\r\n${LOGIN}\r\n`, [400]],
     ['CONNECT', `CONNECT evil.example:443 HTTP/1.1\r\nHost: x\r\n${LOGIN}\r\n`, [405]],
   ])('%s', async (_, text, expected) => {

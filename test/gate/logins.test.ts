@@ -45,7 +45,7 @@ describe('failed logins', () => {
     expect(gate.output()).not.toContain('guess')
   })
 
-  test('lock out nobody at another address, no other user, and nobody who is in', async () => {
+  test('lock out no other address, no other user, and no one logged in', async () => {
     const upstream = await startUpstream()
     const file = passwordFile(record('alice', 'secret') + record('bob', 'secret'))
     const gate = await startGate({ upstream: upstream.url, file, args: ['--login-failures', '3', ...TRUST] })
@@ -78,7 +78,7 @@ describe('failed logins', () => {
     expect((await as(gate, 'alice', 'secret', from('2001:db8:0:1::1'))).status).toBe(200)
   })
 
-  test('of which many come at the same time do not slip through', async () => {
+  test('that arrive at the same time do not slip through', async () => {
     const upstream = await startUpstream()
     const gate = await startGate({ upstream: upstream.url, args: ['--login-failures', '5'] })
     const answers = await Promise.all(Array.from({ length: 20 }, (_, i) => as(gate, 'alice', `guess ${i}`)))

@@ -53,7 +53,7 @@ test(`${IDLE} idle connections`, { timeout: 300_000 }, async ({ annotate }) => {
   expect(sockets.filter((socket) => socket.destroyed)).toEqual([])
 })
 
-test(`${SLOW} uploads that trickle, and downloads that nobody reads`, { timeout: 120_000 }, async ({
+test(`${SLOW} uploads that trickle, and downloads that are never read`, { timeout: 120_000 }, async ({
   annotate,
 }) => {
   const upstream = await startUpstream((request, response) => {

@@ -80,7 +80,7 @@ describe('Expect: 100-continue, end to end', () => {
 })
 
 describe('interim responses', () => {
-  test('100 that nobody asked for, and 103', async () => {
+  test('an unasked-for 100, and 103', async () => {
     const { gate } = await startBefore(
       `HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </a>; rel=preload\r\n\r\n${OK}`,
     )
@@ -137,11 +137,7 @@ describe('an upstream that talks nonsense: a 502 in words, which the log explain
     ['two lengths', 'HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nx', /more than one/],
     ['lines that end with LF', 'HTTP/1.1 200 OK\nContent-Length: 2\n\nok', /LF instead of CRLF/],
     ['another protocol', 'SSH-2.0-OpenSSH\r\n\r\n', /status line/],
-    [
-      'a protocol that nobody asked for',
-      'HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n',
-      /switched/,
-    ],
+    ['an unasked-for protocol', 'HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n', /switched/],
     ['a control character', 'HTTP/1.1 200 \x01\r\n\r\n', /control character/],
     ['a head that is too long', `HTTP/1.1 200 OK\r\nA: ${'a'.repeat(70_000)}`, /longer/],
   ])('%s', async (_, response, words) => {
@@ -222,13 +218,13 @@ describe('responses', () => {
     expect([headers['content-length'], body]).toEqual(['1000', ''])
   })
 
-  test('a Date is added where there is none', async () => {
+  test('a missing Date is added', async () => {
     const { gate } = await startBefore([OK, 'HTTP/1.1 200 OK\r\nDate: then\r\nContent-Length: 0\r\n\r\n'])
     expect((await asAlice(gate.url)).headers.date).toMatch(/ GMT$/)
     expect((await asAlice(gate.url)).headers.date).toBe('then')
   })
 
-  test('what comes behind a response is nobody else’s', async () => {
+  test('bytes after a response never reach another request', async () => {
     const { gate } = await startBefore(`${OK}HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nwrong`)
     for (let i = 0; i < 3; i++) expect((await asAlice(gate.url)).body).toBe('ok')
   })

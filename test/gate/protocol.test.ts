@@ -37,7 +37,7 @@ describe('responses', () => {
     expect(text()).toContain('ETag: "x"')
   })
 
-  test('a body where there must be none harms nobody', async () => {
+  test('a body where there must be none does no harm', async () => {
     const upstream = await startRawUpstream((socket, text) => {
       const status = text.includes('/204') ? '204 No Content' : '304 Not Modified'
       const isChunked = text.includes('chunked')

@@ -146,7 +146,7 @@ describe('the upstream', () => {
     expect((await asAlice(gate.url)).status).toBe(502)
   })
 
-  test('whose own errors are passed on whole', async () => {
+  test('passes its own errors on whole', async () => {
     const upstream = await startUpstream((_, response) =>
       response.writeHead(500, 'Oh no', { 'X-Own': '1' }).end('{"error_code":"INTERNAL_ERROR"}'),
     )

@@ -47,7 +47,7 @@ const as = (user: string, url: string, { headers, ...options }: RequestOptions =
   request(url, { ...options, headers: { authorization: basic(user, user), ...headers } })
 
 describe('roles', () => {
-  test('each user may do what the role allows, and is told what it does not', async () => {
+  test('each user may do what the role allows, and a refusal says why', async () => {
     const port = await freePort()
     const gate = await startWith([...ROLES, '--group-file', groups, '--admin', `127.0.0.1:${port}`])
     const statuses = async (user: string) => [

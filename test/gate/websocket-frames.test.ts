@@ -41,7 +41,7 @@ test('frames of every length end where they end, however they are cut', () => {
   )
 })
 
-test('the rest of the current frame is told apart from the next one', () => {
+test('the rest of the current frame is distinguished from the next one', () => {
   const follower = new WebSocketFrames()
   follower.push(frame(10).subarray(0, 5))
   expect(follower.pushCurrent(Buffer.concat([frame(10).subarray(5), frame(3)]))).toBe(7)

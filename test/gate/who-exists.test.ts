@@ -69,7 +69,7 @@ test('four processes give an unknown name one time, as they do to a known one', 
   expect(Math.abs(probabilityOfLarger(all.user, all.stranger) - 0.5)).toBeLessThan(0.3)
 })
 
-test('a record that would take hours keeps nobody out, and is reported', async () => {
+test('a record that would take hours delays no login, and is reported', async () => {
   const cheap = await hash('secret', { cost: 4 })
   const costly = [
     '$2y$31$7EqJtq98hPqEX7fNZaFWoOhi5Q9gZ0kFY1oAaVgqGpX1yQeZkq8dW',
@@ -93,7 +93,7 @@ test('a record that would take hours keeps nobody out, and is reported', async (
   expect((await Promise.all(guesses)).map(({ status }) => status)).toEqual(Array(32).fill(401))
 })
 
-test('a client that guesses and leaves keeps nobody out', { timeout: 120_000 }, async () => {
+test('a client that guesses and leaves delays no login', { timeout: 120_000 }, async () => {
   const cost13 = await hash('secret', { cost: 13 })
   const file = passwordFile(`ann:${await hash('secret', { cost: 4 })}\nbob:${cost13}\n`)
   const upstream = await startUpstream()

@@ -48,7 +48,7 @@ describe.each([
   ['one process', []],
   ['two workers', ['--workers', '2']],
 ])('a command behind htgate, %s', (_, options) => {
-  test('answers those who log in, and nobody else', async () => {
+  test('answers only those who log in', async () => {
     const server = await guard(SERVER, options)
     expect((await fetch(server.url)).status).toBe(401)
     const response = await fetch(server.url, { headers: authorization })

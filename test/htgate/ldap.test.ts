@@ -219,7 +219,7 @@ describeWith(['slapd', 'ldapmodify'], 'htgate with OpenLDAP', () => {
 })
 
 describe('htgate with a directory', () => {
-  test('a flood of wrong passwords is none for the directory', async () => {
+  test('a flood of wrong passwords does not reach the directory', async () => {
     let open = 0
     let most = 0
     const server = await fakeLdap(

@@ -18,7 +18,7 @@ describe('--import', () => {
     expect(read('users')).toBe(`alice:${SHA_SECRET}\nbob:${SHA_SECRET}\n`)
   })
 
-  test('updates whoever is there, and leaves every other byte', async () => {
+  test('updates existing users, and leaves every other byte', async () => {
     const { run, bytes } = shell({
       users: Buffer.from('# staff\r\nalice:old\nm\xfcller:x\n\nalice:older', 'latin1'),
       list: 'zoë:secret\r\nalice:secret',

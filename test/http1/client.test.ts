@@ -93,7 +93,7 @@ describe('connections are used again', () => {
     expect(connections()).toBe(3)
   })
 
-  test('not after bytes that nobody asked for, nor longer than they may be idle', async () => {
+  test('not after unasked-for bytes, nor longer than they may be idle', async () => {
     const { pool, connections } = await start(
       (socket, _, nth) => {
         socket.write('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok')
@@ -148,7 +148,7 @@ describe('what fails', () => {
     expect(error()).toMatchObject({ failure, isStale: false })
   })
 
-  test('a body that breaks off is told apart from one that ends', async () => {
+  test('a body that breaks off is distinguished from one that ends', async () => {
     const { pool } = await start((socket, text) => {
       socket.write('HTTP/1.1 200 OK\r\n\r\nhello', () => {
         if (text.includes('/reset')) setTimeout(() => socket.resetAndDestroy(), 50)

@@ -17,10 +17,7 @@ const BYTES = 10
 
 /** What we refuse and Node takes, by our words, and why. */
 const STRICTER: [RegExp, string][] = [
-  [
-    /method is unknown|CONNECT and TRACE/,
-    'methods that nobody behind the gate serves, or that make a tunnel',
-  ],
+  [/method is unknown|CONNECT and TRACE/, 'methods that are not served, or that make a tunnel'],
   [
     /target is neither a path nor an http URL/,
     'a fragment, user information, * without OPTIONS: read differently elsewhere',

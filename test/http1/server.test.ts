@@ -223,7 +223,7 @@ describe('time', () => {
   })
 })
 
-describe('bodies that nobody reads', () => {
+describe('bodies that are not read', () => {
   test('a response before the body is there; what is left is thrown away, and the connection closes', async () => {
     const { port, closed } = await start((exchange) => exchange.reply(413, undefined, '', Buffer.from('no')))
     const { socket, text, ended } = client(

@@ -24,7 +24,7 @@ const lacks = (transport: Transport) => (transport === 'TLS' ? lackingPeers('ope
 
 const LIMITS = { connect: 10_000, response: 10_000, idle: 10_000 }
 const PART = Buffer.alloc(65_536, 'x')
-/** Bytes that sockets, TLS and the kernel may take before a writer is told to stop. */
+/** Bytes that sockets, TLS and the kernel may take before a writer has to stop. */
 const MOST_TAKEN = 32 * 2 ** 20
 
 /** A certificate and its key, in PEM. */
@@ -142,7 +142,7 @@ for (const transport of TRANSPORTS)
       expect(quick.text().split('/aonetwo,T: z')).toHaveLength(4)
     })
 
-    test('what is not HTTP is told so, and the connection ends', async () => {
+    test('what is not HTTP gets a 400 that says so, and the connection ends', async () => {
       const { text, ended } = client(await start(echo), 'GET / HTTP/1.1\r\nHost : x\r\n\r\n')
       await until(ended)
       expect(statuses(text())).toEqual([400])

@@ -40,7 +40,7 @@ describe('a provider of one’s own', () => {
     })
   })
 
-  test('works behind a password file, whose names it is not asked about', async () => {
+  test('works behind a password file, and is not asked about its users', async () => {
     const table = tableOf()
     table.rows.set('ann', { password: 'table' })
     const subject = await authenticatorFor([`ann:${await hash('file', { scheme: 'sha1' })}`], {

@@ -169,7 +169,7 @@ describe('properties', () => {
     )
   })
 
-  test('a user who is not bad reads back as the same, and nobody else does', () => {
+  test('a good user reads back as the same, and no other does', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 12 }), anyFile, (bytes, file) => {
         const of = Buffer.from(bytes)

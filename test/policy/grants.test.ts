@@ -13,9 +13,12 @@ describe('a grant', () => {
     expect(parseGrant(text)).toEqual(grant)
   })
 
-  test.each(['', 'alice', 'group:', 'user: ', 'role:x', 'Group:x', '**', 'user:a '])('%j is none', (text) => {
-    expect(parseGrant(text)).toBeUndefined()
-  })
+  test.each(['', 'alice', 'group:', 'user: ', 'role:x', 'Group:x', '**', 'user:a '])(
+    '%j is invalid',
+    (text) => {
+      expect(parseGrant(text)).toBeUndefined()
+    },
+  )
 
   test('in a variable, names may have spaces', () => {
     expect(splitGrants(' group:Domain Users user:zoë q  * group:x ')).toEqual([

@@ -54,7 +54,7 @@ describe('a path', () => {
     ['/api/2.0/mlflow/experiments/create.', 'a trailing dot', 'admin'],
     ['/api/2.0/mlflow/experiments/ｃreate', 'a letter that looks alike', 'admin'],
     ['/api/2.0/mlflow/experiments/%C0%AFcreate', 'an overlong slash', 'admin'],
-    ['/api/2.0/mlflow/experiments/%zzcreate', 'an escape that is none', 'admin'],
+    ['/api/2.0/mlflow/experiments/%zzcreate', 'an invalid escape', 'admin'],
   ])('%s: %s', (target, _, access = 'write') => {
     expect(classify('POST', target)).toBe(access)
   })

@@ -65,7 +65,7 @@ describe('roles', () => {
     expect(policy.decide(user('nora'), ...DENIED)).toMatchObject({ allowed: false, reason: 'role' })
   })
 
-  test('without a single grant everybody may do everything', () => {
+  test('without a single grant every user may do everything', () => {
     const open = new Policy({ profile: new MlflowProfile(), grants: { read: [], write: [], admin: [] } })
     for (const [method, target] of [READ, WRITE, ADMIN, DENIED]) {
       expect(open.decide(user('nora'), method, target)).toEqual({ allowed: true })

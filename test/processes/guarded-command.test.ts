@@ -113,7 +113,7 @@ describe('a guarded command', () => {
   })
 })
 
-/** A process that has ended but that nobody has waited for yet counts as ended. */
+/** A process that has ended but has not been reaped counts as ended. */
 function isAlive(pid: number): boolean {
   try {
     return !/^State:\tZ/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'))

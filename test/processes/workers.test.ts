@@ -86,7 +86,7 @@ test('failed logins count, whichever process saw them', async () => {
   expect(statuses.slice(-3)).toEqual([429, 429, 429])
 })
 
-test('a user whom one worker has let in is limited by none, whatever others guess', async () => {
+test('a user who logged in at one worker is limited by none, whatever others guess', async () => {
   const upstream = await startUpstream()
   const { gate } = await startWorkers(upstream.url, ['--login-failures', '3'])
   expect((await asAlice(gate.url)).status).toBe(200)

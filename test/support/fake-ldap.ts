@@ -61,7 +61,7 @@ export async function fakeLdap(handler: Handler, tls?: TlsOptions): Promise<Fake
       received = Buffer.concat([received, chunk])
       for (;;) {
         const length = lengthOf(received)
-        // What is no LDAP, a TLS handshake for one, it does not answer.
+        // It does not answer anything but LDAP, such as a TLS handshake.
         if (length === 'malformed') return void socket.destroy()
         if (length === undefined || length > received.length) return
         const request = read(Buffer.from(received.subarray(0, length)))

@@ -14,7 +14,7 @@ export interface Postgres extends Server {
 const SUPERUSER = 'postgres'
 const PASSWORD = 'superuser-secret'
 
-/** A PostgreSQL cluster of its own in `folder`, which asks everybody for a password. */
+/** A PostgreSQL cluster of its own in `folder`, which asks every user for a password. */
 export async function startPostgres(folder: string): Promise<Postgres> {
   const port = await freePort()
   const data = join(folder, 'data')

@@ -99,7 +99,7 @@ function accepts(port: number): Promise<boolean> {
 }
 
 /**
- * A port that nobody listens on. It lies below the range from which the system takes ports for outgoing connections,
+ * A port without a listener. It lies below the range from which the system takes ports for outgoing connections,
  * so none of these can take it in the meantime.
  */
 export async function freePort(): Promise<number> {

@@ -56,7 +56,7 @@ test('a worker that starts later knows of a logout', async () => {
     .toEqual([401])
 })
 
-test('nobody else ends a session', async () => {
+test('no one else can end a session', async () => {
   const { gate, issuer, logIn } = await startLab()
   const { client } = await logIn()
   const access = await issuer.programToken()

@@ -5,7 +5,7 @@ import { startLab } from './support.js'
 
 const page = { accept: 'text/html', 'x-forwarded-method': 'GET', 'x-forwarded-uri': '/runs?a=1' }
 
-test('a proxy that asks about a page is told to lead to the login', async () => {
+test('a proxy that asks about a page gets a redirect to the login', async () => {
   const { gate } = await startLab({ forwardAuth: true, args: ['--trust-proxy', 'loopback'] })
   const asked = await request(`${gate.url}/`, { headers: page })
   expect(asked).toMatchObject({ status: 302, headers: { location: '/.htgate/login?return=%2Fruns%3Fa%3D1' } })
@@ -15,14 +15,14 @@ test('a proxy that asks about a page is told to lead to the login', async () => 
   expect(post.status).toBe(401)
 })
 
-test('nginx is told the same by 401 and Location', async () => {
+test('nginx gets the same as 401 and Location', async () => {
   const { gate } = await startLab({ forwardAuth: true, args: ['--trust-proxy', 'loopback'] })
   const headers = { accept: 'text/html', 'x-original-method': 'GET', 'x-original-uri': '/runs' }
   const asked = await request(`${gate.url}/`, { headers })
   expect(asked).toMatchObject({ status: 401, headers: { location: '/.htgate/login?return=%2Fruns' } })
 })
 
-test('a proxy that names the host is told the whole URL, which it cannot take for one at the gate’s own address', async () => {
+test('a proxy that names the host gets an absolute URL, not one relative to the gate’s address', async () => {
   const { gate } = await startLab({ forwardAuth: true, args: ['--trust-proxy', 'loopback'] })
   const front = { 'x-forwarded-host': 'mlflow.example.org', 'x-forwarded-proto': 'https' }
   const asked = await request(`${gate.url}/`, { headers: { ...page, ...front } })

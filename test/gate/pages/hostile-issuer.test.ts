@@ -218,7 +218,7 @@ describe('claims', () => {
     expect(Buffer.from(sent as string, 'latin1').toString()).toBe('Zoë Ångström 李')
   })
 
-  test('200 groups, of which some are no names: the session holds those that rules name, and stays small', async () => {
+  test('200 groups, some of them malformed: the session holds those that rules name, and stays small', async () => {
     const names = Array.from({ length: 200 }, (_, i) => `department-of-machine-learning-${i}`)
     const { gate, upstream, logIn } = await subject(
       names.slice(0, 150).flatMap((name) => ['--writers', `group:${name}`]),
@@ -290,7 +290,7 @@ describe('mix-up of issuers', () => {
     expect(other.asked).not.toContain('/token')
   })
 
-  test('an issuer whose programs are trusted logs nobody in with a browser', async () => {
+  test('an issuer trusted for programs cannot log in browsers', async () => {
     const ci = await startIssuer()
     const lab = await subject(['--oidc-trust', `issuer=${ci.url},audience=mlflow,role=admin`])
     for (const iss of [ci.url, lab.issuer.url]) {

@@ -46,9 +46,9 @@ const REQUESTS: readonly (readonly [string, string, string, Record<string, strin
   ),
   ['return twice', 'GET', `/.htgate/login?return=%2Fok&return=%2F%2F${MARK}.example`],
   ['a hostile fragment', 'GET', `/.htgate/login?go=1&fragment=%0d%0aSet-Cookie:${MARK}=1`],
-  ['a fragment that is none', 'GET', `/.htgate/login?go=1&fragment=//${MARK}.example`],
+  ['a malformed fragment', 'GET', `/.htgate/login?go=1&fragment=//${MARK}.example`],
   ['a place after a password', 'GET', `/.htgate/password?return=%2F%2F${MARK}.example`],
-  // Callbacks that nobody asked for.
+  // Unasked-for callbacks.
   ['a callback out of nowhere', 'GET', `/.htgate/callback?code=${MARK}&state=x`],
   ['a state like a cookie’s name', 'GET', `/.htgate/callback?code=x&state=%3B%20Path%3D/${MARK}`],
   ['a state with a line break', 'GET', `/.htgate/callback?code=x&state=%0d%0aSet-Cookie:${MARK}=1`],

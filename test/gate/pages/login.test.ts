@@ -52,7 +52,7 @@ for (const { name, start, missing } of ISSUERS) {
       expect(valuesOf(upstream.seen.at(-1), 'x-forwarded-user')).toEqual(['sub:mlflow'])
     })
 
-    test('a wrong password at the issuer gets nobody in', async () => {
+    test('a wrong password at the issuer does not log in', async () => {
       const { gate, issuer } = await startLab({ start })
       if (name !== 'zitadel') return
       const client = new WebClient()
@@ -191,7 +191,7 @@ describe('a login under way', () => {
 })
 
 describe('attacks on a login', () => {
-  test('a callback that this browser did not ask for logs nobody in', async () => {
+  test('a callback that this browser did not ask for does not log in', async () => {
     const { gate, issuer } = await startLab()
     const attacker = new WebClient()
     const login = await attacker.open(`${gate.url}/`)
@@ -221,7 +221,7 @@ describe('attacks on a login', () => {
     }
   })
 
-  test('an error of the issuer is told on a page, without a word of what it sent', async () => {
+  test('an error of the issuer is shown on a page, without what the issuer sent', async () => {
     const { gate } = await startLab()
     const client = new WebClient()
     await client.open(`${gate.url}/`)
@@ -250,7 +250,7 @@ describe('attacks on a login', () => {
     expect(login.url.startsWith(issuer.url)).toBe(true)
   })
 
-  test('a session of another gate or secret is none', async () => {
+  test('a session of another gate or secret is refused', async () => {
     const lab = await startLab()
     const other = await startLab()
     const { client } = await lab.logIn()

@@ -51,7 +51,7 @@ describe('as time goes by', () => {
     expect(ended.headers.get('content-type')).toBe('application/json')
   })
 
-  test('while the issuer is down, sessions go on, and nobody is sent there', async () => {
+  test('while the issuer is down, sessions go on, and no one is redirected to it', async () => {
     const { gate, issuer, logIn } = await startLab({ args: ['--session-ttl', '20s'] })
     const { client } = await logIn()
     vi.advanceTimersByTime(10_100)

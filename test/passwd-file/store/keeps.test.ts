@@ -113,7 +113,7 @@ describe('mode and owner', () => {
       expect([uid, gid, mode & 0o777]).toEqual([1234, 4321, 0o640])
     })
 
-    describeIf(lacksOrdinaryUser, 'as somebody else', () => {
+    describeIf(lacksOrdinaryUser, 'as another user', () => {
       test('another’s file that one may write keeps its owner', async () => {
         chmodSync(folder, 0o777)
         writeFileSync(file, '')
@@ -191,7 +191,7 @@ describe('files that cannot be replaced', () => {
       expect(readdirSync(folder)).toEqual(['users'])
     })
 
-    test('are taken as they are if somebody has edited them since', async () => {
+    test('are taken as they are if edited since', async () => {
       writeFileSync(file, 'mended:x\n')
       const longAgo = new Date(Date.now() - 120_000)
       utimesSync(copy(), longAgo, longAgo)

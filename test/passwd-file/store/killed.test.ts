@@ -25,7 +25,7 @@ const MOST_CALLS = 60
 
 let cwd: string
 let file: string
-/** How long an edit takes that nobody stops, in milliseconds: the least that was seen. */
+/** The shortest time that an edit took without being stopped, in milliseconds. */
 let duration: number
 let users: number
 
@@ -130,7 +130,7 @@ async function afterKill({ either }: Stopped): Promise<void> {
   expect(readdirSync(cwd)).toEqual(['users'])
 }
 
-describe('SIGKILL: the old file or the new one, nobody may read more, and nobody waits', () => {
+describe('SIGKILL: the old file or the new one, readable by no one else, and no edit waits', () => {
   test('before each call and halfway through each write', { timeout: 300_000 }, async () => {
     const seen = new Set<number>()
     await atEachCall(['SIGKILL'], async (stopped) => {

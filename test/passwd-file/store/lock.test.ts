@@ -99,7 +99,7 @@ test('an entry is a folder that only its user can enter', async () => {
   held.release()
 })
 
-describe('what a dead holder leaves holds nobody up', () => {
+describe('what a dead holder leaves delays no edit', () => {
   test('a process that was killed', async () => {
     leave(entryOf(spawnSync('true').pid))
     await expectFree()
@@ -110,7 +110,7 @@ describe('what a dead holder leaves holds nobody up', () => {
     await expectFree()
   })
 
-  test('whose number another process has got since', async () => {
+  test('whose process ID has been reused', async () => {
     leave(entryOf(process.pid, '1'))
     await expectFree()
   })

@@ -58,7 +58,7 @@ function expectUntouched(): void {
 const kinds: [string, () => void][] = [
   ['a sticky folder of root’s, like /tmp', () => chmodSync(folder, 0o1777)],
   ['a folder of mallory’s', () => chownSync(folder, MALLORY, MALLORY)],
-  ['a folder that everybody may write to', () => chmodSync(folder, 0o777)],
+  ['a world-writable folder', () => chmodSync(folder, 0o777)],
 ]
 
 describeIf([...lacksRoot, ...lacksOrdinaryUser], 'root edits, mallory attacks', () => {
@@ -90,7 +90,7 @@ describeIf([...lacksRoot, ...lacksOrdinaryUser], 'root edits, mallory attacks', 
       ['a link', 'ln -s / pw.lock'],
       ['an entry that names a living process', 'mkdir ".pw.htpasswd.a.1.1.0" ".pw.htpasswd.$(cat ENTRY).0"'],
       ['a link for an entry', 'ln -s / ".pw.htpasswd.$(cat ENTRY).0"'],
-    ])('%s in place of a lock holds nobody up', async (__, script) => {
+    ])('%s in place of a lock delays no edit', async (__, script) => {
       const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()
       const space = `${boot}-${statSync('/proc/self/ns/pid').ino}`
       const start = (readFileSync(`/proc/${process.pid}/stat`, 'utf8').split(') ')[1] as string).split(

@@ -21,7 +21,7 @@ import { temporaryFolder } from '../../../support/folder.js'
 import { describeWith, peer } from '../../../support/peers.js'
 import { directory } from './support.js'
 
-// Directory servers that fail, lie or are not what they seem: by a server that sends what it is told.
+// Directory servers that fail, lie or are not what they seem: played by a scripted server.
 
 const SERVICE = { bindDn: 'cn=service', bindPassword: 'service', timeout: 400 }
 const at = (url: string, more: Partial<LdapOptions> = {}): LdapOptions => ({

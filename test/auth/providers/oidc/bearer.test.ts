@@ -44,7 +44,7 @@ async function subject(
 const ann = { preferred_username: 'ann', realm_access: { roles: ['ml', 'staff'] } }
 const denied = { ok: false, reason: 'denied' }
 
-test('an access token lets its user in, with her groups, until it expires', async () => {
+test('an access token lets its user in, with the user’s groups, until it expires', async () => {
   const { issuer, provider } = await subject()
   const exp = now() + 100
   const token = await issuer.sign({ ...ann, exp })

@@ -61,7 +61,7 @@ describe('threads that hash', () => {
     expect(await subject.ask(question('secret'))).toBe(true)
   })
 
-  test('one that nobody waits for is ended, and another thread takes its place', async () => {
+  test('an abandoned one is ended, and another thread takes its place', async () => {
     const { subject, died } = poolOf(1)
     const gone = new AbortController()
     const hopeless = subject.ask({ task: 'verify', password: Buffer.from('x'), encoded: COSTLY }, gone.signal)
@@ -72,7 +72,7 @@ describe('threads that hash', () => {
     expect(died).toEqual([])
   })
 
-  test('one that nobody waits for is finished if that takes no longer than to start another', async () => {
+  test('an abandoned one is finished if that takes no longer than starting a thread', async () => {
     const { subject } = poolOf(1)
     const gone = new AbortController()
     await subject.ask(question('x')) // The thread has started.
@@ -81,7 +81,7 @@ describe('threads that hash', () => {
     expect(await answer).toBe(true)
   })
 
-  test('what nobody waits for before its turn is never hashed', async () => {
+  test('one abandoned before its turn is never hashed', async () => {
     const { subject } = poolOf(1)
     const gone = new AbortController()
     const first = subject.ask(question('secret'))
@@ -90,7 +90,7 @@ describe('threads that hash', () => {
     expect([await first, await second]).toEqual([true, 'abandoned'])
   })
 
-  test('one that takes too long is ended, whoever waits', async () => {
+  test('one that takes too long is ended, waited for or not', async () => {
     const { subject, died } = poolOf(1, { maxTime: 3000 })
     const answers = [
       subject.ask({ task: 'verify', password: Buffer.from('x'), encoded: COSTLY }),

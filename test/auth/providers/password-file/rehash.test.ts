@@ -45,7 +45,7 @@ describe('a record that is weaker than asked for', () => {
     expect(subject.counters().rehashes).toBe(0)
   })
 
-  test('stays as it is where nobody asked', async () => {
+  test('stays as it is without --rehash', async () => {
     const subject = await authenticatorFor([`ann:${SECRET}`])
     expect(await subject.authenticate(basic('ann', 'secret'))).toMatchObject({ ok: true })
     expect(encodedOf(subject.file, 'ann')).toBe(SECRET)

@@ -161,7 +161,7 @@ test('a user who is deleted is out within a second', async () => {
   await withinASecond(async () => !(await letsIn(subject, 'old')))
 })
 
-test('while somebody slowly writes the file in place, what it held before serves', async () => {
+test('while the file is slowly written in place, its previous content serves', async () => {
   const file = fileOfAnn()
   const subject = await whereAnnIsIn(file)
   const content = readFileSync(file)

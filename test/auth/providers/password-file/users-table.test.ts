@@ -120,7 +120,7 @@ describe('the stand-in for a user who is not there', () => {
     for (const name of NAMES.slice(0, 100)) expect(standInOf(table, name)).toBe(SHA)
   })
 
-  test('is none where there is no such hash', async () => {
+  test('does not exist where there is no such hash', async () => {
     expect(standInOf(await tableOf('ann:plaintext\n'), 'eve')).toBeUndefined()
     expect(standInOf(await tableOf(''), 'eve')).toBeUndefined()
   })
