@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { temporaryFolder } from '../support/folder.js'
@@ -32,6 +32,7 @@ test('create prints the token alone, and stores its SHA-256', async () => {
   const content = readFileSync(file, 'utf8')
   expect(content).not.toContain(made.stdout.trim())
   expect(content).toContain(createHash('sha256').update(made.stdout.trim()).digest('hex'))
+  expect(statSync(file).mode & 0o777).toBe(0o600)
 })
 
 test('list shows what there is, and revoke takes it away', async () => {

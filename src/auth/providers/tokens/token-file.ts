@@ -1,3 +1,4 @@
+import { closeSync, openSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { update } from '../../../passwd-file/store/update.js'
 import type { Role } from '../../principal.js'
@@ -43,6 +44,7 @@ export async function createToken(
   const day = confirmed ? now : undefined
   const record = recordOf(token, { user, role, created: now, expires, account, confirmed: day, groups, name })
   const line = serialize(record)
+  createPrivate(path)
   await update(
     path,
     (content) => {
@@ -53,6 +55,15 @@ export async function createToken(
     { create: 'if-missing' },
   )
   return { token, record }
+}
+
+/** Creates an empty file that only this user can read, whatever the umask, if there is none. */
+function createPrivate(path: string): void {
+  try {
+    closeSync(openSync(path, 'wx', 0o600))
+  } catch {
+    // It exists, or the edit will say what is wrong.
+  }
 }
 
 /** Why the user name is invalid; undefined if it is valid. */
