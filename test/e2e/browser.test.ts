@@ -85,7 +85,7 @@ describeWith(['chromium', 'mlflow'], 'MLflow in Chromium', () => {
       const page = await context.newPage()
       const response = await page.goto(htgate.url)
       expect(response?.status()).toBe(401)
-      expect(await page.textContent('body')).toContain('The user name or the password is wrong')
+      expect(await page.textContent('body')).toContain('The user name or password is wrong')
       await context.close()
     })
   })
