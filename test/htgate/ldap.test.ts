@@ -207,7 +207,7 @@ describeWith(['slapd', 'ldapmodify'], 'htgate with OpenLDAP', () => {
         ['--forward-auth', '--ldap-url', `${slapd.secureUrl}/${PEOPLE}`],
         /FAILS .*self-signed\n.*hint: .*--ldap-ca/,
       ],
-      [['--forward-auth', '--ldap-url', `${slapd.url}/${PEOPLE}`], /warning .*searched for anonymously/],
+      [['--forward-auth', '--ldap-url', `${slapd.url}/${PEOPLE}`], /warning .*searches are anonymous/],
       [['--forward-auth', '--file', '/nowhere'], /FAILS .*--file: .*\/nowhere/],
     ]
     for (const [args, expected] of cases) {
