@@ -157,7 +157,7 @@ describe('a scheme that was added to the list', () => {
     const manual = readFileSync(join(project, 'dist/man/htpasswd.5'), 'utf8').replaceAll('\\-', '-')
     expect(manual).toContain('\\fBscrypt\\fR')
     expect(manual).toContain(
-      'Cost 4 to 16; 12 or more recommended. Only the first 64 bytes of a password count.',
+      'Cost 4 to 16; 12 or more recommended. Uses only the first 64 bytes of a password.',
     )
     expect(readFileSync(join(project, 'docs/schemes.md'), 'utf8')).toMatch(
       /^\| scrypt \| `\$scrypt\$COST\$…` .*\| 64 \|$/m,
