@@ -8,8 +8,8 @@ import type { Reply } from './replies.js'
 
 /** When to judge a login again that could not be judged, in milliseconds. */
 const RETRY = 250
-/** Longest delay of a timer, in milliseconds. */
-const MAX_TIMEOUT = 2 ** 31 - 1
+/** How often to look for requests whose principals have expired, in milliseconds. */
+const EXPIRY_INTERVAL = 250
 
 /** A request, which `add` and `remove` make an open one and close. */
 export interface OpenRequest {
@@ -44,8 +44,7 @@ export class OpenRequests {
    * all that is in an old one until the next full collection.
    */
   readonly #requests: OpenRequest[] = []
-  /** Timers of requests whose principals expire. */
-  readonly #timers = new Map<OpenRequest, NodeJS.Timeout>()
+  #expiry: NodeJS.Timeout | undefined
   #retry: NodeJS.Timeout | undefined
 
   constructor(options: OpenRequestsOptions) {
@@ -58,7 +57,7 @@ export class OpenRequests {
     request.principal = principal
     request.place = this.#requests.length
     this.#requests.push(request)
-    if (principal.expiresAt !== undefined) this.#watchExpiry(request, principal)
+    if (principal.expiresAt !== undefined) this.#watchExpiry()
   }
 
   /** Judges all requests again, because logins, groups or rules may have changed. */
@@ -75,7 +74,7 @@ export class OpenRequests {
     if (result.is === 'unknown') this.#recheckLater()
     else if (result.is === 'changed') {
       request.principal = result.principal
-      this.#watchExpiry(request, result.principal)
+      if (result.principal.expiresAt !== undefined) this.#watchExpiry()
     }
     const denial = this.#options.denial(exchange, subject, request.principal ?? principal)
     if (denial) this.#end(request, denial.reason, denial.reply)
@@ -88,17 +87,20 @@ export class OpenRequests {
     }, RETRY).unref()
   }
 
-  #watchExpiry(request: OpenRequest, principal: Principal): void {
-    clearTimeout(this.#timers.get(request))
-    this.#timers.delete(request)
-    const { expiresAt } = principal
-    if (expiresAt === undefined) return
-    const wait = Math.max(0, Math.min(MAX_TIMEOUT, expiresAt - Date.now()))
-    const timer = setTimeout(() => {
-      if (expiresAt <= Date.now()) this.#end(request, 'expired', this.#options.revoked)
-      else this.#watchExpiry(request, principal)
-    }, wait)
-    this.#timers.set(request, timer.unref())
+  /** One timer for all requests: one for each would cost more than all else that a session's request needs. */
+  #watchExpiry(): void {
+    this.#expiry ??= setTimeout(() => {
+      this.#expiry = undefined
+      const now = Date.now()
+      let isNeeded = false
+      for (const request of [...this.#requests]) {
+        const expiresAt = request.principal?.expiresAt
+        if (expiresAt === undefined) continue
+        if (expiresAt <= now) this.#end(request, 'expired', this.#options.revoked)
+        else isNeeded = true
+      }
+      if (isNeeded) this.#watchExpiry()
+    }, EXPIRY_INTERVAL).unref()
   }
 
   /** Does nothing where the request is not watched. */
@@ -111,9 +113,6 @@ export class OpenRequests {
       this.#requests[place] = last
       last.place = place
     }
-    if (this.#timers.size === 0) return
-    clearTimeout(this.#timers.get(request))
-    this.#timers.delete(request)
   }
 
   #end(request: OpenRequest, reason: string, reply: Reply): void {
