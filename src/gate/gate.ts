@@ -162,7 +162,12 @@ export class Gate {
     const { exchange, connection } = passage
     const { authorization } = exchange.headers
     const { login } = connection
-    if (login?.holds(authorization, this.#logins.epoch, exchange.started)) {
+    const shown = authorization ?? sessionShown(exchange)
+    const isSession = authorization === undefined
+    if (
+      login?.holds(shown, this.#logins.epoch, exchange.started) &&
+      (login.credential.kind === 'session') === isSession
+    ) {
       this.#logins.countRemembered(login.principal)
       this.#admit(passage, login.credential, login.principal)
       return
@@ -179,14 +184,11 @@ export class Gate {
     const verdict = this.#logins.remembered(credential) ?? this.#verify(passage, credential)
     const act = (verdict: LoginVerdict) => {
       if (!verdict.ok) return this.#refuse(passage, verdict)
-      if (typeof authorization === 'string' && credential === presented) {
-        connection.login = new RememberedLogin(
-          authorization,
-          credential,
-          verdict.principal,
-          epoch,
-          exchange.started,
-        )
+      if (
+        typeof shown === 'string' &&
+        (isSession ? credential.kind === 'session' : credential === presented)
+      ) {
+        connection.login = new RememberedLogin(shown, credential, verdict.principal, epoch, exchange.started)
       }
       this.#admit(passage, credential, verdict.principal)
     }
@@ -296,6 +298,12 @@ export class Gate {
     })
   }
 }
+
+/** All that a session depends on in a request: the cookies, and the site that they were sent to. */
+const sessionShown = ({ headers, client }: Exchange): string | undefined =>
+  headers.cookie === undefined
+    ? undefined
+    : `${client.proto} ${headers.host} ${headers.forwardedHost} ${headers.cookie}`
 
 type RefusalReason = Refusal['reason'] | 'malformed'
 

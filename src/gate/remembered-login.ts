@@ -19,18 +19,18 @@ export class RememberedLogin {
   readonly #epoch: number
 
   /**
-   * @param authorization the value of the header
+   * @param shown the value of Authorization, or what a session depends on
    * @param epoch the pipeline's epoch at the time of the verdict
    * @param now by performance.now()
    */
   constructor(
-    authorization: string,
+    shown: string,
     readonly credential: Credential,
     readonly principal: Principal,
     epoch: number,
     now: number,
   ) {
-    this.#header = Buffer.from(authorization, 'latin1')
+    this.#header = Buffer.from(shown, 'latin1')
     this.#presented = Buffer.alloc(this.#header.length)
     const { expiresAt } = principal
     const left = expiresAt === undefined ? LIFETIME : Math.min(LIFETIME, expiresAt - Date.now())
