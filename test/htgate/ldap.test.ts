@@ -282,7 +282,7 @@ async function check(
   let said = ''
   child.stdout.on('data', (chunk) => (output += chunk))
   child.stderr.on('data', (chunk) => (said += chunk))
-  child.stdin.on('error', () => {})
+  for (const stream of [child.stdin, child.stdout, child.stderr]) stream.on('error', () => {})
   child.stdin.end(input)
   const status = await new Promise<number | null>((resolve) => child.on('close', resolve))
   return { output, said, status }

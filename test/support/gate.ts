@@ -167,6 +167,8 @@ export function runGate(
   let output = ''
   child.stderr.on('data', (chunk: Buffer) => (said += chunk))
   child.stdout.on('data', (chunk: Buffer) => (output += chunk))
+  // A process that is killed may reset its pipes.
+  for (const stream of [child.stdout, child.stderr]) stream.on('error', () => {})
   const ended = once(child, 'close').then(([status]) => status as number | null)
   onTestFinished(async () => {
     child.kill('SIGKILL')

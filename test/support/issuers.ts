@@ -175,6 +175,7 @@ export async function startZitadel(settings: IssuerSettings): Promise<RealIssuer
     await once(child, 'exit')
   }
   onTestFinished(stop)
+  for (const stream of [child.stdin, child.stdout]) stream.on('error', () => {})
   child.stdin.end(JSON.stringify({ clientId: CLIENT_ID, clientSecret: CLIENT_SECRET, ...settings }))
   await once(child.stdout, 'data')
   for (let tries = 0; tries < 100; tries++) {

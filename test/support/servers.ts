@@ -54,6 +54,8 @@ export async function startServer(
   let output = ''
   child.stdout?.on('data', (chunk: Buffer) => (output += chunk))
   child.stderr?.on('data', (chunk: Buffer) => (output += chunk))
+  // A process that is killed may reset its pipes.
+  for (const stream of [child.stdout, child.stderr]) stream?.on('error', () => {})
   let ended: string | undefined
   child.on('error', (error) => (ended = error.message))
   child.on('exit', (status, by) => (ended = `exit ${status ?? by}`))
