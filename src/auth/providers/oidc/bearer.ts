@@ -54,6 +54,42 @@ export function unprovenClaims(token: string): Claims | undefined {
   }
 }
 
+/** What a signed JWT has to satisfy. */
+export interface JwtRules {
+  readonly issuer: string
+  readonly audience: string | string[]
+  readonly requiredClaims: string[]
+  readonly key: JWTVerifyGetKey
+  readonly now: Date
+}
+
+/**
+ * Verifies a JWT's signature, issuer, audience and times.
+ * @returns its claims, and its `typ` as it came and in short, if it has one
+ * @throws BadToken, or whatever `key` throws if the issuer's keys are unavailable
+ */
+export async function verifyJwt(
+  token: string,
+  { issuer, audience, requiredClaims, key, now }: JwtRules,
+): Promise<{ claims: Claims; type: string | undefined; kind: string | undefined }> {
+  if (!isJwt(token)) throw new BadToken('it is not a signed JWT')
+  try {
+    const type = decodeProtectedHeader(token).typ
+    const { payload } = await jwtVerify(token, key, {
+      algorithms: ALGORITHMS,
+      issuer,
+      audience,
+      requiredClaims,
+      clockTolerance: CLOCK_TOLERANCE,
+      currentDate: now,
+    })
+    return { claims: payload, type, kind: type?.toLowerCase().replace(/^application\//, '') }
+  } catch (error) {
+    if (error instanceof errors.JOSEError || error instanceof TypeError) throw new BadToken(error.message)
+    throw error
+  }
+}
+
 /**
  * Verifies a bearer token.
  * @returns its claims
@@ -61,33 +97,20 @@ export function unprovenClaims(token: string): Claims | undefined {
  */
 export async function verifyBearer(token: string, rules: BearerRules): Promise<Claims> {
   const { issuer, audiences, key, now = new Date() } = rules
-  if (!isJwt(token)) throw new BadToken('it is not a signed JWT')
-  let claims: Claims
-  let type: string | undefined
-  try {
-    type = decodeProtectedHeader(token).typ
-    const verified = await jwtVerify(token, key, {
-      algorithms: ALGORITHMS,
-      issuer,
-      audience: [...audiences],
-      requiredClaims: ['iss', 'aud', 'exp', 'iat', 'sub'],
-      clockTolerance: CLOCK_TOLERANCE,
-      currentDate: now,
-    })
-    claims = verified.payload
-  } catch (error) {
-    if (error instanceof errors.JOSEError || error instanceof TypeError) throw new BadToken(error.message)
-    throw error
-  }
-  const flaw = flawOf(claims, type, rules, now)
+  const requiredClaims = ['iss', 'aud', 'exp', 'iat', 'sub']
+  const verified = await verifyJwt(token, { issuer, audience: [...audiences], requiredClaims, key, now })
+  const flaw = flawOf(verified, rules, now)
   if (flaw) throw new BadToken(flaw)
-  return claims
+  return verified.claims
 }
 
-function flawOf(claims: Claims, type: string | undefined, rules: BearerRules, now: Date): string | undefined {
+function flawOf(
+  { claims, type, kind }: Awaited<ReturnType<typeof verifyJwt>>,
+  rules: BearerRules,
+  now: Date,
+): string | undefined {
   const { clientId, clients = [], allowIdTokens } = rules
   if ((claims.iat as number) > now.getTime() / 1000 + CLOCK_TOLERANCE) return 'it was issued in the future'
-  const kind = type?.toLowerCase().replace(/^application\//, '')
   if (kind !== undefined && !TYPES.includes(kind)) return `it is of type ${type}`
   const client = claims.azp ?? claims.client_id ?? claims.appid
   if (clients.length > 0 && !(typeof client === 'string' && clients.includes(client))) {

@@ -1,6 +1,6 @@
-import { decodeProtectedHeader, errors, type JWTVerifyGetKey, jwtVerify } from 'jose'
+import type { JWTVerifyGetKey } from 'jose'
 import type { Origin } from '../../sessions/session.js'
-import { ALGORITHMS, BadToken, CLOCK_TOLERANCE, isJwt } from './bearer.js'
+import { BadToken, CLOCK_TOLERANCE, verifyJwt } from './bearer.js'
 import type { Claims } from './claims.js'
 
 // Logout tokens (OpenID Connect Back-Channel Logout 1.0, sections 2.4 and 2.6).
@@ -37,26 +37,14 @@ export async function verifyLogoutToken(
 ): Promise<IssuerLogout> {
   const [token] = tokens
   if (token === undefined || tokens.length > 1) throw new BadToken('there is not exactly one logout_token')
-  if (!isJwt(token)) throw new BadToken('it is not a signed JWT')
-  let claims: Claims
-  let type: string | undefined
-  try {
-    type = decodeProtectedHeader(token).typ
-    const verified = await jwtVerify(token, key, {
-      algorithms: ALGORITHMS,
-      issuer,
-      audience: clientId,
-      requiredClaims: ['iss', 'aud', 'iat', 'exp', 'jti', 'events'],
-      clockTolerance: CLOCK_TOLERANCE,
-      currentDate: new Date(now),
-    })
-    claims = verified.payload
-  } catch (error) {
-    if (error instanceof errors.JOSEError || error instanceof TypeError) throw new BadToken(error.message)
-    throw error
-  }
+  const { claims, type, kind } = await verifyJwt(token, {
+    issuer,
+    audience: clientId,
+    requiredClaims: ['iss', 'aud', 'iat', 'exp', 'jti', 'events'],
+    key,
+    now: new Date(now),
+  })
   const { events, sid, sub, jti, nonce, iat } = claims
-  const kind = type?.toLowerCase().replace(/^application\//, '')
   if (kind !== undefined && !TYPES.includes(kind)) throw new BadToken(`it is of type ${type}`)
   if (typeof iat !== 'number' || iat * 1000 > now + CLOCK_TOLERANCE * 1000)
     throw new BadToken('it was issued in the future')
