@@ -3,7 +3,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { hash } from '../../dist/index.js'
 import { has, inTemporaryFolder, median, printTable } from '../support/measure.js'
-import { cpuOf, HTGATE, load, start, startNginx, stopServers, whenListening } from '../support/servers.js'
+import { HTGATE, loadInTurns, start, startNginx, stopServers, whenListening } from '../support/servers.js'
 
 const [rounds = 5, seconds = 3] = process.argv.slice(2).map(Number)
 const PORTS = {
@@ -24,20 +24,15 @@ for (const peer of ['nginx', 'wrk']) {
 
 await inTemporaryFolder(async (folder) => {
   try {
-    const gate = await startServers(folder)
+    const pid = await startServers(folder)
     const names = Object.keys(PORTS)
-    const rates = Object.fromEntries(names.map((name) => [name, []]))
-    const costs = Object.fromEntries(names.map((name) => [name, []]))
-    const url = (name) => `http://127.0.0.1:${PORTS[name]}/api/2.0/mlflow/experiments/search`
-    for (const name of names) load(url(name), [LOGIN], seconds)
-    for (let round = 0; round < rounds; round++) {
-      for (const name of names) {
-        const before = cpuOf(gate)
-        const { rate, requests } = load(url(name), [LOGIN], seconds)
-        rates[name].push(rate)
-        costs[name].push((cpuOf(gate) - before) / requests)
-      }
-    }
+    const targetOf = (name) => ({
+      url: `http://127.0.0.1:${PORTS[name]}/api/2.0/mlflow/experiments/search`,
+      headers: [LOGIN],
+      pid,
+    })
+    const targets = Object.fromEntries(names.map((name) => [name, targetOf(name)]))
+    const { rates, costs } = await loadInTurns(targets, { rounds, seconds })
     printTable([
       ['nginx', 'requests/s', 'to one without a login', 'CPU of htgate each, µs'],
       ...names.map((name) => [

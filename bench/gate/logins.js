@@ -6,7 +6,7 @@ import { writeFileSync } from 'node:fs'
 import { request } from 'node:http'
 import { hash } from '../../dist/index.js'
 import { has, inTemporaryFolder, median, printTable } from '../support/measure.js'
-import { cpuOf, HTGATE, load, start, startNginx, stopServers, whenListening } from '../support/servers.js'
+import { HTGATE, loadInTurns, start, startNginx, stopServers, whenListening } from '../support/servers.js'
 
 const [rounds = 7, seconds = 3] = process.argv.slice(2).map(Number)
 const PORT = 18120
@@ -23,7 +23,7 @@ for (const peer of ['nginx', 'wrk']) {
 
 await inTemporaryFolder(async (folder) => {
   try {
-    const gate = await startGate(folder)
+    const pid = await startGate(folder)
     const headers = {
       password: PASSWORD,
       session: `Cookie: ${await sessionOf()}`,
@@ -31,17 +31,10 @@ await inTemporaryFolder(async (folder) => {
       'token as password': `Authorization: Basic ${btoa(`alice:${makeToken()}`)}`,
     }
     const names = Object.keys(headers)
-    const rates = Object.fromEntries(names.map((name) => [name, []]))
-    const costs = Object.fromEntries(names.map((name) => [name, []]))
-    for (const name of names) load(URL, [headers[name]], seconds)
-    for (let round = 0; round < rounds; round++) {
-      for (const name of names) {
-        const before = cpuOf(gate)
-        const { rate, requests } = load(URL, [headers[name]], seconds)
-        rates[name].push(rate)
-        costs[name].push((cpuOf(gate) - before) / requests)
-      }
-    }
+    const targets = Object.fromEntries(
+      names.map((name) => [name, { url: URL, headers: [headers[name]], pid }]),
+    )
+    const { rates, costs } = await loadInTurns(targets, { rounds, seconds })
     const ratio = (values, name) => median(values[name].map((value, i) => value / values.password[i]))
     printTable([
       ['', 'requests/s', 'to a password’s', 'CPU each, µs', 'to a password’s'],

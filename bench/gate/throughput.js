@@ -7,7 +7,7 @@ import { hash } from '../../dist/index.js'
 import { firstRelease } from '../support/first-release.js'
 import { roundTrips } from '../support/latency.js'
 import { has, inTemporaryFolder, median, printTable } from '../support/measure.js'
-import { cpuOf, HTGATE, load, start, startNginx, stopServers, whenListening } from '../support/servers.js'
+import { HTGATE, loadInTurns, start, startNginx, stopServers, whenListening } from '../support/servers.js'
 
 const [rounds = 5, seconds = 3] = process.argv.slice(2).map(Number)
 const RELAY = fileURLToPath(new URL('../support/relay.js', import.meta.url))
@@ -50,20 +50,17 @@ for (const peer of ['nginx', 'caddy', 'wrk']) {
 await inTemporaryFolder(async (folder) => {
   try {
     const servers = await startServers(folder)
-    const rates = Object.fromEntries(COUNTED.map((name) => [name, []]))
-    const costs = Object.fromEntries(COUNTED.map((name) => [name, []]))
     const lone = Object.fromEntries(Object.keys(PORTS).map((name) => [name, []]))
-    // What is logged in and compiled at first is not counted.
-    for (const name of COUNTED) measure(PORTS[name])
-    for (let round = 0; round < rounds; round++) {
-      for (const name of COUNTED) {
-        const before = cpuOf(servers[name])
-        const { rate, requests } = measure(PORTS[name])
-        rates[name].push(rate)
-        costs[name].push((cpuOf(servers[name]) - before) / requests)
-      }
+    const targetOf = (name) => ({
+      url: `http://127.0.0.1:${PORTS[name]}${TARGET}`,
+      headers: [`Authorization: ${LOGIN}`],
+      pid: servers[name],
+    })
+    const targets = Object.fromEntries(COUNTED.map((name) => [name, targetOf(name)]))
+    const afterRound = async () => {
       for (const name of Object.keys(PORTS)) lone[name].push(median(await measureLone(PORTS[name])))
     }
+    const { rates, costs } = await loadInTurns(targets, { rounds, seconds, afterRound })
     // Of each round by itself: what slows one slows the other.
     const ratio = (values, a, b) => median(values[a].map((value, round) => value / values[b][round]))
     const added = Object.fromEntries(
@@ -133,10 +130,6 @@ await inTemporaryFolder(async (folder) => {
 function measureLone(port) {
   const request = `GET ${TARGET} HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nAuthorization: ${LOGIN}\r\n\r\n`
   return roundTrips(port, request, port === PORTS['nginx auth_basic'] ? 10 : LONE)
-}
-
-function measure(port) {
-  return load(`http://127.0.0.1:${port}${TARGET}`, [`Authorization: ${LOGIN}`], seconds)
 }
 
 async function startServers(folder) {

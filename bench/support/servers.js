@@ -60,7 +60,7 @@ export function startNginx(folder, name, servers) {
  * 16 connections, kept alive, that send one request after another for some seconds.
  * @returns requests a second, and how many it were
  */
-export function load(url, headers, seconds) {
+function load(url, headers, seconds) {
   const args = ['-t1', '-c16', `-d${seconds}s`, ...headers.flatMap((header) => ['-H', header]), url]
   const text = String(spawnSync('wrk', args).stdout)
   const failed = /Non-2xx or 3xx responses: (\d+)/.exec(text)
@@ -72,10 +72,33 @@ export function load(url, headers, seconds) {
 }
 
 /** Processor time that a process and its children have used, in microseconds (proc(5); a tick is 10 ms on Linux). */
-export function cpuOf(pid) {
+function cpuOf(pid) {
   const stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
   const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'latin1').split(' ').filter(Boolean)
   const own = (Number(fields[11]) + Number(fields[12])) * 10_000
   return children.reduce((sum, child) => sum + cpuOf(child), own)
+}
+
+/**
+ * Loads targets in turn, round after round, since the machine may be busy with other things. What is logged in and compiled at
+ * first is not counted.
+ * @param targets by name: `url`, `headers`, and the process `pid` whose processor time counts
+ * @returns by name, a value for each round: requests a second, and processor time for each in microseconds
+ */
+export async function loadInTurns(targets, { rounds, seconds, afterRound = () => {} }) {
+  const entries = Object.entries(targets)
+  const rates = Object.fromEntries(entries.map(([name]) => [name, []]))
+  const costs = Object.fromEntries(entries.map(([name]) => [name, []]))
+  for (const [, { url, headers }] of entries) load(url, headers, seconds)
+  for (let round = 0; round < rounds; round++) {
+    for (const [name, { url, headers, pid }] of entries) {
+      const before = cpuOf(pid)
+      const { rate, requests } = load(url, headers, seconds)
+      rates[name].push(rate)
+      costs[name].push((cpuOf(pid) - before) / requests)
+    }
+    await afterRound()
+  }
+  return { rates, costs }
 }
