@@ -87,7 +87,7 @@ export class OpenRequests {
     }, RETRY).unref()
   }
 
-  /** One timer for all requests: one for each would cost more than all else that a session's request needs. */
+  /** One timer for all requests: one for each added a fifth to the cost of a request with a session. */
   #watchExpiry(): void {
     this.#expiry ??= setTimeout(() => {
       this.#expiry = undefined

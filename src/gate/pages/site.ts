@@ -39,7 +39,7 @@ export function siteOf(
   return site
 }
 
-/** Parsing a URL takes longer than all else that a request with a session needs. */
+/** Sites by scheme and host: each request with a session needs its site, and parsing a URL is slow. */
 const known = new Map<string, Site | undefined>()
 const MAX_KNOWN = 100
 
