@@ -26,6 +26,7 @@ export const LETTERS = 'cnmspdBbDi25C:r:v'
 const MODES: Record<string, Mode> = { c: 'create', n: 'print', D: 'delete', v: 'verify' }
 const SOURCES: Record<string, Invocation['source']> = { b: 'argument', i: 'input' }
 
+const COLON = 0x3a
 const MAX_STRING = 255
 const MAX_PATH = 4095
 
@@ -82,7 +83,7 @@ function operandsOf(mode: Mode, source: Invocation['source'], operands: string[]
 
   const [user, password] = bytes as [Buffer, Buffer?]
   if (user.length > MAX_STRING) throw errors.userTooLong()
-  if (user.includes(':')) throw errors.badUser("username contains illegal character ':'")
+  if (user.includes(COLON)) throw errors.badUser("username contains illegal character ':'")
   if (password && password.length > MAX_STRING) throw errors.passwordArgumentTooLong()
   return { file, user, password }
 }

@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, renameSync, rmdirSync, unlinkSync } from 'node:fs'
+import { futimesSync, mkdirSync, readdirSync, renameSync, rmdirSync, unlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { attempt, isErrno } from '../../system/errno.js'
 import { type Folder, openInside } from '../../system/folder.js'
@@ -66,8 +66,11 @@ export class Entry {
     return own === undefined || ((uid === own || own === 0) && (mode & 0o077) === 0)
   }
 
-  get fd(): number | undefined {
-    return this.inside.fd
+  /** Sets its time to now. */
+  renew(): void {
+    const { fd } = this.inside
+    const now = Date.now() / 1000
+    if (fd !== undefined) attempt(() => futimesSync(fd, now, now))
   }
 
   get uid(): number {

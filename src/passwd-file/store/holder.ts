@@ -68,7 +68,7 @@ let space: string | undefined
 function ownSpace(): string {
   space ??= (() => {
     try {
-      const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim()
+      const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()
       return `${boot}-${readlinkSync('/proc/self/ns/pid').replace(/\D/g, '')}`
     } catch {
       return (
@@ -94,7 +94,7 @@ function exists(pid: number): boolean {
 function startTime(pid: number): number | undefined {
   try {
     // proc(5): PID (COMM) STATE …; COMM may hold anything, parentheses included.
-    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
     return fields[0] === 'Z' || fields[0] === 'X' ? -1 : Number(fields[19])
   } catch {

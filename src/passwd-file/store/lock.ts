@@ -1,4 +1,4 @@
-import { futimes, lstatSync, readdirSync, rmdirSync, type Stats } from 'node:fs'
+import { lstatSync, readdirSync, rmdirSync, type Stats } from 'node:fs'
 import { join } from 'node:path'
 import { isErrno } from '../../system/errno.js'
 import type { Folder } from '../../system/folder.js'
@@ -12,8 +12,11 @@ import { type Holder, holderOf, lifeOf, ownName } from './holder.js'
 // two processes that remove the same dead entry cannot harm a third. Entries of users who may not edit the file are ignored,
 // so such users cannot block edits.
 
-/** For holders on another machine or in another container, of which only the heartbeat is visible. */
-const HEARTBEAT_MS = 1_000
+/**
+ * For holders on another machine or in another container, of which only the age of the entry is visible. Whoever waits with an
+ * entry renews it; an edit itself is synchronous.
+ */
+const RENEW_MS = 1_000
 const SILENT_IS_DEAD_MS = 10_000
 /** How long to wait for this user's processes, or for changing ones of other users. */
 const GIVE_UP_MS = 60_000
@@ -60,17 +63,12 @@ export class LockedError extends Error {
 export async function lock(place: Place): Promise<Lock> {
   const name = ownName(place.prefix)
   let entry: Entry | undefined
-  const heartbeat = setInterval(() => {
-    if (entry?.fd !== undefined) futimes(entry.fd, new Date(), new Date(), () => {})
-  }, HEARTBEAT_MS)
-  heartbeat.unref()
   const leave = () => {
     entry?.remove()
     entry = undefined
   }
   const stopListening = beforeSignalsEnd(leave)
   const release = () => {
-    clearInterval(heartbeat)
     leave()
     stopListening()
   }
@@ -86,6 +84,7 @@ export async function lock(place: Place): Promise<Lock> {
           if (!isIn || rivals.some((rival) => rival.entry < name)) break
           patience.check(rivals)
           await patience.wait()
+          patience.renew(entry)
         }
         leave()
       }
@@ -102,6 +101,7 @@ class Patience {
   #start: number | undefined
   #tries = 0
   #first: { readonly entry: string; readonly since: number } | undefined
+  #renewed: number | undefined
   constructor(readonly place: Place) {}
 
   /** @throws LockedError */
@@ -117,6 +117,15 @@ class Patience {
     const tooLong =
       now - this.#start > GIVE_UP_MS || (isOthers && now - this.#first.since > GIVE_UP_OTHERS_MS)
     if (tooLong) throw new LockedError(join(this.place.folder.path, rival.entry), rival)
+  }
+
+  /** Shows that the waiting holder of `entry` is alive. */
+  renew(entry: Entry): void {
+    const now = performance.now()
+    this.#renewed ??= this.#start ?? now
+    if (now - this.#renewed < RENEW_MS) return
+    entry.renew()
+    this.#renewed = now
   }
 
   wait(): Promise<void> {
@@ -170,5 +179,5 @@ function statOf(path: string): Stats | undefined {
   return lstatSync(path, { throwIfNoEntry: false })
 }
 
-/** Whether there was no heartbeat recently. A time in the future is no sign of life either. */
+/** Whether the entry was neither made nor renewed recently. A time in the future is no sign of life either. */
 const isSilent = ({ mtimeMs }: Stats): boolean => Math.abs(Date.now() - mtimeMs) > SILENT_IS_DEAD_MS
