@@ -162,13 +162,20 @@ export class ResponseHead extends Head {
   }
 }
 
+/** Node's parser reads these in trailers as if they were in the head: it rejects the message, or closes the connection. */
+const HEAD_ONLY = ['content-length', 'transfer-encoding', 'connection']
+
 /**
- * Parses a trailer section; `text` includes the empty line at its end.
+ * Parses a trailer section; `text` includes the empty line at its end. Fields that frame a message cannot be trailers (RFC 9110,
+ * section 6.5.1).
  * @throws ProtocolError
  */
 export function parseTrailers(text: string, failure: (message: string) => ProtocolError): Fields {
   const fields = new Fields(text)
   readFields(text, 0, fields, failure, undefined)
+  if (HEAD_ONLY.some((name) => fields.names.includes(name))) {
+    throw failure('Content-Length, Transfer-Encoding and Connection cannot be trailers')
+  }
   return fields
 }
 

@@ -254,7 +254,7 @@ describe('requests', () => {
     const { text } = raw(
       gate.port,
       `POST / HTTP/1.1\r\n${HEAD}Transfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n` +
-        'X-Sum: 42\r\nX-Forwarded-User: eve\r\nX_Forwarded_User: eve\r\nContent-Length: 9\r\nHost: y\r\n\r\n',
+        'X-Sum: 42\r\nX-Forwarded-User: eve\r\nX_Forwarded_User: eve\r\nAuthorization: x\r\nHost: y\r\n\r\n',
     )
     await until(() => text().endsWith('ok'), text)
     expect(upstream.text()).toMatch(/\r\n1\r\nx\r\n0\r\nX-Sum: 42\r\n\r\n$/)

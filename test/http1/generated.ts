@@ -92,6 +92,17 @@ const ODD_FIELDS = [
   'A: \x7f',
   'A\t: b',
 ]
+/** Trailers that a parser may take for fields of the head. */
+const ODD_TRAILERS = [
+  ...ODD_FIELDS,
+  'Content-Length: 5',
+  'Content-Length: 0',
+  'Transfer-Encoding: chunked',
+  'Connection: close',
+  'Connection: upgrade',
+  'Upgrade: websocket',
+  'Expect: 100-continue',
+]
 const LENGTHS = ['0', '5', '05', '3']
 const ODD_LENGTHS = [
   '+5',
@@ -200,7 +211,7 @@ function chunks(random: Random): string {
   }
   text += random.pick(['0', '0', '0', '00', '000']) + extensions(random) + line(random)
   for (let i = random.chance(0.3) ? random.number(3) : 0; i > 0; i--)
-    text += one(random, FIELDS, ODD_FIELDS) + line(random)
+    text += one(random, FIELDS, ODD_TRAILERS) + line(random)
   return text + line(random)
 }
 

@@ -89,6 +89,9 @@ const REFUSED: [string, string, number, RegExp][] = [
   ['a trailer that is not a field', chunked('0\r\nfoo\r\n\r\n'), 400, /field line/],
   ['a folded trailer', chunked('0\r\nA: b\r\n c\r\n\r\n'), 400, /whitespace/],
   ['a trailer with bare LF', chunked('0\r\nA: b\n\r\n'), 400, /LF/],
+  ['a length as a trailer', chunked('0\r\nContent-Length: 0\r\n\r\n'), 400, /trailers/],
+  ['a coding as a trailer', chunked('0\r\nA: b\r\nTRANSFER-ENCODING: chunked\r\n\r\n'), 400, /trailers/],
+  ['a trailer that closes', chunked('0\r\nConnection: close\r\n\r\n'), 400, /trailers/],
   ['trailers without end', chunked(`0\r\nA: ${long}`), 431, /trailers/],
   ['a head without end', `${GET}A: ${long}`, 431, /head/],
   ['a target without end', `GET /${long}`, 414, /target/],
@@ -167,6 +170,7 @@ describe('requests', () => {
 
 describe('responses', () => {
   const OK = 'HTTP/1.1 200 OK\r\n'
+  const CHUNKS = 'Transfer-Encoding: chunked\r\n\r\n0\r\n'
 
   test.each([
     ['nonsense', 'what?\r\n\r\n', /status line/],
@@ -190,6 +194,8 @@ describe('responses', () => {
     ['chunked in HTTP/1.0', 'HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n', /HTTP\/1\.0/],
     ['100 in HTTP/1.0', 'HTTP/1.0 100 Continue\r\n\r\n', /interim/],
     ['a bad chunk', `${OK}Transfer-Encoding: chunked\r\n\r\nxyz\r\n`, /hexadecimal/],
+    ['a length as a trailer', `${OK}${CHUNKS}Content-Length: 1\r\n\r\na`, /trailers/],
+    ['a trailer that closes', `${OK}${CHUNKS}Connection: close\r\n\r\n`, /trailers/],
     ['a head without end', `${OK}A: ${long}`, /longer/],
   ])('%s is refused, however it arrives', (_, text, words) => {
     for (const { messages, error } of [readResponses(text), readResponses(text, false, byteByByte)]) {
