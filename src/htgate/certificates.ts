@@ -1,4 +1,4 @@
-import { X509Certificate } from 'node:crypto'
+import { constants, X509Certificate } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { createSecureContext, type SecureContextOptions, type TlsOptions } from 'node:tls'
 import { reason } from '../system/errno.js'
@@ -12,9 +12,10 @@ export function readCertificate(paths: {
   readonly tlsCert: string | undefined
   readonly tlsKey: string | undefined
   readonly clientCa?: string | undefined
+  readonly clientCrl?: string | undefined
   readonly clientCertRequired?: boolean
 }): TlsOptions | undefined {
-  const { tlsCert, tlsKey, clientCa, clientCertRequired = false } = paths
+  const { tlsCert, tlsKey, clientCa, clientCrl, clientCertRequired = false } = paths
   if (tlsCert === undefined || tlsKey === undefined) return undefined
   const cert = readPem('--tls-cert', tlsCert)
   const key = readPem('--tls-key', tlsKey)
@@ -30,6 +31,8 @@ export function readCertificate(paths: {
     ca: readCa(clientCa, '--client-ca'),
     requestCert: true,
     rejectUnauthorized: clientCertRequired,
+    // Resumed sessions lack the intermediate certificates, which may have been revoked.
+    ...(clientCrl === undefined ? {} : { secureOptions: constants.SSL_OP_NO_TICKET }),
   }
 }
 

@@ -18,7 +18,9 @@ import { LoginPages } from '../gate/pages/login.js'
 import { Pages, subjectOf } from '../gate/pages/pages.js'
 import type { Policy } from '../policy/policy.js'
 import { reason } from '../system/errno.js'
+import { readCa } from './certificates.js'
 import { Exit, ExitStatus } from './exit-status.js'
+import { certificatesIn } from './findings/certificates.js'
 import { errors } from './messages.js'
 import type { Settings } from './options/index.js'
 import { readSessionSecrets } from './session-secrets.js'
@@ -94,6 +96,7 @@ export async function openBrowserLogins(context: BrowserLoginsContext): Promise<
       : new CertificateProvider({
           user: settings.clientCertUser as 'cn' | 'email',
           crl: settings.clientCrl,
+          authorities: certificatesIn(readCa(settings.clientCa, '--client-ca')),
           onEvent,
         })
   let seals = sealsOf(settings, sharedKey)

@@ -1,6 +1,7 @@
 import cluster from 'node:cluster'
 import { LoginLimiter } from '../auth/login-limiter.js'
 import { LoginPipeline } from '../auth/login-pipeline.js'
+import type { CertificateProvider } from '../auth/providers/certificate/provider.js'
 import type { Ending } from '../auth/sessions/ended.js'
 import type { Peer } from '../gate/client-address.js'
 import type { CredentialSource, Handler } from '../gate/extension-points.js'
@@ -22,6 +23,7 @@ import { type Address, printAddress, systemdSockets } from '../system/address.js
 import { Upstream } from '../upstream/upstream.js'
 import { readCa, readCertificate } from './certificates.js'
 import { EventReporter } from './event-reporter.js'
+import { certificatesIn } from './findings/certificates.js'
 import { openGroupFile } from './group-file.js'
 import { listenOn, openAdmin } from './listening.js'
 import { errors, notices, say } from './messages.js'
@@ -156,7 +158,7 @@ export async function serve(
         for (const { reload } of providers) reload?.()
         browserLogins.reload()
         void groupFile?.reload()
-        renewCertificate(settings, servers, log)
+        renewCertificate(settings, servers, certificates, log)
         if (control.isLogLeader) for (const warning of fileWarnings(settings)) log.event('warn', warning)
       },
       receive: (record) => limiter.receive(record),
@@ -243,12 +245,18 @@ async function drain(servers: GateServers, timeout: number, log: Log): Promise<v
   clearTimeout(timer)
 }
 
-/** Reloads the certificate. The old one stays in use if the new one is invalid. */
-function renewCertificate(settings: Settings, servers: GateServers, log: Log): void {
+/** Reloads the certificate, and the authorities of clients. The old ones stay in use if a new one is invalid. */
+function renewCertificate(
+  settings: Settings,
+  servers: GateServers,
+  certificates: CertificateProvider | undefined,
+  log: Log,
+): void {
   try {
     const certificate = readCertificate(settings)
     if (certificate === undefined) return
     servers.renew(certificate)
+    if (certificate.ca !== undefined) certificates?.trust(certificatesIn(certificate.ca as Buffer))
     log.event('info', `${settings.tlsCert}: certificate reloaded`)
   } catch (error) {
     log.event('error', `${(error as Error).message}; keeping the old certificate`)

@@ -1,8 +1,10 @@
 import { execFileSync } from 'node:child_process'
+import { once } from 'node:events'
 import { copyFileSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { Agent, request as send } from 'node:https'
 import { join } from 'node:path'
-import { expect, test } from 'vitest'
+import { connect } from 'node:tls'
+import { describe, expect, test } from 'vitest'
 import { makeCertificate } from '../support/certificate.js'
 import { temporaryFolder } from '../support/folder.js'
 import { startGate, startUpstream, until, valuesOf } from '../support/gate.js'
@@ -15,10 +17,12 @@ interface Authority {
   /** Paths of a certificate and its key. */
   issue(name: string, subject: string, extra?: string): { cert: string; key: string }
   revoke(cert: string): void
+  /** Signs a request. */
+  sign(csr: string, out: string): void
 }
 
-/** An authority of openssl's, with an empty revocation list. */
-function makeAuthority(folder: string, name = 'CA'): Authority {
+/** An authority with an empty revocation list, by openssl: an intermediate one if it has a parent. */
+function makeAuthority(folder: string, name = 'CA', parent?: Authority): Authority {
   const openssl = (...args: string[]) =>
     execFileSync(peer('openssl') as string, args, { cwd: folder, stdio: 'pipe' })
   const config = join(folder, 'ca.cnf')
@@ -29,19 +33,40 @@ function makeAuthority(folder: string, name = 'CA'): Authority {
   writeFileSync(join(folder, 'index.txt'), '')
   writeFileSync(join(folder, 'serial'), '00A1\n')
   const ec = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes']
-  openssl('req', '-x509', ...ec, '-days', '2', '-subj', `/CN=${name}`, '-keyout', 'ca.key', '-out', 'ca.pem')
+  const isCa = ['-addext', 'basicConstraints=critical,CA:TRUE']
+  if (parent === undefined) {
+    openssl(
+      'req',
+      '-x509',
+      ...ec,
+      '-days',
+      '2',
+      '-subj',
+      `/CN=${name}`,
+      '-keyout',
+      'ca.key',
+      '-out',
+      'ca.pem',
+    )
+  } else {
+    openssl('req', ...ec, '-subj', `/CN=${name}`, ...isCa, '-keyout', 'ca.key', '-out', 'ca.csr')
+    parent.sign(join(folder, 'ca.csr'), join(folder, 'ca.pem'))
+  }
   const writeCrl = () => {
     openssl('ca', '-config', config, '-gencrl', '-out', 'new.crl')
     renameSync(join(folder, 'new.crl'), join(folder, 'ca.crl'))
   }
   writeCrl()
+  const sign = (csr: string, out: string) =>
+    openssl('ca', '-batch', '-config', config, '-days', '2', '-in', csr, '-out', out, '-notext')
   return {
+    sign,
     ca: join(folder, 'ca.pem'),
     crl: join(folder, 'ca.crl'),
     issue(file, subject, extra) {
       const names = extra === undefined ? [] : ['-addext', `subjectAltName=${extra}`]
       openssl('req', ...ec, '-subj', subject, ...names, '-keyout', `${file}.key`, '-out', `${file}.csr`)
-      openssl('ca', '-batch', '-config', config, '-days', '2', '-in', `${file}.csr`, '-out', `${file}.pem`)
+      sign(`${file}.csr`, `${file}.pem`)
       return { cert: join(folder, `${file}.pem`), key: join(folder, `${file}.key`) }
     },
     revoke(cert) {
@@ -152,6 +177,78 @@ describeWith(['openssl'], 'client certificates', () => {
       expect(await get(gate.port, ca, ann, password)).toBe(more.length > 0 ? 403 : 200)
       agent.destroy()
     }
+  })
+
+  describe('of an intermediate authority', () => {
+    /** Ann's certificate of an intermediate authority, and a gate with the lists of both. */
+    async function startChained() {
+      const root = makeAuthority(temporaryFolder(), 'Root')
+      const intermediate = makeAuthority(temporaryFolder(), 'Intermediate', root)
+      const folder = temporaryFolder()
+      const ann = intermediate.issue('ann', '/CN=ann')
+      const chain = join(folder, 'chain.pem')
+      writeFileSync(chain, readFileSync(ann.cert, 'utf8') + readFileSync(intermediate.ca, 'utf8'))
+      const crl = join(folder, 'crl.pem')
+      const publish = (...lists: Authority[]) => {
+        writeFileSync(`${crl}.new`, lists.map((each) => readFileSync(each.crl, 'utf8')).join(''))
+        renameSync(`${crl}.new`, crl)
+      }
+      publish(root, intermediate)
+      const { gate, ca } = await start(['--client-ca', root.ca, '--client-crl', crl])
+      const ask = (agent?: Agent) =>
+        get(gate.port, ca, { cert: chain, key: ann.key, ...(agent && { agent }) })
+      const pair = { cert: readFileSync(chain), key: readFileSync(ann.key) }
+      return { root, intermediate, ann, publish, ask, gate, ca, pair }
+    }
+
+    test('are refused when it is revoked, on open connections too', async () => {
+      const { root, intermediate, publish, ask } = await startChained()
+      const agent = new Agent({ keepAlive: true, maxSockets: 1 })
+      expect(await ask(agent)).toBe(200)
+      root.revoke(intermediate.ca)
+      publish(root, intermediate)
+      await until(async () => (await ask()) === 401)
+      expect(await ask(agent)).toBe(401)
+      agent.destroy()
+    })
+
+    test('are refused when they are revoked themselves, and while a list is missing', async () => {
+      const { root, intermediate, ann, publish, ask } = await startChained()
+      expect(await ask()).toBe(200)
+      for (const list of [root, intermediate]) {
+        publish(list)
+        await until(async () => (await ask()) === 503)
+      }
+      intermediate.revoke(ann.cert)
+      publish(intermediate, root)
+      await until(async () => (await ask()) === 401)
+    })
+
+    test('are sent with each connection, since a resumed session would lose the intermediate one', async () => {
+      const { gate, ca, pair, ask } = await startChained()
+      for (const maxVersion of ['TLSv1.2', 'TLSv1.3'] as const) {
+        const open = (session?: Buffer) =>
+          connect({
+            port: gate.port,
+            host: '127.0.0.1',
+            servername: 'gate.test',
+            ca,
+            maxVersion,
+            session,
+            ...pair,
+          })
+        let session: Buffer | undefined
+        for (let i = 0; i < 2; i++) {
+          const socket = open(session).on('session', (given) => (session = given))
+          socket.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n')
+          await once(socket, 'data')
+          expect(socket.isSessionReused()).toBe(false)
+          session ??= socket.getSession()
+          socket.destroy()
+        }
+      }
+      expect(await ask()).toBe(200)
+    })
   })
 
   test('are refused while the revocation list cannot be read', async () => {

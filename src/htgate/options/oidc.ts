@@ -148,7 +148,10 @@ export const certificates = group(
       path,
     ),
     clientCrl: optional(
-      { argument: 'path', help: 'revocation list (PEM) of these authorities; reloaded when it changes' },
+      {
+        argument: 'path',
+        help: 'revocation lists (PEM) of these authorities and of all intermediate ones; reloaded when the file changes',
+      },
       path,
     ),
     clientCertUser: withDefault(

@@ -4,10 +4,11 @@ import { nameFlaw } from '../../names.js'
 import type { Principal } from '../../principal.js'
 import type { Finding, Provider, ProviderStatus, Verdict } from '../../provider.js'
 import { Watcher } from '../../watcher.js'
-import { identityOf, parseRevocationLists, type RevocationList } from './revocation-list.js'
+import { Chains } from './chains.js'
+import { type CertificateIdentity, parseRevocationLists, type RevocationList } from './revocation-list.js'
 
 // Client certificates as credentials. The handshake has verified issuer and dates. This provider checks whether the
-// certificate has been revoked, also for open connections, and finds the user's name.
+// certificate or an intermediate one has been revoked, also for open connections, and finds the user's name.
 
 const MAX_REMEMBERED = 10_000
 
@@ -16,6 +17,8 @@ export interface CertificateProviderOptions {
   readonly user: 'cn' | 'email'
   /** Path of the revocation list. Default: nothing is revoked. */
   readonly crl?: string | undefined
+  /** The authorities that the handshake trusts. Only needed with `crl`. */
+  readonly authorities?: readonly X509Certificate[]
   readonly onEvent?: ((event: CertificateEvent) => void) | undefined
   readonly now?: (() => number) | undefined
 }
@@ -37,15 +40,17 @@ export class CertificateProvider implements Provider {
   readonly #watcher: Watcher | undefined
   /** Undefined while the file cannot be read. */
   #lists: readonly RevocationList[] | undefined
+  #chains: Chains
   #detail = 'the revocation list has not been read yet'
   #epoch = 0
   readonly #listeners: (() => void)[] = []
   /** By fingerprint; undefined if the certificate has no valid user name. */
   readonly #principals = new Map<string, Principal | undefined>()
 
-  constructor({ user, crl, onEvent, now = Date.now }: CertificateProviderOptions) {
+  constructor({ user, crl, authorities = [], onEvent, now = Date.now }: CertificateProviderOptions) {
     this.#user = user
     this.#crl = crl
+    this.#chains = new Chains(authorities)
     this.#onEvent = onEvent ?? (() => {})
     this.#now = now
     if (crl === undefined) this.#lists = []
@@ -55,6 +60,12 @@ export class CertificateProvider implements Provider {
         unreadable: (error) => this.#fail(error),
       })
     }
+  }
+
+  /** Replaces the authorities. */
+  trust(authorities: readonly X509Certificate[]): void {
+    this.#chains = new Chains(authorities)
+    this.#changed()
   }
 
   /** Reads the revocation list, then watches it. */
@@ -92,12 +103,20 @@ export class CertificateProvider implements Provider {
     return { ok: true, principal }
   }
 
-  /** Whether a certificate is revoked; `unknown` while the list cannot be read or is out of date. */
+  /**
+   * Whether a certificate or an intermediate one in its chain is revoked; `unknown` while the lists cannot be read, or an
+   * issuer's list is missing or out of date.
+   */
   standing(certificate: X509Certificate): Standing {
     if (this.#lists === undefined) return 'unknown'
     if (this.#lists.length === 0) return 'good'
-    const { issuer, serial } = identityOf(certificate)
-    const lists = this.#lists.filter((list) => list.issuer === issuer)
+    const chains = this.#chains.of(certificate).map((chain) => chain.map((each) => this.#standingOf(each)))
+    if (chains.some((chain) => chain.every((each) => each === 'good'))) return 'good'
+    return chains.some((chain) => chain.includes('revoked')) ? 'revoked' : 'unknown'
+  }
+
+  #standingOf({ issuer, serial }: CertificateIdentity): Standing {
+    const lists = (this.#lists ?? []).filter((list) => list.issuer === issuer)
     if (lists.some(({ revoked }) => revoked.has(serial))) return 'revoked'
     const isOverdue = lists.every(({ nextUpdate }) => nextUpdate !== undefined && nextUpdate < this.#now())
     return isOverdue ? 'unknown' : 'good'

@@ -41,8 +41,15 @@ function parse(der: Buffer): RevocationList {
   return { issuer: issuer.whole.toString('base64'), nextUpdate, revoked }
 }
 
-/** The issuer's name and the serial number of a certificate, in the form that lists use. */
-export function identityOf({ raw }: X509Certificate): { readonly issuer: string; readonly serial: string } {
+/** How revocation lists identify a certificate. */
+export interface CertificateIdentity {
+  /** The issuer's name: DER in base64. */
+  readonly issuer: string
+  /** The serial number in hexadecimal. */
+  readonly serial: string
+}
+
+export function identityOf({ raw }: X509Certificate): CertificateIdentity {
   const [certificate] = elementsOf(raw)
   const [signed] = elementsOf((certificate as Element).content)
   const parts = elementsOf((signed as Element).content)
