@@ -1,5 +1,6 @@
 import { HtgateError } from '../errors.js'
 import { type Authorization, parseAuthorization } from './authorization.js'
+import { challengesOf } from './challenge.js'
 import type { LoginCounters } from './counters.js'
 import { LoginLimiter, type LoginRecord } from './login-limiter.js'
 import { LoginPipeline, type LoginVerdict } from './login-pipeline.js'
@@ -13,7 +14,7 @@ export type Reason =
   | 'no-credentials'
   /** Two headers, or one that is invalid by RFC 7617 and RFC 6750. Answer 401. */
   | 'malformed'
-  /** Unknown user or wrong password, without telling which. Answer 401. */
+  /** Unknown user, wrong password or invalid token, without telling which. Answer 401. */
   | 'denied'
   /** Too many logins are waiting to be verified. Answer 503 with Retry-After. */
   | 'busy'
@@ -66,6 +67,8 @@ export interface Counters {
 
 export interface Authenticator {
   readonly realm: string
+  /** The values of `WWW-Authenticate`: one challenge for each scheme that a provider accepts, Basic first. */
+  readonly challenges: readonly string[]
   /**
    * Tells who sent the request. Returns a promise only if a provider is needed, not if the password is cached or there are
    * no valid credentials. Never rejects.
@@ -95,8 +98,8 @@ export interface Authenticator {
   /** Calls `listener` after every change that may have revoked a login or changed its groups. */
   onChange(listener: () => void): void
   /**
-   * Reloads the password file now.
-   * @throws HtgateError if it cannot be read; its users then cannot log in
+   * Reloads the password file and the token file now.
+   * @throws HtgateError if one cannot be read; its users then cannot log in
    */
   reload(): Promise<void>
   /** Receives a login that the limiter of another process has recorded. */
@@ -104,7 +107,7 @@ export interface Authenticator {
   counters(): Counters
   /** Counters by provider and result. `sumCounters` adds up those of several processes. */
   loginCounters(): LoginCounters
-  /** Stops threads, timers and providers. Pending and later calls get `unavailable`. */
+  /** Stops threads, timers, connections and providers. Pending and later calls get `unavailable`. */
   close(): Promise<void>
 }
 
@@ -130,6 +133,7 @@ export async function createAuthenticator(options: AuthenticatorOptions): Promis
 
 class PipelineAuthenticator implements Authenticator {
   readonly realm: string
+  readonly challenges: readonly string[]
   readonly #providers: readonly Provider[]
   readonly #pipeline: LoginPipeline
   readonly #limiter: LoginLimiter | undefined
@@ -140,6 +144,7 @@ class PipelineAuthenticator implements Authenticator {
     providers: readonly Provider[],
   ) {
     this.realm = realm
+    this.challenges = challengesOf(realm, providers)
     this.#providers = providers
     this.#limiter =
       limiter &&

@@ -1,7 +1,9 @@
 import type { SchemeName } from '../schemes/index.js'
 import { isUnsupported } from '../schemes/unsupported.js'
 import type { LdapEvent } from './providers/ldap/events.js'
+import type { IssuerEvent } from './providers/oidc/issuer.js'
 import type { Lines, UsersTable, WeakRecords } from './providers/password-file/users-table.js'
+import type { TokenEvent } from './providers/tokens/provider.js'
 
 /** An event for operators. `message` is suitable for a log: one line, without secrets. */
 export type AuthEvent =
@@ -17,6 +19,8 @@ export type AuthEvent =
   | ClientLimited
   | FailedLogins
   | LdapEvent
+  | TokenEvent
+  | IssuerEvent
 
 interface Event<Type extends string, Level extends 'info' | 'warn' | 'error'> {
   readonly type: Type

@@ -30,8 +30,11 @@ export function middleware(authenticator: Authenticator): Middleware {
         request.principal = verdict.principal
         next()
       } else {
-        const { status, headers, body } = refusal(verdict, authenticator.realm)
-        response.writeHead(status, headers).end(body)
+        const { status, headers, body } = refusal(verdict, authenticator)
+        // Some clients read only the first challenge of a line.
+        const isLogin = 'www-authenticate' in headers
+        const lines = isLogin ? { ...headers, 'www-authenticate': [...authenticator.challenges] } : headers
+        response.writeHead(status, lines).end(body)
       }
     }
     const { authorization } = request.headersDistinct

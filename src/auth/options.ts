@@ -7,12 +7,14 @@ import type { LimiterOptions, LoginRecord } from './login-limiter.js'
 import { DEFAULT_QUEUE } from './login-pipeline.js'
 import type { Provider } from './provider.js'
 import type { LdapOptions } from './providers/ldap/options.js'
+import type { OidcOptions } from './providers/oidc/options.js'
 import { costsMore, DEFAULT_MAX_HASH_COST } from './providers/password-file/hash-cost.js'
 import { createPasswordFileProvider, type GroupSource } from './providers/password-file/provider.js'
+import type { TokenOptions } from './providers/tokens/options.js'
 
 /**
- * At least one of `file`, `ldap` and `providers` is required. Several are tried in the order of their keys; once one of them
- * knows a user name, the next is not tried.
+ * At least one of `file`, `ldap`, `providers`, `tokens` and `oidc` is required. The first three are tried in the order of their
+ * keys; once one of them knows a user name, the next is not tried. Tokens are tried before them, and `oidc` after them.
  */
 export interface AuthenticatorOptions {
   /** Path of the password file. It need not exist yet; until it does, no user can log in with it. */
@@ -21,6 +23,10 @@ export interface AuthenticatorOptions {
   ldap?: LdapOptions | undefined
   /** Further providers, in this order. */
   providers?: readonly Provider[] | undefined
+  /** Tokens for programs. Their owners' accounts are those of the other providers here. Default: none. */
+  tokens?: TokenOptions | undefined
+  /** Bearer tokens of OpenID Connect issuers. Default: none. */
+  oidc?: OidcOptions | undefined
   /** Groups for the users of the password file. Default: none. */
   groups?: GroupSource | undefined
   /** Name shown in the browser's login dialog. Printable ASCII. Default `Restricted`. */
@@ -66,24 +72,46 @@ const PROVIDERS: {
   readonly [Option in keyof AuthenticatorOptions]?: (
     value: NonNullable<AuthenticatorOptions[Option]>,
     settings: Settings,
+    opened: readonly Provider[],
   ) => Promise<readonly Provider[]>
 } = {
+  // Modules that not everybody needs are loaded only if they are needed.
   file: async (file, { fileOptions }) => [await createPasswordFileProvider({ file, ...fileOptions })],
   ldap: async (ldap, { onEvent }) => {
-    // The LDAP client is loaded only if it is needed.
     const { createLdapProvider } = await import('./providers/ldap/index.js')
     return [await createLdapProvider(ldap, onEvent)]
   },
   providers: async (providers) => providers,
+  oidc: async (oidc, { onEvent }) => {
+    const { oidcSettings } = await import('./providers/oidc/options.js')
+    const checked = oidcSettings(oidc)
+    const { createIssuers } = await import('./providers/oidc/index.js')
+    const { provider } = createIssuers(checked, onEvent)
+    await provider.start()
+    return [provider]
+  },
+  tokens: async (tokens, { onEvent }, opened) => {
+    const { openTokens } = await import('./providers/tokens/options.js')
+    return [await openTokens(tokens, opened, onEvent)]
+  },
 }
 
-/** Opens the providers, in the order of the options. */
+/** Names of providers that differ from those of their options. */
+const NAMES: Readonly<Partial<Record<keyof AuthenticatorOptions, string>>> = { tokens: 'token' }
+
+/** Opens the providers, and puts them in the order of the chain. */
 export async function openProviders(options: AuthenticatorOptions, settings: Settings): Promise<Provider[]> {
+  const inOrder = providersIn(options).filter((name) => name !== 'oidc' && name !== 'tokens')
   const providers: Provider[] = []
   try {
-    for (const [name, value] of Object.entries(options)) {
-      const open = PROVIDERS[name as keyof AuthenticatorOptions] as Open | undefined
-      if (open && value !== undefined) providers.push(...(await open(value, settings)))
+    // A token has the account of another provider, so tokens are opened last. A token in a password must not be taken for a
+    // password, so they come first.
+    for (const name of [...inOrder, 'oidc', 'tokens'] as const) {
+      const value = options[name]
+      if (value === undefined) continue
+      const opened = await (PROVIDERS[name] as Open)(value, settings, providers)
+      if (name === 'tokens') providers.unshift(...opened)
+      else providers.push(...opened)
     }
     return providers
   } catch (error) {
@@ -92,12 +120,21 @@ export async function openProviders(options: AuthenticatorOptions, settings: Set
   }
 }
 
-type Open = (value: unknown, settings: Settings) => Promise<readonly Provider[]>
+type Open = (value: unknown, settings: Settings, opened: readonly Provider[]) => Promise<readonly Provider[]>
+
+/** The options that configure providers, in the order of their keys. */
+const providersIn = (options: AuthenticatorOptions): (keyof AuthenticatorOptions)[] =>
+  (Object.keys(options) as (keyof AuthenticatorOptions)[]).filter(
+    (name) => Object.hasOwn(PROVIDERS, name) && options[name] !== undefined,
+  )
 
 /** The options with their defaults. */
 export function settingsOf(options: AuthenticatorOptions) {
   if (typeof options !== 'object' || options === null) {
-    throw new HtgateError('ERR_OPTION', 'options must be an object with at least file, ldap or providers')
+    throw new HtgateError(
+      'ERR_OPTION',
+      `options must be an object with at least one of ${Object.keys(PROVIDERS).join(', ')}`,
+    )
   }
   const { groups, limiter = false } = options
   const settings = {
@@ -143,21 +180,25 @@ export function settingsOf(options: AuthenticatorOptions) {
 
 /** Requires at least one provider. */
 function requireProviders(options: AuthenticatorOptions): void {
-  const { file, ldap, providers = [] } = options
-  const given = Object.keys(PROVIDERS).filter(
-    (name) => options[name as keyof AuthenticatorOptions] !== undefined,
-  )
+  const { file, ldap, tokens, oidc, providers = [] } = options
+  const given = providersIn(options)
   if (given.length === 0)
     throw wrong('file', `must be a path, unless there is one of ${Object.keys(PROVIDERS).join(', ')}`)
   if (file !== undefined && (typeof file !== 'string' || file === '')) throw wrong('file', 'must be a path')
   if (ldap !== undefined && (typeof ldap !== 'object' || ldap === null)) {
     throw wrong('ldap', 'must be an object with at least url')
   }
+  if (tokens !== undefined && (typeof tokens !== 'object' || tokens === null)) {
+    throw wrong('tokens', 'must be an object with at least file')
+  }
+  if (oidc !== undefined && (typeof oidc !== 'object' || oidc === null)) {
+    throw wrong('oidc', 'must be an object with at least issuer and audience, or trust')
+  }
   if (!Array.isArray(providers)) throw wrong('providers', 'must be a list')
   if (given.length === 1 && given[0] === 'providers' && providers.length === 0) {
     throw wrong('providers', 'must list at least one')
   }
-  const names = new Set(given)
+  const names = new Set<string>(given.map((name) => NAMES[name] ?? name))
   for (const provider of providers as readonly Provider[]) {
     if (typeof provider?.name !== 'string' || typeof provider.verify !== 'function') {
       throw wrong('providers', 'must list objects with the methods of a Provider')

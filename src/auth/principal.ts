@@ -1,6 +1,23 @@
 /** What a principal may do; each includes those before it. */
 export type Role = 'read' | 'write' | 'admin'
 
+const RANKS: Readonly<Record<Role, number>> = { read: 1, write: 2, admin: 3 }
+
+/** Whether `role` is enough for `needed`. */
+export const includes = (role: Role | undefined, needed: Role): boolean =>
+  role !== undefined && RANKS[role] >= RANKS[needed]
+
+/**
+ * Whether a login may be used for what `role` may do. False for a token that was created for less, such as a token with the
+ * role `read` that is used to write. It does not tell whether the user has that role: that is for your server to decide.
+ *
+ * @example
+ * permits({ name: 'ann', provider: 'file', groups: [] }, 'write') // → true
+ * permits({ name: 'ann', provider: 'file', groups: [], maxRole: 'read' }, 'write') // → false
+ */
+export const permits = ({ maxRole }: Principal, role: Role): boolean =>
+  maxRole === undefined || includes(maxRole, role)
+
 /** Who sent a request, once that has been verified. */
 export interface Principal {
   /** The user's name, as the provider knows it. */
@@ -15,7 +32,7 @@ export interface Principal {
   readonly expiresAt?: number
   /**
    * Highest role of this login, even if the policy grants the user a higher one, because a token may be created for less. It
-   * also applies without a policy. Default: no limit.
+   * also applies without a policy, so a server that takes tokens must check it, for example with `permits`. Default: no limit.
    */
   readonly maxRole?: Role
   /**

@@ -7,6 +7,8 @@ export interface Provider {
   readonly name: string
   /** How many calls of `verify` may run at a time. Further logins wait in the fair queue. */
   readonly concurrency: number
+  /** The schemes of `Authorization` that it accepts, to be offered in `WWW-Authenticate`. Default: basic. */
+  readonly schemes?: readonly ('basic' | 'bearer')[]
   /** Whether `verify` can judge a credential of this kind and form. Pure and synchronous. */
   accepts(credential: Credential): boolean
   /** The principal of a credential known to be valid right now. Pure and synchronous: the fast path. */

@@ -1,4 +1,4 @@
-import type { AuthVerdict } from './authenticator.js'
+import type { Authenticator, AuthVerdict } from './authenticator.js'
 import { challenge } from './challenge.js'
 
 /** A response to a refused request. */
@@ -17,11 +17,13 @@ const RETRY_AFTER_S = 1
  * @example
  * const authenticator = await createAuthenticator({ file: '.htpasswd' })
  * const verdict = await authenticator.authenticate('Basic YW5uOndyb25n')
- * if (!verdict.ok) refusal(verdict, authenticator.realm).status // → 401
+ * if (!verdict.ok) refusal(verdict, authenticator).status // → 401
+ *
+ * @param offer the authenticator, whose challenges a 401 has; or a realm, to offer Basic only
  */
 export function refusal(
   { reason, retryAfter = RETRY_AFTER_S }: Extract<AuthVerdict, { ok: false }>,
-  realm: string,
+  offer: Pick<Authenticator, 'challenges'> | string,
 ): Refusal {
   const plain = { 'content-type': 'text/plain; charset=utf-8', 'cache-control': 'no-store' }
   const later = { ...plain, 'retry-after': String(retryAfter) }
@@ -33,6 +35,15 @@ export function refusal(
     case 'limited':
       return { status: 429, headers: later, body: 'Too many failed logins. Try again later.\n' }
   }
-  const headers = { ...plain, 'www-authenticate': challenge(realm) }
-  return { status: 401, headers, body: 'A user name and password are required.\n' }
+  const challenges = typeof offer === 'string' ? [challenge(offer)] : offer.challenges
+  const headers = { ...plain, 'www-authenticate': challenges.join(', ') }
+  return { status: 401, headers, body: `${neededFor(challenges)}\n` }
+}
+
+function neededFor(challenges: readonly string[]): string {
+  const isFor = (scheme: string) => challenges.some((each) => each.startsWith(scheme))
+  if (!isFor('Bearer')) return 'A user name and password are required.'
+  return isFor('Basic')
+    ? 'A user name and password, or a token, are required.'
+    : 'A bearer token is required.'
 }

@@ -1,13 +1,14 @@
 import { readFileSync } from 'node:fs'
-import { bearerChallenge, challenge } from '../auth/challenge.js'
+import { bearerChallenge, challenge, challengesOf } from '../auth/challenge.js'
 import type { Principal } from '../auth/principal.js'
 import type { Provider } from '../auth/provider.js'
 import { CertificateProvider } from '../auth/providers/certificate/provider.js'
 import { BrowserLogin } from '../auth/providers/oidc/browser-login.js'
 import { type Fetch, issuerFetch } from '../auth/providers/oidc/http.js'
-import { Issuer } from '../auth/providers/oidc/issuer.js'
-import { OidcProvider } from '../auth/providers/oidc/provider.js'
-import { TokenProvider } from '../auth/providers/tokens/provider.js'
+import { createIssuers } from '../auth/providers/oidc/index.js'
+import type { Issuer } from '../auth/providers/oidc/issuer.js'
+import { openTokens } from '../auth/providers/tokens/options.js'
+import type { TokenProvider } from '../auth/providers/tokens/provider.js'
 import type { Ending } from '../auth/sessions/ended.js'
 import { SessionProvider } from '../auth/sessions/provider.js'
 import { Seals } from '../auth/sessions/seal.js'
@@ -73,23 +74,15 @@ export interface BrowserLoginsContext {
  */
 export async function openBrowserLogins(context: BrowserLoginsContext): Promise<BrowserLogins> {
   const { settings, accounts, sharedKey, onEvent } = context
-  const issuer = openIssuer(settings, onEvent)
-  const oidc = openOidc(settings, issuer, onEvent)
+  const issuers = openIssuers(settings, onEvent)
+  const oidc = issuers?.provider
+  const login = issuers?.main && browserLoginOf(settings, issuers.main, issuers.fetch)
   const groups = new ConfiguredGroups(
     [...settings.readers, ...settings.writers, ...settings.admins].flatMap((grant) =>
       grant.to === 'group' ? [grant.name] : [],
     ),
   )
   const owners = [...accounts, ...(oidc ? [oidc] : [])]
-  const tokens =
-    settings.tokenFile === undefined
-      ? undefined
-      : new TokenProvider({
-          file: settings.tokenFile,
-          accounts: owners,
-          ownerTtl: settings.tokenOwnerTtl,
-          onEvent,
-        })
   const certificates =
     settings.clientCa === undefined
       ? undefined
@@ -100,18 +93,22 @@ export async function openBrowserLogins(context: BrowserLoginsContext): Promise<
           onEvent,
         })
   let seals = sealsOf(settings, sharedKey)
-  const sessions =
-    issuer && new SessionProvider({ seals, groups, ttl: settings.sessionTtl, accounts: owners })
-  await Promise.all([oidc?.start(), tokens?.start(), certificates?.start()])
+  const sessions = login && new SessionProvider({ seals, groups, ttl: settings.sessionTtl, accounts: owners })
+  const { tokenFile: file, tokenOwnerTtl: ownerTtl } = settings
+  const [tokens] = await Promise.all([
+    file === undefined ? undefined : openTokens({ file, ownerTtl }, owners, onEvent),
+    oidc?.start(),
+    certificates?.start(),
+  ])
 
   const pages = ({ policy, realm, onLogout }: PagesContext): Pages => {
     // LoginPages needs Pages to tell login paths from pages to return to, and Pages needs LoginPages.
     let made: Pages | undefined
     const hasPasswords = accounts.length > 0
     const logins =
-      issuer && sessions
+      login && sessions
         ? new LoginPages({
-            login: issuer.login,
+            login,
             sessions,
             seals: () => seals,
             redirectUrl: settings.oidcRedirectUrl,
@@ -159,19 +156,14 @@ export async function openBrowserLogins(context: BrowserLoginsContext): Promise<
     }
   }
   const first = [sessions, tokens].filter((provider) => provider !== undefined)
+  const last = [oidc, certificates].filter((provider) => provider !== undefined)
   const challenges = (realm: string): Challenges => {
-    const takesBasic = accounts.length > 0 || tokens !== undefined
-    const takesBearer =
-      tokens !== undefined || settings.oidcAudience.length > 0 || settings.oidcTrust.length > 0
-    const basic = takesBasic ? [challenge(realm)] : []
-    // RFC 9110 section 11.6.1 requires a challenge in every 401.
-    const bearer = takesBearer || !takesBasic ? [bearerChallenge(realm)] : []
-    const all = [...basic, ...bearer]
+    const all = challengesOf(realm, [...first, ...accounts, ...last])
     return { all, quiet: sessions ? [bearerChallenge(realm)] : all }
   }
   return {
     first,
-    last: [oidc, certificates].filter((provider) => provider !== undefined),
+    last,
     certificates,
     challenges,
     sessions,
@@ -181,15 +173,23 @@ export async function openBrowserLogins(context: BrowserLoginsContext): Promise<
   }
 }
 
-function openIssuer(
+function openIssuers(
   settings: Settings,
   onEvent: (event: LoginEvent) => void,
-): { readonly issuer: Issuer; readonly login: BrowserLogin; readonly fetch: Fetch } | undefined {
-  const { oidcIssuer: url } = settings
-  if (url === undefined) return undefined
-  const fetch = fetchOf(settings)
-  const issuer = new Issuer({ url, fetch, onEvent })
-  return { issuer, login: browserLoginOf(settings, issuer, fetch), fetch }
+): ReturnType<typeof createIssuers> | undefined {
+  const { oidcIssuer, oidcClientId, oidcAudience, oidcAllowedClient, oidcTrust } = settings
+  if (oidcIssuer === undefined && oidcTrust.length === 0) return undefined
+  const main =
+    oidcIssuer === undefined
+      ? undefined
+      : {
+          issuer: oidcIssuer,
+          clientId: oidcClientId,
+          audiences: oidcAudience,
+          clients: oidcAllowedClient,
+          claims: claimsOf(settings),
+        }
+  return createIssuers({ main, trusts: oidcTrust, ca: caOf(settings) }, onEvent)
 }
 
 /** @throws Exit for a client secret that cannot be read */
@@ -205,40 +205,16 @@ export function browserLoginOf(settings: Settings, issuer: Issuer, fetch = fetch
   })
 }
 
-function openOidc(
-  settings: Settings,
-  main: ReturnType<typeof openIssuer>,
-  onEvent: (event: LoginEvent) => void,
-): OidcProvider | undefined {
-  if (main === undefined && settings.oidcTrust.length === 0) return undefined
-  const fetch = main?.fetch ?? fetchOf(settings)
-  const issuers = new Map<string, Issuer>(main ? [[main.issuer.url, main.issuer]] : [])
-  const issuerAt = (url: string): Issuer => {
-    const issuer = issuers.get(url) ?? new Issuer({ url, fetch, onEvent })
-    issuers.set(url, issuer)
-    return issuer
-  }
-  return new OidcProvider({
-    main: main && {
-      issuer: main.issuer,
-      clientId: settings.oidcClientId as string,
-      audiences: settings.oidcAudience,
-      clients: settings.oidcAllowedClient,
-      claims: claimsOf(settings),
-    },
-    trusts: settings.oidcTrust.map((trust) => ({ issuer: issuerAt(trust.issuer), trust })),
-    fetch,
-  })
-}
-
 const claimsOf = ({ oidcUserClaim, oidcGroupsClaim }: Settings) => ({
   user: oidcUserClaim,
   groups: oidcGroupsClaim,
 })
 
+export const fetchOf = (settings: Settings): Fetch => issuerFetch(caOf(settings))
+
 /** @throws Exit for authorities that cannot be read */
-export const fetchOf = ({ oidcCa }: Settings): Fetch =>
-  issuerFetch(oidcCa === undefined ? undefined : read('--oidc-ca', oidcCa))
+const caOf = ({ oidcCa }: Settings): string | undefined =>
+  oidcCa === undefined ? undefined : read('--oidc-ca', oidcCa)
 
 /** Without a secret file, the seals use the processes' shared key, and are valid only while they run. */
 function sealsOf({ sessionSecretFile: path, oidcIssuer, oidcClientId }: Settings, sharedKey: Buffer): Seals {

@@ -2,6 +2,7 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import * as library from '../../src/index.js'
+import { startIssuer } from '../support/issuer.js'
 import { statusFor } from '../support/requests.js'
 import { run } from '../support/run.js'
 import { freePort, startServer } from '../support/servers.js'
@@ -62,7 +63,8 @@ describe('docs/library.md', () => {
 
   test.each(examples.filter(isServer))('$heading: a server that asks', async ({ code }) => {
     const folder = projectFolder()
-    writeFileSync(join(folder, 'server.mjs'), code)
+    const issuer = await startIssuer()
+    writeFileSync(join(folder, 'server.mjs'), code.replaceAll(/https:\/\/(?:id|token)\.[^']*/g, issuer.url))
     const port = await freePort()
     const server = await startServer(process.execPath, ['server.mjs'], {
       port,
@@ -73,5 +75,17 @@ describe('docs/library.md', () => {
     expect(await statusFor(server.url, 'ann', 'secret')).toBe(200)
     expect(await statusFor(server.url, 'ann', 'wrong')).toBe(401)
     expect(await statusFor(server.url, 'eve', 'secret')).toBe(401)
+    if (!code.includes('tokens:')) return
+
+    const { token } = await library.createToken(join(folder, 'tokens'), { user: 'ci', role: 'read' })
+    const claims = { preferred_username: 'bob', scope: 'use' }
+    const send = (method: string, bearer: string) =>
+      fetch(server.url, { method, headers: { authorization: `Bearer ${bearer}` } })
+    await expect.poll(async () => (await send('GET', token)).status, { timeout: 20_000 }).toBe(200)
+    expect((await send('POST', token)).status).toBe(403)
+    expect(await (await send('POST', await issuer.sign(claims))).text()).toBe('hello bob')
+    const refused = await send('GET', await issuer.sign({ ...claims, aud: 'other' }))
+    expect(refused.status).toBe(401)
+    expect(refused.headers.get('www-authenticate')).toContain('Bearer realm=')
   })
 })

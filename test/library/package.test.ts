@@ -42,7 +42,7 @@ test('its types fit a strict project', async () => {
     join(folder, 'main.mts'),
     `
     import { createServer } from 'node:http'
-    import { createAuthenticator, HtgateError, hash, middleware, openPasswordFile, type Verdict } from 'htgate'
+    import { createAuthenticator, HtgateError, hash, middleware, openPasswordFile, permits, refusal, type Verdict } from 'htgate'
     const authenticator = await createAuthenticator({ file: '.htpasswd', realm: undefined })
     const verdict: Verdict = await authenticator.authenticate(undefined)
     const name: string = verdict.ok ? verdict.user : verdict.reason
@@ -52,6 +52,15 @@ test('its types fit a strict project', async () => {
     const cost: number | undefined = file.get('ann')?.cost
     // @ts-expect-error bare plaintext is no hash
     await hash('secret', { scheme: 'plain', cost })
+    const programs = await createAuthenticator({
+      tokens: { file: 'tokens' },
+      oidc: { issuer: 'https://id.example.org', audience: ['a'], trust: [{ issuer: 'https://x.org', audience: 'a' }] },
+      onEvent: (event) => event.type === 'tokens-loaded' || event.type === 'issuer-down',
+    })
+    const program = await programs.authenticate('Bearer x')
+    const mayWrite: boolean = program.ok && permits(program.principal, 'write')
+    const headers: Record<string, string> = program.ok ? {} : refusal(program, programs).headers
+    console.log(mayWrite, headers)
     const isMissing = (error: unknown) => error instanceof HtgateError && error.code === 'ERR_FILE_MISSING'
     console.log(isMissing)
     `,

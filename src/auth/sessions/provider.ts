@@ -49,6 +49,7 @@ interface Standing {
 export class SessionProvider implements Provider {
   readonly name = 'session'
   readonly concurrency = 16
+  readonly schemes = []
   readonly ttl: number
   #seals: Seals
   readonly #groups: ConfiguredGroups

@@ -1,8 +1,12 @@
-import { isSafe } from '../../auth/providers/oidc/http.js'
+import { isIssuerUrl, isSafe } from '../../auth/providers/oidc/http.js'
+import { CLAIMS } from '../../auth/providers/oidc/options.js'
 import { parseTrust, type Trust } from '../../auth/providers/oidc/trust.js'
+import { OWNER_TTL } from '../../auth/providers/tokens/records.js'
 import { errors } from '../messages.js'
 import { type Declaration, group, list, optional, toggle, withDefault } from './declaration.js'
 import { path, positive } from './parsers.js'
+
+const DAY = 86_400_000
 
 /** Logins through an OpenID Connect issuer, for people and programs. */
 export const oidc = group(
@@ -38,14 +42,14 @@ export const oidc = group(
       notEmpty,
     ),
     oidcUserClaim: withDefault(
-      { argument: 'claim', help: 'claim with the user’s name', default: 'preferred_username' },
+      { argument: 'claim', help: 'claim with the user’s name', default: CLAIMS.user },
       notEmpty,
     ),
     oidcGroupsClaim: withDefault(
       {
         argument: 'claim',
         help: 'claim with the user’s groups; dots reach into objects: realm_access.roles',
-        default: 'groups',
+        default: CLAIMS.groups,
       },
       notEmpty,
     ),
@@ -132,7 +136,7 @@ export const tokens = group('Tokens', {
     {
       argument: 'days',
       help: 'how long an issuer’s user can use tokens after their last login there',
-      default: '30',
+      default: String(OWNER_TTL / DAY),
       unit: 'days',
     },
     days,
@@ -184,7 +188,7 @@ function onOrOff(name: string, text: string): boolean {
 }
 
 function issuer(name: string, text: string): string {
-  if (!URL.canParse(text) || !isSafe(new URL(text)) || /[?#]/.test(text)) {
+  if (!isIssuerUrl(text)) {
     throw errors.badOption(name, text, 'an https URL (or http on this machine)')
   }
   return text
@@ -214,7 +218,7 @@ function duration(name: string, text: string): number {
 
 /** Days, in milliseconds. */
 function days(name: string, text: string): number {
-  return positive(name, text) * 86_400_000
+  return positive(name, text) * DAY
 }
 
 /** Rules contain commas and may contain spaces, so in a variable each one starts at an `issuer=` after white space. */

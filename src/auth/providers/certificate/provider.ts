@@ -33,6 +33,7 @@ type Standing = 'good' | 'revoked' | 'unknown'
 export class CertificateProvider implements Provider {
   readonly name = 'certificate'
   readonly concurrency = 16
+  readonly schemes = []
   readonly #user: 'cn' | 'email'
   readonly #crl: string | undefined
   readonly #onEvent: (event: CertificateEvent) => void

@@ -25,7 +25,10 @@ export interface BearerRules {
   /** `aud` must contain one of these. */
   readonly audiences: readonly string[]
   readonly key: JWTVerifyGetKey
-  /** The client that browsers log in with. A token for this audience alone may be an ID token. */
+  /**
+   * The client that browsers log in with. A token for this audience alone may be an ID token, as may any token if the client
+   * is not known.
+   */
   readonly clientId?: string | undefined
   /** Clients that the token may have been issued to (`azp`, `client_id`); any if empty. */
   readonly clients?: readonly string[] | undefined
@@ -120,10 +123,10 @@ function flawOf(
   if (ID_TOKEN_CLAIMS.some((name) => name in claims)) return 'it is an ID token'
   if (typeof claims.typ === 'string' && OTHER_TOKENS.includes(claims.typ))
     return `it is a ${claims.typ} token`
-  const isForUs = [claims.aud]
-    .flat()
-    .some((each) => each !== clientId && rules.audiences.includes(each as string))
-  return isForUs || isForAccess(claims) ? undefined : 'it cannot be told apart from an ID token'
+  const isForOthers =
+    clientId !== undefined &&
+    [claims.aud].flat().some((each) => each !== clientId && rules.audiences.includes(each as string))
+  return isForOthers || isForAccess(claims) ? undefined : 'it cannot be told apart from an ID token'
 }
 
 /** Whether the claims are those of an access token: it has a scope or roles, or Keycloak's `typ`. */

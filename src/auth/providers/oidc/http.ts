@@ -62,6 +62,10 @@ export function isSafe(url: URL): boolean {
   return url.protocol === 'https:' || (url.protocol === 'http:' && isLoopback(url.hostname))
 }
 
+/** Whether `text` can be the URL of an issuer (OpenID Connect Discovery 1.0, section 3). */
+export const isIssuerUrl = (text: string): boolean =>
+  URL.canParse(text) && isSafe(new URL(text)) && !/[?#]/.test(text)
+
 /** @param host as in a URL: without a port, IPv6 in brackets */
 export function isLoopback(host: string): boolean {
   return /^(?:localhost|.+\.localhost|127(?:\.\d{1,3}){3}|\[::1\])$/i.test(host)

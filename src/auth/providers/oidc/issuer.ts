@@ -35,8 +35,12 @@ export interface IssuerOptions {
   readonly onEvent?: ((event: IssuerEvent) => void) | undefined
 }
 
+/** An event of an issuer, for operators. `message` is suitable for a log: one line, without secrets. */
 export interface IssuerEvent {
-  readonly type: 'issuer-ready' | 'issuer-down'
+  readonly type: /** The issuer answers again. */
+    | 'issuer-ready'
+    /** The issuer does not answer. If its keys are known, they stay in use; otherwise its tokens get `unavailable`. */
+    | 'issuer-down'
   readonly level: 'info' | 'error'
   readonly message: string
 }
@@ -64,7 +68,7 @@ export class Issuer {
   #answeredAt = Number.NEGATIVE_INFINITY
   #detail: string | undefined
   #retry: NodeJS.Timeout | undefined
-  #closed = false
+  readonly #closing = new AbortController()
 
   constructor({ url, fetch, cooldown = COOLDOWN, keysAge = KEYS_AGE, onEvent }: IssuerOptions) {
     this.url = url
@@ -163,8 +167,9 @@ export class Issuer {
     }
   }
 
+  /** Stops timers and requests. */
   close(): void {
-    this.#closed = true
+    this.#closing.abort()
     clearTimeout(this.#retry)
   }
 
@@ -204,7 +209,10 @@ export class Issuer {
   }
 
   async #json(url: string): Promise<Record<string, unknown>> {
-    const response = await this.#fetch(url, { headers: { accept: 'application/json' } })
+    const response = await this.#fetch(url, {
+      headers: { accept: 'application/json' },
+      signal: this.#closing.signal,
+    })
     if (response.status !== 200) throw new Error(`${url} answers with ${response.status}`)
     const value: unknown = await response.json().catch(() => undefined)
     if (typeof value !== 'object' || value === null) throw new Error(`${url} does not answer with JSON`)
@@ -220,13 +228,14 @@ export class Issuer {
   }
 
   #failed(error: Error): void {
+    if (this.#closing.signal.aborted) return
     this.#detail = `${this.url}: ${reasonOf(error)}`
     const goesOn =
       this.#metadata === undefined
         ? 'logins at this issuer are unavailable'
         : 'using the metadata and keys known so far'
     if (this.#failures++ === 0) this.#tell('issuer-down', 'error', `${this.#detail}; ${goesOn}`)
-    if (this.#closed || this.#retry !== undefined) return
+    if (this.#retry !== undefined) return
     const wait = Math.min(LAST_RETRY, FIRST_RETRY * 2 ** Math.min(this.#failures - 1, 10))
     this.#retry = setTimeout(
       () => {
@@ -255,7 +264,7 @@ function metadataFrom(value: Record<string, unknown>, url: string): Metadata {
   const { issuer } = value
   if (issuer !== url) {
     const other = typeof issuer === 'string' ? `'${issuer}'` : 'missing'
-    throw new Error(`"issuer" in its metadata is ${other}; --oidc-issuer must match it exactly`)
+    throw new Error(`"issuer" in its metadata is ${other}; the configured URL must match it exactly`)
   }
   for (const name of ENDPOINTS) {
     const endpoint = value[name]

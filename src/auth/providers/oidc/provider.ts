@@ -25,7 +25,8 @@ export interface OidcProviderOptions {
 
 export interface MainIssuer {
   readonly issuer: Issuer
-  readonly clientId: string
+  /** The client that users log in with. Undefined if it is not known. */
+  readonly clientId?: string | undefined
   /** Accepted audiences of bearer tokens; if empty, bearer tokens are rejected. */
   readonly audiences: readonly string[]
   /** Clients that the token may have been issued to; any if empty. */
@@ -42,12 +43,14 @@ interface Rule {
 export class OidcProvider implements Provider {
   readonly name = 'oidc'
   readonly concurrency = 32
+  readonly schemes: readonly 'bearer'[]
   readonly epoch = 0
   readonly #rules: readonly Rule[]
   readonly #issuers: readonly Issuer[]
   readonly #main: MainIssuer | undefined
   readonly #fetch: Fetch
   readonly #now: () => number
+  readonly #closing = new AbortController()
   readonly #remembered = new Map<string, { readonly principal: Principal; readonly until: number }>()
   #verified = 0
 
@@ -64,6 +67,7 @@ export class OidcProvider implements Provider {
         judge: (token: string) => this.#judgeTrusted(token, issuer, trust),
       })),
     ]
+    this.schemes = this.#rules.length > 0 ? ['bearer'] : []
     this.#issuers = [...new Set([...(main ? [main.issuer] : []), ...trusts.map(({ issuer }) => issuer)])]
   }
 
@@ -116,6 +120,7 @@ export class OidcProvider implements Provider {
   }
 
   async close(): Promise<void> {
+    this.#closing.abort()
     for (const issuer of this.#issuers) issuer.close()
   }
 
@@ -159,6 +164,7 @@ export class OidcProvider implements Provider {
     if (!/(?:^| )openid(?: |$)/.test(String(claims.scope ?? claims.scp ?? ''))) return claims
     const response = await this.#fetch(url, {
       headers: { authorization: `Bearer ${token}`, accept: 'application/json' },
+      signal: this.#closing.signal,
     }).catch((error: Error) => {
       throw new IssuerDown(error.message)
     })

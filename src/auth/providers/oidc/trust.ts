@@ -1,6 +1,6 @@
 import type { Role } from '../../principal.js'
 import { type Claims, valueAt } from './claims.js'
-import { isSafe } from './http.js'
+import { isIssuerUrl } from './http.js'
 
 // Further issuers to trust, for programs: GitHub Actions, GitLab CI, Kubernetes clusters.
 // issuer=URL,audience=TEXT,claim=NAME:VALUE[,claim=…][,user=CLAIM][,groups=CLAIM][,role=read|write|admin]
@@ -23,7 +23,15 @@ const PUBLIC = [
   'https://gitlab.com',
   'https://accounts.google.com',
 ]
-const ROLES = new Set(['read', 'write', 'admin'])
+const ROLES: readonly unknown[] = ['read', 'write', 'admin'] satisfies Role[]
+/** The claim with the user's name, by default. */
+export const TRUSTED_USER = 'sub'
+
+export const isRole = (value: unknown): value is Role => ROLES.includes(value)
+
+/** Whether anyone could log in by this trust: it sets no conditions on the tokens of a public issuer. */
+export const isOpenToAll = ({ issuer, conditions }: Pick<Trust, 'issuer' | 'conditions'>): boolean =>
+  conditions.length === 0 && PUBLIC.includes(issuer)
 
 /**
  * Parses a value of --oidc-trust.
@@ -48,17 +56,16 @@ export function parseTrust(text: string): Trust {
   const audience = fields.get('audience')
   const role = fields.get('role')
   if (issuer === undefined) throw new RangeError('issuer= is required')
-  if (!URL.canParse(issuer) || !isSafe(new URL(issuer)))
-    throw new RangeError(`'${issuer}' is not an https URL`)
+  if (!isIssuerUrl(issuer)) throw new RangeError(`'${issuer}' is not an https URL`)
   if (audience === undefined) throw new RangeError('audience= is required')
-  if (role !== undefined && !ROLES.has(role)) throw new RangeError(`'${role}' is not read, write or admin`)
-  if (conditions.length === 0 && PUBLIC.includes(issuer)) {
+  if (role !== undefined && !isRole(role)) throw new RangeError(`'${role}' is not read, write or admin`)
+  if (isOpenToAll({ issuer, conditions })) {
     throw new RangeError(
       'claim=NAME:VALUE is required: without it, anyone with an account at this issuer could log in',
     )
   }
-  const user = fields.get('user') ?? 'sub'
-  return { issuer, audience, conditions, user, groups: fields.get('groups'), role: role as Role | undefined }
+  const user = fields.get('user') ?? TRUSTED_USER
+  return { issuer, audience, conditions, user, groups: fields.get('groups'), role }
 }
 
 function setOnce(fields: Map<string, string>, name: string, value: string): void {

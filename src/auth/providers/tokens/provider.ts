@@ -1,12 +1,13 @@
 import { constants } from 'node:fs'
 import { access } from 'node:fs/promises'
 import { dirname } from 'node:path'
+import { fileError } from '../../../errors.js'
 import type { Credential } from '../../credential.js'
 import type { Principal } from '../../principal.js'
 import type { Account, Finding, Measures, Provider, ProviderStatus, Verdict } from '../../provider.js'
 import { Watcher } from '../../watcher.js'
 import { editFile } from './edits.js'
-import { idOf, type TokenRecord } from './records.js'
+import { idOf, OWNER_TTL, type TokenRecord } from './records.js'
 import { TokenTable } from './table.js'
 import { digestOf, isToken, PREFIX } from './token.js'
 import { confirmationKey, isLaterDay, type NewToken } from './token-file.js'
@@ -16,7 +17,6 @@ import { confirmationKey, isLaterDay, type NewToken } from './token-file.js'
 // tokens stop working when that was too long ago. A program's token has no account until one with the same name appears; from
 // then on the token ends with that account, which the file records.
 
-const DAY = 86_400_000
 /** Delay before news is written to the file, and least time between two writes, in milliseconds. */
 const WRITE_SOON = 1000
 const WRITE_AGAIN = 10_000
@@ -39,8 +39,16 @@ export interface TokenProviderOptions {
 /** The owner of a token. */
 type Owner = Pick<Principal, 'name' | 'provider'>
 
+/** An event of the token file, for operators. `message` is suitable for a log: one line, without secrets. */
 export interface TokenEvent {
-  readonly type: 'tokens-loaded' | 'tokens-unreadable' | 'tokens-skipped' | 'tokens-unwritable'
+  readonly type: /** The file was loaded, at the start or after a change. */
+    | 'tokens-loaded'
+    /** The file cannot be read. Until it can be, tokens get `unavailable`. */
+    | 'tokens-unreadable'
+    /** Skipped lines that are not records. */
+    | 'tokens-skipped'
+    /** The file cannot be written, so the last use of tokens is not recorded. */
+    | 'tokens-unwritable'
   readonly level: 'info' | 'warn' | 'error'
   readonly message: string
 }
@@ -48,6 +56,7 @@ export interface TokenEvent {
 export class TokenProvider implements Provider {
   readonly name = 'token'
   readonly concurrency = 16
+  readonly schemes = ['basic', 'bearer'] as const
   readonly #file: string
   readonly #accounts: readonly Provider[]
   readonly #ownerTtl: number
@@ -81,7 +90,7 @@ export class TokenProvider implements Provider {
   readonly #listeners: (() => void)[] = []
   #reloads = 0
 
-  constructor({ file, accounts = [], ownerTtl = 30 * DAY, onEvent, now = Date.now }: TokenProviderOptions) {
+  constructor({ file, accounts = [], ownerTtl = OWNER_TTL, onEvent, now = Date.now }: TokenProviderOptions) {
     this.#file = file
     this.#accounts = accounts
     this.#ownerTtl = ownerTtl
@@ -174,9 +183,11 @@ export class TokenProvider implements Provider {
     return findings
   }
 
-  /** Reloads the file now. @throws a system error */
-  reload(): Promise<void> {
-    return this.#watcher.read()
+  /** Reloads the file now. @throws HtgateError if it cannot be read, unless no token has been created yet */
+  async reload(): Promise<void> {
+    await this.#watcher.read().catch((error) => {
+      if (this.#table === undefined) throw fileError(this.#file, 'read', error)
+    })
   }
 
   async close(): Promise<void> {

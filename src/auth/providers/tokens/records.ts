@@ -16,6 +16,9 @@ const FIELDS = 10
 const ID_LENGTH = 16
 const ROLES: readonly string[] = ['read', 'write', 'admin'] satisfies Role[]
 
+/** How long tokens of an account that cannot be looked up work after its `confirmed` login, by default; in milliseconds. */
+export const OWNER_TTL = 30 * 86_400_000
+
 export const HEADER =
   '# htgate tokens: SHA-256 role created expires account confirmed user groups name used\n'
 
