@@ -10,6 +10,7 @@ import basicAuth from 'express-basic-auth'
 import htpasswd from 'htpasswd-js'
 import httpAuth from 'http-auth'
 import { createAuthenticator, hash, middleware } from '../../dist/index.js'
+import { firstLibrary, firstRelease } from '../support/first-release.js'
 import { inTemporaryFolder, median, printTable } from '../support/measure.js'
 
 const CONNECTIONS = 16
@@ -19,10 +20,8 @@ const RUNS = 3
 const hello = (_, response) => response.end('hello')
 const servers = {
   'no authentication': () => http.createServer(hello),
-  htgate: async () => {
-    const guard = middleware(await createAuthenticator({ file: 'users' }))
-    return http.createServer((request, response) => guard(request, response, () => hello(request, response)))
-  },
+  htgate: () => guarded({ createAuthenticator, middleware }),
+  'htgate 0.1': async () => guarded(await firstLibrary()),
   'htgate in Express': async () =>
     http.createServer(
       express()
@@ -54,6 +53,8 @@ const servers = {
   },
 }
 
+if (firstRelease() === undefined) delete servers['htgate 0.1']
+
 if (process.argv[2] === '--serve') {
   const server = await servers[process.argv[3]]()
   server.listen(0, '127.0.0.1', () => process.send(server.address().port))
@@ -74,6 +75,11 @@ if (process.argv[2] === '--serve') {
       ]),
     ])
   })
+}
+
+async function guarded({ createAuthenticator, middleware }) {
+  const guard = middleware(await createAuthenticator({ file: 'users' }))
+  return http.createServer((request, response) => guard(request, response, () => hello(request, response)))
 }
 
 /** Requests a second by one user over several connections. */

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process'
 import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { fileURLToPath, pathToFileURL } from 'node:url'
 
 /** htgate 0.1, as it was before it had an HTTP of its own. */
 const COMMIT = '0cbbc78'
@@ -38,4 +38,10 @@ export function firstRelease() {
   renameSync(installed, kept)
   rmSync(folder, { recursive: true, force: true })
   return command
+}
+
+/** htgate 0.1 as a library; undefined where the repository does not have its commit. */
+export async function firstLibrary() {
+  const command = firstRelease()
+  return command && import(pathToFileURL(join(dirname(command), '../dist/index.js')).href)
 }
