@@ -204,7 +204,7 @@ for (const transport of TRANSPORTS)
 
 for (const transport of TRANSPORTS)
   describeIf(lacks(transport), `a client on ${transport}`, () => {
-    async function start(onData: (socket: Socket, text: string) => void, own = certificate()) {
+    async function start(onData: (socket: Socket, text: string) => void, own?: Pem) {
       const sockets: Socket[] = []
       const onSocket = (socket: Socket) => {
         sockets.push(socket)
@@ -212,7 +212,9 @@ for (const transport of TRANSPORTS)
         socket.on('data', (part: Buffer) => onData(socket, part.toString('latin1')))
       }
       const server =
-        transport === 'TLS' ? createTlsServer(own, onSocket) : createServer({ allowHalfOpen: true }, onSocket)
+        transport === 'TLS'
+          ? createTlsServer(own ?? certificate(), onSocket)
+          : createServer({ allowHalfOpen: true }, onSocket)
       const target = await listen(server, transport)
       onTestFinished(() => {
         server.close()

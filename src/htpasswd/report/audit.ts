@@ -20,7 +20,8 @@ export function auditFile(request: LongRequest): ExitStatus {
   return reports.length === 0 ? Status.ok : Status.file
 }
 
-function reportsOn({ file, name, minimum }: LongRequest): Report[] {
+/** What `--audit --json` prints. */
+export function reportsOn({ file, name, minimum }: LongRequest): Report[] {
   const findings = audit(readPasswordFile(file), minimum)
   // Only the caller knows the name of a file on standard input.
   const fix = fixesFor(name ?? (file === '-' ? 'passwordfile' : file), findings, minimum)
