@@ -15,19 +15,22 @@ async function run(settings: Settings, stop = never): Promise<ExitStatus> {
   return ExitStatus.ok
 }
 
-/** Runs a command line, and resolves to the exit status. Never rejects. */
-export async function main(args: readonly string[]): Promise<ExitStatus> {
+/**
+ * Runs a command line, and resolves to the exit status. Never rejects.
+ * @param env default: the process's own
+ */
+export async function main(args: readonly string[], env = process.env): Promise<ExitStatus> {
   try {
     if (args[0] === 'token') {
       const { token } = await import('./token-command.js')
-      return await token(args.slice(1), process.env)
+      return await token(args.slice(1), env)
     }
-    const settings = parse(args, process.env)
+    const settings = parse(args, env)
     if ('text' in settings) {
       process.stdout.write(settings.text)
       return ExitStatus.ok
     }
-    const unknown = unknownVariables(process.env)
+    const unknown = unknownVariables(env)
     if (cluster.isPrimary && unknown.length > 0) say(notices.unknownVariables(unknown))
     if (settings.check) {
       const { check } = await import('./check/index.js')

@@ -88,7 +88,6 @@ export async function serve(
       if (control.isLogLeader) for (const warning of warnings) say(warning)
     }
     warn(fileWarnings(settings))
-    if (control.isLogLeader) void upstreamWarnings(settings).then(warn)
     const policy = new Policy({
       profile: settings.app,
       grants: { read: settings.readers, write: settings.writers, admin: settings.admins },
@@ -102,6 +101,8 @@ export async function serve(
     })
     const filter = new HeaderFilter(settings.removeHeader)
     const { handler, close } = openHandler(settings, rules, filter, log)
+    // Not before the handler, which has read the same certificates: this would reject unheard.
+    if (control.isLogLeader) void upstreamWarnings(settings).then(warn)
     const metrics = new RequestMetrics()
     const realm = settings.realm ?? settings.app.realm
     const onLogout = (ending: Ending) => control.send({ type: 'logout', ending })

@@ -5,16 +5,22 @@ import { createToken } from '../../src/auth/providers/tokens/token-file.js'
 import { makeCertificate } from '../support/certificate.js'
 import { temporaryFolder } from '../support/folder.js'
 import { passwordFile, record, startUpstream } from '../support/gate.js'
-import { OUR_HTGATE } from '../support/htgate.js'
+import { htgateHere, OUR_HTGATE } from '../support/htgate.js'
 import { CLIENT_ID, CLIENT_SECRET, goMissing, startOidcProvider, startZitadel } from '../support/issuers.js'
 import { describeIf, describeWith } from '../support/peers.js'
 import { run } from '../support/run.js'
 
 // htgate --check, as it is printed. test/htgate/ldap.test.ts has the directory.
 
-async function check(args: readonly string[], input = '') {
-  const { status, stdout, stderr } = await run(process.execPath, [OUR_HTGATE, '--check', ...args], { input })
-  return { status, output: stdout.toString(), said: stderr.toString() }
+async function check(args: readonly string[]) {
+  const { status, stdout, stderr } = await htgateHere(['--check', ...args])
+  return { status, output: stdout, said: stderr }
+}
+
+/** The same by a process, which reads a password. */
+async function checkLogin(args: readonly string[], input: string) {
+  const { status, stdout } = await run(process.execPath, [OUR_HTGATE, '--check', ...args], { input })
+  return { status, output: stdout.toString() }
 }
 
 function secretFile(name: string, content: string): string {
@@ -52,14 +58,14 @@ test('files: what they hold, and who else can change them', async () => {
   expect(status).toBe(0)
 
   const more = [...args, '--writers', 'group:ml', '--user', 'alice']
-  const alice = await check(more, 'secret\n')
+  const alice = await checkLogin(more, 'secret\n')
   expect(alice.output).toMatch(/^works {4}--user alice: alice; provider: file; groups: ml; role: write$/m)
   expect(alice.status).toBe(0)
-  const byToken = await check(more, token)
+  const byToken = await checkLogin(more, token)
   expect(byToken.output).toMatch(
     /^works {4}--user alice: alice; provider: file \(token \w{16}\); groups: ml; role: read$/m,
   )
-  const wrong = await check(more, 'wrong')
+  const wrong = await checkLogin(more, 'wrong')
   expect(wrong.output).toMatch(/^FAILS {4}--user alice: unknown user or wrong password$/m)
   expect(wrong.status).toBe(1)
 }, 60_000)

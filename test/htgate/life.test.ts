@@ -12,11 +12,13 @@ import { temporaryFolder } from '../support/folder.js'
 import {
   ALICE,
   asAlice,
+  failedStart,
   passwordFile,
   raw,
   record,
   request,
   runGate,
+  startGate,
   startGateProcess,
   startUpstream,
   statuses,
@@ -47,13 +49,17 @@ async function certificate(folder: string, name: string) {
   return { cert, key }
 }
 
+/** A file that can be read. */
+const SOME_FILE = fileURLToPath(new URL('../../package.json', import.meta.url))
+const MUST = ['--file', SOME_FILE, '--upstream', 'http://127.0.0.1:5000']
+
 describe('at the start', () => {
   test('it says what it guards, for whom, and which records are weak', async () => {
     const sha1 = '{SHA}2jmj7l5rSw0yVb/vlWAYkK/YBwk='
     const file = passwordFile(
       `${record('zoe', 'secret', 10)}${record('alice', 'secret')}bob:${sha1}\ncyd:${sha1}\ndan:${sha1}\neve:${sha1}\n`,
     )
-    const gate = await startGateProcess({ upstream: 'http://127.0.0.1:5000', file })
+    const gate = await startGate({ upstream: 'http://127.0.0.1:5000', file })
     expect(gate.said()).toMatch(/^htgate: guarding http:\/\/127\.0\.0\.1:5000 for 6 users of /)
     expect(gate.said()).toContain(
       [
@@ -68,43 +74,30 @@ describe('at the start', () => {
     expect(gate.said()).toMatch(/listening on 127\.0\.0\.1:\d+ \(HTTP\)/)
   })
 
-  const status = async (args: string[]) => {
-    const gate = runGate(args)
-    return { status: await gate.ended, said: gate.said() }
-  }
-  const MUST = ['--file', passwordFileOnce(), '--upstream', 'http://127.0.0.1:5000']
-
-  function passwordFileOnce(): string {
-    return fileURLToPath(new URL('../../package.json', import.meta.url))
-  }
-
   test('a command line that makes no sense: exit 2', async () => {
-    expect(await status(['--file', 'x'])).toMatchObject({
-      status: 2,
-      said: expect.stringContaining('htgate --help'),
-    })
+    const gate = runGate(['--file', 'x'])
+    expect(await gate.ended).toBe(2)
+    expect(gate.said()).toContain('htgate --help')
   })
 
   test('a password file that is missing, or a folder: exit 1', async () => {
-    const missing = await status(['--file', '/nowhere/x', '--upstream', 'http://127.0.0.1:5000'])
-    expect(missing).toMatchObject({
-      status: 1,
-      said: expect.stringMatching(/--file: cannot read \/nowhere\/x.*\n.*htpasswd -cB -C 10/),
-    })
-    const folder = await status(['--file', temporaryFolder(), '--upstream', 'http://127.0.0.1:5000'])
+    const missing = runGate(['--file', '/nowhere/x', '--upstream', 'http://127.0.0.1:5000'])
+    expect(await missing.ended).toBe(1)
+    expect(missing.said()).toMatch(/--file: cannot read \/nowhere\/x.*\n.*htpasswd -cB -C 10/)
+    const folder = await failedStart(['--file', temporaryFolder(), '--upstream', 'http://127.0.0.1:5000'])
     expect(folder).toMatchObject({ status: 1, said: expect.stringContaining('is not a file') })
     expect(folder.said).not.toContain('htpasswd')
   })
 
   test('a port in use: exit 1', async () => {
     const upstream = await startUpstream()
-    const { status: code, said } = await status([...MUST, '--listen', `127.0.0.1:${upstream.port}`])
+    const { status: code, said } = await failedStart([...MUST, '--listen', `127.0.0.1:${upstream.port}`])
     expect(code).toBe(1)
     expect(said).toContain(`cannot listen on 127.0.0.1:${upstream.port}: the address is in use`)
   })
 
   test('a unix socket where there is no folder, or something else: exit 1', async () => {
-    const said = async (path: string) => (await status([...MUST, '--listen', `unix:${path}`])).said
+    const said = async (path: string) => (await failedStart([...MUST, '--listen', `unix:${path}`])).said
     expect(await said('/nowhere/s')).toContain('cannot listen on unix:/nowhere/s: no such folder')
     const folder = temporaryFolder()
     expect(await said(folder)).toContain(`cannot listen on unix:${folder}: the file there is not a socket`)
@@ -118,7 +111,7 @@ describe('at the start', () => {
 
   test('certificates for the upstream that are missing, or none: exit 1', async () => {
     const ca = (path: string) =>
-      status(['--file', passwordFile(), '--upstream', 'https://127.0.0.1:9', '--upstream-ca', path])
+      failedStart(['--file', passwordFile(), '--upstream', 'https://127.0.0.1:9', '--upstream-ca', path])
     expect(await ca('/nowhere')).toMatchObject({
       status: 1,
       said: expect.stringContaining('--upstream-ca: cannot read /nowhere: no such file or directory'),
@@ -130,19 +123,19 @@ describe('at the start', () => {
   })
 
   test('an address that this machine does not have: exit 1', async () => {
-    expect(await status([...MUST, '--listen', '192.0.2.1:0'])).toMatchObject({
+    expect(await failedStart([...MUST, '--listen', '192.0.2.1:0'])).toMatchObject({
       status: 1,
       said: expect.stringContaining('this machine has no such address'),
     })
   })
 
   test('a certificate that cannot be read or is not valid: exit 1', async () => {
-    const tls = (cert: string) => status([...MUST, '--tls-cert', cert, '--tls-key', cert])
+    const tls = (cert: string) => failedStart([...MUST, '--tls-cert', cert, '--tls-key', cert])
     expect(await tls('/nowhere')).toMatchObject({
       status: 1,
       said: expect.stringContaining('--tls-cert: cannot read /nowhere'),
     })
-    expect(await tls(passwordFileOnce())).toMatchObject({
+    expect(await tls(SOME_FILE)).toMatchObject({
       status: 1,
       said: expect.stringContaining('is not a valid certificate'),
     })
@@ -235,7 +228,7 @@ describe('signals', () => {
 test('a user who is taken out of the file is out within a second, on a connection that stays open', async () => {
   const upstream = await startUpstream()
   const file = passwordFile(record('alice', 'secret') + record('bob', 'secret'))
-  const gate = await startGateProcess({ upstream: upstream.url, file })
+  const gate = await startGate({ upstream: upstream.url, file })
   const line = `GET / HTTP/1.1\r\nHost: x\r\nAuthorization: ${ALICE}\r\n\r\n`
   const { socket, text } = raw(gate.port, line)
   await until(() => statuses(text()).length === 1)
@@ -312,13 +305,13 @@ describe('the upstream', () => {
     const server = createServer((_, response) => void response.end('by socket'))
     await once(server.listen(path), 'listening')
     onTestFinished(() => void server.close())
-    const gate = await startGateProcess({ upstream: `unix:${path}` })
+    const gate = await startGate({ upstream: `unix:${path}` })
     expect((await asAlice(gate.url)).body).toBe('by socket')
   })
 
   test('with a path before every request’s, and a Host of its own', async () => {
     const upstream = await startUpstream()
-    const gate = await startGateProcess({
+    const gate = await startGate({
       upstream: `${upstream.url}/mlflow/`,
       args: ['--upstream-host', 'localhost'],
     })
@@ -379,18 +372,10 @@ describeWith(['openssl'], 'TLS', () => {
     const folder = temporaryFolder()
     const one = await certificate(folder, 'one')
     const two = await certificate(folder, 'two')
-    const gate = runGate([
-      '--file',
-      passwordFile(),
-      '--upstream',
-      'http://127.0.0.1:9',
-      '--tls-cert',
-      one.cert,
-      '--tls-key',
-      two.key,
-    ])
-    expect(await gate.ended).toBe(1)
-    expect(gate.said()).toContain(`${two.key} does not match the certificate in ${one.cert}`)
+    const tls = ['--tls-cert', one.cert, '--tls-key', two.key]
+    const { status, said } = await failedStart([...MUST, ...tls])
+    expect(status).toBe(1)
+    expect(said).toContain(`${two.key} does not match the certificate in ${one.cert}`)
   })
 
   test('an https upstream, by its own CA alone, whatever the Host', async () => {
@@ -403,13 +388,13 @@ describeWith(['openssl'], 'TLS', () => {
     onTestFinished(() => void server.close())
     const { port } = server.address() as AddressInfo
     for (const name of ['127.0.0.1', 'localhost']) {
-      const gate = await startGateProcess({
+      const gate = await startGate({
         upstream: `https://${name}:${port}`,
         args: ['--upstream-ca', cert],
       })
       expect((await asAlice(gate.url, { headers: { host: 'other.example' } })).body).toBe('safe')
     }
-    const without = await startGateProcess({ upstream: `https://127.0.0.1:${port}` })
+    const without = await startGate({ upstream: `https://127.0.0.1:${port}` })
     expect((await asAlice(without.url)).status).toBe(502)
     server.closeAllConnections()
   })
@@ -417,7 +402,7 @@ describeWith(['openssl'], 'TLS', () => {
   test('a client that speaks plain HTTP to it is turned away, and others are served', async () => {
     const { cert, key } = await certificate(temporaryFolder(), 'one')
     const upstream = await startUpstream()
-    const gate = await startGateProcess({
+    const gate = await startGate({
       upstream: upstream.url,
       args: ['--tls-cert', cert, '--tls-key', key],
     })

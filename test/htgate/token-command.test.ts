@@ -3,13 +3,10 @@ import { existsSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { temporaryFolder } from '../support/folder.js'
-import { OUR_HTGATE } from '../support/htgate.js'
-import { run } from '../support/run.js'
+import { htgateHere } from '../support/htgate.js'
 
-async function htgate(args: readonly string[], env: Record<string, string> = {}) {
-  const { status, stdout, stderr } = await run(process.execPath, [OUR_HTGATE, 'token', ...args], { env })
-  return { status, stdout: stdout.toString(), stderr: stderr.toString() }
-}
+const htgate = (args: readonly string[], env: Record<string, string> = {}) =>
+  htgateHere(['token', ...args], env)
 
 test('create prints the token alone, and stores its SHA-256', async () => {
   const file = join(temporaryFolder(), 'tokens')

@@ -1,4 +1,3 @@
-import { AsyncLocalStorage } from 'node:async_hooks'
 import { type ChildProcess, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
@@ -10,11 +9,14 @@ import { fileURLToPath } from 'node:url'
 import bcrypt from 'bcryptjs'
 import { onTestFinished } from 'vitest'
 import { parse } from '../../src/htgate/command-line.js'
+import { Exit } from '../../src/htgate/exit-status.js'
+import type { Settings } from '../../src/htgate/options/index.js'
 import { serve } from '../../src/htgate/serve.js'
 import { Log } from '../../src/operations/log.js'
 import type { Orders, ProcessControl } from '../../src/processes/process-control.js'
 import { environment } from './environment.js'
 import { temporaryFolder } from './folder.js'
+import { heard } from './heard.js'
 import { basic } from './requests.js'
 
 const BIN = fileURLToPath(new URL('../../bin/htgate.js', import.meta.url))
@@ -89,9 +91,35 @@ const linesOf = (output: string): Record<string, unknown>[] =>
  * It starts ten times as fast as a process, which signals and memory need: `startGateProcess`. With --workers it is one.
  */
 export async function startGate(options: GateOptions): Promise<Gate> {
-  const settings = parse(argumentsOf(options), options.env ?? {})
-  if ('text' in settings) throw new Error(settings.text)
+  const settings = settingsOf(argumentsOf(options), options.env)
   if (settings.workers > 1) return startGateProcess(options)
+  const gate = serveHere(settings)
+  await gate.started
+  return { ...gate, ...addressOf(gate.said()) }
+}
+
+/** How `htgate` with these arguments fails to start, in this process: its exit status, and what it says. */
+export async function failedStart(args: readonly string[]): Promise<{ status: number; said: string }> {
+  let said = () => ''
+  try {
+    const gate = serveHere(settingsOf(args))
+    said = gate.said
+    await gate.started
+  } catch (error) {
+    if (!(error instanceof Exit)) throw error
+    return { status: error.status, said: `${said()}${error.message}` }
+  }
+  throw new Error(`it started: ${said()}`)
+}
+
+function settingsOf(args: readonly string[], env: Record<string, string> = {}): Settings {
+  const settings = parse(args, env)
+  if ('text' in settings) throw new Error(settings.text)
+  return settings
+}
+
+/** Serves in this process until the test is over; `started` rejects if it fails before it has started. */
+function serveHere(settings: Settings): Omit<Gate, 'port' | 'url'> & { readonly started: Promise<void> } {
   const path = join(temporaryFolder(), 'stdout')
   const fd = openSync(path, 'w')
   let said = ''
@@ -110,41 +138,30 @@ export async function startGate(options: GateOptions): Promise<Gate> {
   }
   let stop = (_: string) => {}
   const stopped = new Promise<string>((resolve) => (stop = resolve))
-  let failure: unknown
-  const ended = hearing.run(
+  const ended = heard(
+    'stderr',
     (text) => (said += text),
     () => serve({ ...settings, drainTimeout: 0 }, stopped, { control, log: new Log(settings.log, fd) }),
   )
-  const closed = ended.catch((error) => (failure = error)).finally(() => closeSync(fd))
+  const closed = ended.catch(() => {}).finally(() => closeSync(fd))
   onTestFinished(async () => {
     stop('the test is over')
     await closed
   })
-  await Promise.race([
+  const started = Promise.race([
     until(
       () => orders !== undefined,
       () => said,
     ),
     ended,
   ])
-  if (failure !== undefined) throw failure
   return {
-    ...addressOf(said),
+    started,
     said: () => said,
     output,
     log: () => linesOf(output()),
     reload: () => orders?.reload(),
   }
-}
-
-/** Where the gate that runs in this context says something on standard error. */
-const hearing = new AsyncLocalStorage<(text: string) => void>()
-const write = process.stderr.write.bind(process.stderr) as (...args: unknown[]) => boolean
-process.stderr.write = (...args: unknown[]) => {
-  const hear = hearing.getStore()
-  if (hear === undefined) return write(...args)
-  hear(String(args[0]))
-  return true
 }
 
 /** Starts `htgate` on a free port and waits until it listens; it ends with the test. */

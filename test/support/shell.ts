@@ -1,9 +1,9 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { temporaryFolder } from './folder.js'
-import { htpasswd } from './run.js'
+import { htpasswdHere } from './in-process.js'
 
-/** A folder with the given files, and our command in it, answering text. */
+/** A folder with the given files, and our command in it, run in this process and answering text. */
 export function shell(files: Record<string, string | Buffer> = {}) {
   const cwd = temporaryFolder()
   for (const [name, content] of Object.entries(files)) writeFileSync(join(cwd, name), content)
@@ -12,7 +12,7 @@ export function shell(files: Record<string, string | Buffer> = {}) {
     read: (name: string) => readFileSync(join(cwd, name), 'utf8'),
     bytes: (name: string) => readFileSync(join(cwd, name)),
     async run(line: string, input = '') {
-      const { status, stdout, stderr } = await htpasswd(line.split(' '), { cwd, input })
+      const { status, stdout, stderr } = await htpasswdHere(line.split(' '), { cwd, input })
       return { status, stdout: stdout.toString(), stderr: stderr.toString() }
     },
   }

@@ -17,7 +17,7 @@ import { withoutWaiting } from '../../support/waiting.js'
 // call that changes something on disk, halfway through each write, and from outside at random moments. Then another user
 // is added, which puts right what the stopped command has left.
 
-const kills = process.env.HTGATE_FULL ? 500 : 40
+const kills = process.env.HTGATE_FULL ? 500 : 15
 const random = randomFrom(process.env.HTGATE_SEED ?? String(Math.random()))
 const STOP_AT = fileURLToPath(new URL('../../support/stop-at.cjs', import.meta.url))
 /** More calls than an edit makes. */
@@ -147,7 +147,7 @@ describe('SIGKILL: the old file or the new one, readable by no one else, and no 
 })
 
 describe('SIGTERM, SIGINT or SIGHUP: nothing is left even so', () => {
-  const times = kills / 10
+  const times = Math.ceil(kills / 10)
   const signals = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const
   const nothingLeft = async ({ either }: Stopped) => {
     expect(isOneOf(either, content())).toBe(true)
@@ -163,7 +163,7 @@ describe('SIGTERM, SIGINT or SIGHUP: nothing is left even so', () => {
 })
 
 describe('SIGKILL while writing in place: the next edit makes it whole', () => {
-  const times = kills / 5
+  const times = Math.ceil(kills / 5)
   const madeWhole =
     (name: string) =>
     async ({ either }: Stopped) => {
