@@ -8,15 +8,12 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { hash } from '../../dist/index.js'
 import { startDemoUpstream } from '../../scripts/demo-upstream.js'
-import { has, inTemporaryFolder, printTable } from '../support/measure.js'
+import { inTemporaryFolder, printTable, requirePrograms } from '../support/measure.js'
 
 const SECONDS = 12
 const HTGATE = fileURLToPath(new URL('../../bin/htgate.js', import.meta.url))
 
-if (!has('wrk')) {
-  console.log('left out: no wrk here')
-  process.exit(0)
-}
+requirePrograms('wrk')
 
 const FLOODS = {
   'one user': '"bob"',

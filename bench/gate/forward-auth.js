@@ -2,8 +2,16 @@
 // whose answers are reused for a second, as in deploy/nginx/forward-auth-cached.conf.
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { hash } from '../../dist/index.js'
-import { has, inTemporaryFolder, median, printTable } from '../support/measure.js'
-import { HTGATE, loadInTurns, start, startNginx, stopServers, whenListening } from '../support/servers.js'
+import { inTemporaryFolder, median, printTable, requirePrograms } from '../support/measure.js'
+import {
+  HTGATE,
+  loadInTurns,
+  start,
+  startNginx,
+  startUpstream,
+  stopServers,
+  whenListening,
+} from '../support/servers.js'
 
 const [rounds = 5, seconds = 3] = process.argv.slice(2).map(Number)
 const PORTS = {
@@ -15,12 +23,7 @@ const UPSTREAM = 18133
 const GATE = 18134
 const LOGIN = `Authorization: Basic ${btoa('alice:secret')}`
 
-for (const peer of ['nginx', 'wrk']) {
-  if (!has(peer)) {
-    console.log(`left out: no ${peer} here`)
-    process.exit(0)
-  }
-}
+requirePrograms('nginx', 'wrk')
 
 await inTemporaryFolder(async (folder) => {
   try {
@@ -50,11 +53,7 @@ await inTemporaryFolder(async (folder) => {
 async function startServers(folder) {
   writeFileSync('users', `alice:${await hash('secret', { cost: 10 })}\n`, { mode: 0o600 })
   mkdirSync('cache')
-  startNginx(
-    folder,
-    'upstream',
-    `server { listen 127.0.0.1:${UPSTREAM}; location / { return 200 '{"experiments":[]}'; } }`,
-  )
+  startUpstream(folder, UPSTREAM)
   startNginx(folder, 'proxy', proxies(folder))
   const listen = ['--forward-auth', '--listen', `127.0.0.1:${GATE}`, '--trust-proxy', 'loopback']
   const gate = start(process.execPath, [HTGATE, '--file', 'users', ...listen])

@@ -3,8 +3,8 @@
 import { writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { hash } from '../../dist/index.js'
-import { has, inTemporaryFolder, median, printTable } from '../support/measure.js'
-import { HTGATE, loadInTurns, start, startNginx, stopServers, whenListening } from '../support/servers.js'
+import { inTemporaryFolder, median, printTable, requirePrograms } from '../support/measure.js'
+import { HTGATE, loadInTurns, start, startUpstream, stopServers, whenListening } from '../support/servers.js'
 
 const [processes = 4, rounds = 5, seconds = 2] = process.argv.slice(2).map(Number)
 const OPEN_GATE = fileURLToPath(new URL('../support/open-gate.js', import.meta.url))
@@ -35,25 +35,12 @@ const KINDS = {
     ),
 }
 
-for (const peer of ['nginx', 'wrk']) {
-  if (!has(peer)) {
-    console.log(`left out: no ${peer} here`)
-    process.exit(0)
-  }
-}
+requirePrograms('nginx', 'wrk')
 
 await inTemporaryFolder(async (folder) => {
   try {
     writeFileSync('users', `alice:${await hash('secret', { cost: 10 })}\n`, { mode: 0o600 })
-    startNginx(
-      folder,
-      'upstream',
-      `server {
-        listen 127.0.0.1:${UPSTREAM};
-        default_type application/json;
-        location / { return 200 '{"experiments":[]}'; }
-      }`,
-    )
+    startUpstream(folder, UPSTREAM)
     await whenListening(UPSTREAM)
     const targets = {}
     let port = UPSTREAM

@@ -5,8 +5,8 @@ import { spawnSync } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
 import { request } from 'node:http'
 import { hash } from '../../dist/index.js'
-import { has, inTemporaryFolder, median, printTable } from '../support/measure.js'
-import { HTGATE, loadInTurns, start, startNginx, stopServers, whenListening } from '../support/servers.js'
+import { inTemporaryFolder, median, printTable, requirePrograms } from '../support/measure.js'
+import { HTGATE, loadInTurns, start, startUpstream, stopServers, whenListening } from '../support/servers.js'
 
 const [rounds = 7, seconds = 3] = process.argv.slice(2).map(Number)
 const PORT = 18120
@@ -14,12 +14,7 @@ const UPSTREAM = 18121
 const URL = `http://localhost:${PORT}/api/2.0/mlflow/experiments/search`
 const PASSWORD = `Authorization: Basic ${btoa('alice:secret')}`
 
-for (const peer of ['nginx', 'wrk']) {
-  if (!has(peer)) {
-    console.log(`left out: no ${peer} here`)
-    process.exit(0)
-  }
-}
+requirePrograms('nginx', 'wrk')
 
 await inTemporaryFolder(async (folder) => {
   try {
@@ -55,15 +50,7 @@ await inTemporaryFolder(async (folder) => {
 async function startGate(folder) {
   writeFileSync('users', `alice:${await hash('secret', { cost: 10 })}\n`, { mode: 0o600 })
   writeFileSync('session', `${'s'.repeat(40)}\n`, { mode: 0o600 })
-  startNginx(
-    folder,
-    'upstream',
-    `server {
-      listen 127.0.0.1:${UPSTREAM};
-      default_type application/json;
-      location / { return 200 '{"experiments":[]}'; }
-    }`,
-  )
+  startUpstream(folder, UPSTREAM)
   const args = ['--file', 'users', '--upstream', `http://127.0.0.1:${UPSTREAM}`]
   args.push('--listen', `127.0.0.1:${PORT}`, '--token-file', 'tokens', '--session-secret-file', 'session')
   // Nothing answers there.

@@ -6,8 +6,16 @@ import { fileURLToPath } from 'node:url'
 import { hash } from '../../dist/index.js'
 import { firstRelease } from '../support/first-release.js'
 import { roundTrips } from '../support/latency.js'
-import { has, inTemporaryFolder, median, printTable } from '../support/measure.js'
-import { HTGATE, loadInTurns, start, startNginx, stopServers, whenListening } from '../support/servers.js'
+import { inTemporaryFolder, median, printTable, requirePrograms } from '../support/measure.js'
+import {
+  HTGATE,
+  loadInTurns,
+  start,
+  startNginx,
+  startUpstream,
+  stopServers,
+  whenListening,
+} from '../support/servers.js'
 
 const [rounds = 5, seconds = 3] = process.argv.slice(2).map(Number)
 const RELAY = fileURLToPath(new URL('../support/relay.js', import.meta.url))
@@ -40,12 +48,7 @@ if (FIRST === undefined) {
   COUNTED.splice(COUNTED.indexOf('htgate 0.1'), 1)
 }
 
-for (const peer of ['nginx', 'caddy', 'wrk']) {
-  if (!has(peer)) {
-    console.log(`left out: no ${peer} here`)
-    process.exit(0)
-  }
-}
+requirePrograms('nginx', 'caddy', 'wrk')
 
 await inTemporaryFolder(async (folder) => {
   try {
@@ -138,7 +141,7 @@ async function startServers(folder) {
   // GOMAXPROCS=1: one core for each.
   writeFileSync('Caddyfile', caddy(encoded))
   const servers = {}
-  servers.upstream = startNginx(folder, 'upstream', upstreamServer())
+  servers.upstream = startUpstream(folder, PORTS.upstream)
   servers.nginx = servers['nginx auth_basic'] = startNginx(folder, 'proxy', proxyServers(folder))
   servers.caddy = servers['caddy basicauth'] = start(
     'caddy',
@@ -177,14 +180,6 @@ async function startServers(folder) {
   }
   for (const port of Object.values(PORTS)) await whenListening(port)
   return servers
-}
-
-function upstreamServer() {
-  return `server {
-    listen 127.0.0.1:${PORTS.upstream};
-    default_type application/json;
-    location / { return 200 '{"experiments":[{"experiment_id":"0","name":"Default","lifecycle_stage":"active"}]}'; }
-  }`
 }
 
 function proxyServers(folder) {

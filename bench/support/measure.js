@@ -81,6 +81,14 @@ export function printTable(rows) {
   }
 }
 
+/** Ends the bench, naming the first of these programs that is not on the PATH. */
+export function requirePrograms(...programs) {
+  const missing = programs.find((program) => !has(program))
+  if (missing === undefined) return
+  console.log(`left out: no ${missing} here`)
+  process.exit(0)
+}
+
 /** Whether a program is on the PATH. */
 export function has(program) {
   return spawnSync('sh', ['-c', `command -v ${program}`]).status === 0

@@ -56,6 +56,19 @@ export function startNginx(folder, name, servers) {
   return start('nginx', ['-c', join(folder, `${name}.conf`), '-p', folder])
 }
 
+/** Starts an nginx that answers every request with the same JSON, as a fast upstream. */
+export function startUpstream(folder, port) {
+  return startNginx(
+    folder,
+    'upstream',
+    `server {
+      listen 127.0.0.1:${port};
+      default_type application/json;
+      location / { return 200 '{"experiments":[{"experiment_id":"0","name":"Default","lifecycle_stage":"active"}]}'; }
+    }`,
+  )
+}
+
 /**
  * 16 connections, kept alive, that send one request after another for some seconds.
  * @returns requests a second, and how many it were
