@@ -1,6 +1,6 @@
-// Requests a second through htgate, htgate 0.1, nginx and Caddy, with bcrypt of cost 10 and without a login; one upstream,
-// one run, wrk with 16 connections that are kept alive. Then what each adds to a lone request, beside a TCP relay that looks
-// at nothing. Rounds alternate, since the machine may be busy with other things.
+// Requests a second through htgate, htgate 0.1, nginx and Caddy, with bcrypt at cost 10 and, for nginx and Caddy, without a login
+// as well; one upstream, wrk with 16 kept-alive connections. Then what each adds to a lone request, beside a TCP relay that
+// forwards bytes unread. Rounds alternate, since the machine may be busy with other things.
 import { writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { hash } from '../../dist/index.js'
@@ -19,16 +19,13 @@ import {
 
 const [rounds = 5, seconds = 3] = process.argv.slice(2).map(Number)
 const RELAY = fileURLToPath(new URL('../support/relay.js', import.meta.url))
-const OPEN_GATE = fileURLToPath(new URL('../support/open-gate.js', import.meta.url))
 const PORTS = {
   upstream: 18100,
   nginx: 18101,
   'nginx auth_basic': 18102,
   caddy: 18103,
   'caddy basicauth': 18104,
-  'htgate, login off': 18105,
   htgate: 18106,
-  'htgate with roles': 18108,
   'htgate --workers 2': 18107,
   'htgate 0.1': 18110,
   relay: 18109,
@@ -110,19 +107,6 @@ await inTemporaryFolder(async (folder) => {
         ratio(rates, 'htgate', 'caddy basicauth').toFixed(2),
         'at least 2',
       ],
-      [
-        'htgate with the login off: requests/s',
-        ratio(rates, 'htgate', 'htgate, login off').toFixed(3),
-        'at least 0.97',
-      ],
-      [
-        'htgate without roles: requests/s',
-        ratio(rates, 'htgate with roles', 'htgate').toFixed(3),
-        'at least 0.98',
-      ],
-      // The same by processor time, which other programs on the machine disturb less.
-      ['htgate with the login off: CPU each', ratio(costs, 'htgate', 'htgate, login off').toFixed(3), ''],
-      ['htgate without roles: CPU each', ratio(costs, 'htgate with roles', 'htgate').toFixed(3), ''],
     ])
   } finally {
     await stopServers()
@@ -151,20 +135,10 @@ async function startServers(folder) {
       HOME: folder,
     },
   )
-  servers['htgate, login off'] = start(process.execPath, [
-    OPEN_GATE,
-    UPSTREAM,
-    String(PORTS['htgate, login off']),
-  ])
   servers.relay = start(process.execPath, [RELAY, String(PORTS.upstream), String(PORTS.relay)])
   for (const [name, command, more] of [
     ['htgate', HTGATE, []],
     ['htgate --workers 2', HTGATE, ['--workers', '2']],
-    [
-      'htgate with roles',
-      HTGATE,
-      ['--readers', 'group:none', '--readers', 'user:alice', '--admins', 'user:bob'],
-    ],
     ...(FIRST ? [['htgate 0.1', FIRST, []]] : []),
   ]) {
     const listen = ['--listen', `127.0.0.1:${PORTS[name]}`]
