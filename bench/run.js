@@ -1,5 +1,5 @@
-// npm run bench                 what there is to measure
-// npm run bench -- command      one group; each of its scripts prints a table
+// npm run bench                 lists the groups
+// npm run bench -- command      runs one group; each of its scripts prints a table
 import { spawnSync } from 'node:child_process'
 import { existsSync, readdirSync } from 'node:fs'
 import { dirname, join } from 'node:path'

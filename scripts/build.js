@@ -1,5 +1,5 @@
-// Builds dist/: the library as ES modules with their types (tsc), and htpasswd as one CommonJS file with a few that it
-// loads only when they are needed (esbuild). One file starts faster than many, and CommonJS faster than ES modules.
+// Builds dist/: the library as ES modules with types (tsc), and htpasswd as one CommonJS file plus a few that it loads on
+// demand (esbuild). One file starts faster than many, and CommonJS faster than ES modules.
 import { execFileSync } from 'node:child_process'
 import { rmSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
 import { licences, packagesOf } from './licences.js'
 
-/** Its licence is in its source alone. */
+/** The license exists only in its source. */
 const NOT_CARRIED = ['unix-crypt-td-js']
 
 const require = createRequire(import.meta.url)
@@ -22,14 +22,14 @@ await bundle('src/htpasswd/main.ts', 'htpasswd')
 writeFileSync('dist/THIRD-PARTY-LICENSES', licences(carried))
 await import('./manual.js')
 
-/** Bundles `entry` to dist/NAME.cjs; what it imports by `import()` becomes a file of its own beside it. */
+/** Bundles `entry` to dist/NAME.cjs; modules loaded with `import()` become separate files next to it. */
 async function bundle(entry, name) {
   const lazy = new Map()
   const stayLazy = {
     name: 'stay-lazy',
     setup({ onResolve }) {
-      // To remove what it was writing, write-file-atomic listens to every signal, which takes longer than the write. The
-      // store removes that itself. This is the package's entry for platforms without signals.
+      // To remove unfinished files, write-file-atomic listens to every signal, which takes longer than the write. The store
+      // removes them itself, so this uses the package's entry for platforms without signals.
       onResolve({ filter: /^signal-exit$/ }, ({ importer }) =>
         importer.includes('write-file-atomic') ? { path: require.resolve('signal-exit/browser') } : undefined,
       )
@@ -52,13 +52,13 @@ async function bundle(entry, name) {
     platform: 'node',
     target: 'node20.17',
     format: 'cjs',
-    // `import()` becomes `require`, which does not start up the loader of ES modules.
+    // `import()` becomes `require`, which does not start the ES module loader.
     supported: { 'dynamic-import': false },
     define: { 'import.meta.dirname': '__dirname' },
     alias: {
-      // Commander needs it for executable subcommands, of which there are none; loading it takes 2 ms.
+      // Commander needs it only for executable subcommands, which htpasswd does not have; loading it takes 2 ms.
       'node:child_process': join(root, 'scripts/empty.cjs'),
-      // write-file-atomic asks in which thread it is, and command lines are carried out in the main one only.
+      // write-file-atomic checks which thread it runs in; the command runs only in the main thread.
       worker_threads: join(root, 'scripts/empty.cjs'),
     },
     legalComments: 'none',

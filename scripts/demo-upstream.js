@@ -1,4 +1,4 @@
-// A server without a login, in place of MLflow, that answers with the request it got; and htgate in front of it.
+// A server without a login, standing in for MLflow, that responds with the request it got; and htgate in front of it.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createServer } from 'node:http'
@@ -9,7 +9,7 @@ import { wrapCommand, wrapMessage } from './wrap.js'
 
 const htgate = join(dirname(dirname(fileURLToPath(import.meta.url))), 'bin/htgate.js')
 
-/** Starts the server on a free port of this machine. */
+/** Starts the server on a free loopback port. */
 export async function startDemoUpstream() {
   const server = createServer((request, response) => {
     const lines = [`${request.method} ${request.url}`]
@@ -38,7 +38,7 @@ export async function guardDemoUpstream(file, credentials, columns = 80) {
   const args = ['--file', file, '--upstream', upstream, '--listen', '127.0.0.1:0', '--log', 'text']
   const gate = spawn(process.execPath, [htgate, ...args], {
     stdio: ['ignore', 'inherit', 'pipe'],
-    // In a group of its own, so Ctrl-C reaches only this process, which passes it on.
+    // In a separate process group, so that Ctrl-C reaches only this process, which forwards it.
     detached: true,
   })
   for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => gate.kill(signal))

@@ -1,4 +1,4 @@
-// npm run docs: writes the tables in docs/ that are derived from the code.
+// npm run docs: writes the pages and tables in docs/ that are generated from the code.
 import { execFileSync } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { schemes } from '../dist/schemes/index.js'

@@ -1,7 +1,7 @@
 #!/bin/sh
-# Installs the real programs that the tests compare htgate with and stand beside it: Debian's packages, and those of PyPI in a
-# Python environment of its own at ${HTGATE_PEERS:-/opt/htgate-peers}. To be run as root on Debian; takes a second when
-# all is there already. No service is started: each test starts its own, on a free port of 127.0.0.1.
+# Installs the real programs that the tests compare htgate with or run it with: Debian packages, and PyPI packages in a Python
+# environment at ${HTGATE_PEERS:-/opt/htgate-peers}. Run it as root on Debian; it takes a second if everything is already
+# installed. It starts no service: each test starts its own, on a free port of 127.0.0.1.
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -21,7 +21,7 @@ done
 
 if [ -n "$missing" ]; then
   echo "installing from Debian:$missing"
-  # invoke-rc.d(8) asks this file whether a package may start its service; 101 is no.
+  # invoke-rc.d(8) runs this file to decide whether a package may start its service; 101 means no.
   policy=/usr/sbin/policy-rc.d
   if [ ! -e $policy ]; then
     printf '#!/bin/sh\nexit 101\n' >$policy
@@ -39,11 +39,11 @@ if ! cmp -s "$requirements" "$peers/peers-requirements.txt"; then
   rm -rf "$peers"
   /usr/bin/python3 -m venv "$peers"
   "$peers/bin/pip" install --quiet --only-binary :all: --disable-pip-version-check --requirement "$requirements"
-  # Last, and by this name: it is the sign that everything before it succeeded.
+  # Copied last, as the mark that everything before it succeeded.
   cp "$requirements" "$peers/peers-requirements.txt"
 fi
 
-# MLflow's last 2.x has an environment of its own: it and 3.x exclude each other.
+# The last MLflow 2.x needs a separate environment, since it conflicts with 3.x.
 if ! cmp -s "$old_requirements" "$old_mlflow/requirements.txt"; then
   echo "installing MLflow 2.22 from PyPI into $old_mlflow"
   rm -rf "$old_mlflow"
@@ -53,8 +53,8 @@ if ! cmp -s "$old_requirements" "$old_mlflow/requirements.txt"; then
   cp "$old_requirements" "$old_mlflow/requirements.txt"
 fi
 
-# The second issuer of OpenID Connect, built by this machine's Go where that is new enough, or else by PyPI's: the one of
-# Debian is too old.
+# The second OpenID Connect issuer, built with this machine's Go if it is recent enough, or else with Go from PyPI, since
+# Debian's is too old.
 issuer=$here/../test/issuers/zitadel
 sources=$(cat "$issuer/go.mod" "$issuer/go.sum" "$issuer"/*.go | cksum)
 build_issuer() (
@@ -74,4 +74,4 @@ if [ "$sources" != "$(cat "$peers/zitadel-issuer.sources" 2>/dev/null)" ] || [ !
   echo "$sources" >"$peers/zitadel-issuer.sources"
 fi
 
-echo "peers are installed; those of PyPI in $peers"
+echo "peers are installed; those from PyPI are in $peers"

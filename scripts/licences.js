@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 
-/** The folders of packages of which a bundle has code: `node_modules/NAME` or `node_modules/@SCOPE/NAME`. */
+/** The folders of the packages in a bundle: `node_modules/NAME` or `node_modules/@SCOPE/NAME`. */
 export function packagesOf({ outputs }) {
   const inputs = Object.values(outputs).flatMap((output) => Object.entries(output.inputs))
   const carried = inputs.filter(([, { bytesInOutput }]) => bytesInOutput > 0)
@@ -9,7 +9,7 @@ export function packagesOf({ outputs }) {
   return new Set(folders.filter(Boolean))
 }
 
-/** The licences of what a build carries with it, as they ask for. */
+/** The licenses of the bundled packages, which require to be included. */
 export function licences(folders) {
   return [...folders].sort().map(licenceOf).join('\n')
 }

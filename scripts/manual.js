@@ -1,4 +1,4 @@
-// Makes the manual pages and the shells' completions, in dist/, from the lists that --help prints.
+// Generates the manual pages and shell completions in dist/ from the option lists of --help.
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { SHORT_OPTIONS, TASK_OPTIONS, TASKS } from '../dist/htpasswd/manual.js'
 import { bash, fish, zsh } from './manual/completions.js'

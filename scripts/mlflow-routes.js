@@ -1,9 +1,9 @@
-// Writes src/policy/mlflow-routes.ts anew from installed MLflow servers:
+// Regenerates src/policy/mlflow-routes.ts from installed MLflow servers:
 //
-//   node scripts/mlflow-routes.js PYTHON...    each the Python of an environment with mlflow[auth]
+//   node scripts/mlflow-routes.js PYTHON...    each PYTHON belongs to an environment with mlflow[auth]
 //
-// Accesses stay as they are. A route that is new gets the access that MLflow's own basic-auth application suggests,
-// with a note to check it; then the exit status is 1.
+// The access of known routes is kept. A new route gets the access that MLflow's own basic-auth app requires, with a note to
+// check it, and the exit status is 1.
 import { execFileSync } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
@@ -49,7 +49,7 @@ const text = lines.map(([method, path, rest]) => `${method.padEnd(6)} ${path} ${
 writeFileSync(TABLE, [head, `\n${text}\n`, tail].join('`'))
 process.exit(added.length > 0 ? 1 : 0)
 
-/** Flask's and FastAPI's routes in the table's spelling, and /api for both. */
+/** Spells routes of Flask and FastAPI as in the table, with /api for both prefixes. */
 function canonical(path) {
   return path
     .replace(/^\/ajax-api\//, '/api/')
@@ -57,7 +57,7 @@ function canonical(path) {
     .replace(/\{(\w+)\}/g, '<$1>')
 }
 
-/** After the name of the function by which MLflow's basic-auth application decides. */
+/** Suggests an access from the name of the function with which MLflow's basic-auth app decides. */
 function suggestion(validator) {
   const access =
     validator === '-' || /admin|manage_roles|user_admin/.test(validator)

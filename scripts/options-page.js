@@ -1,4 +1,4 @@
-// Prints docs/options.md, from the declarations of the options. npm run docs writes the file.
+// Prints docs/options.md, generated from the option declarations. npm run docs writes the file.
 import { OPTIONS } from '../dist/htgate/options/index.js'
 
 const lines = [

@@ -1,5 +1,5 @@
-// Pictures of the gate's own pages: node scripts/screenshots.js FOLDER [PAGE…]. Each is shown on a desktop and on a phone, in
-// light and dark. --docs makes those of docs/ instead. It needs Chromium (CHROMIUM=PATH, or in /usr/bin).
+// Takes screenshots of the gate's own pages: node scripts/screenshots.js FOLDER [PAGE…]. Each page is shown on desktop and
+// phone, light and dark. --docs takes those in docs/ instead. Requires Chromium (CHROMIUM=PATH, or in /usr/bin).
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { tmpdir } from 'node:os'
@@ -18,7 +18,7 @@ const profile = new MlflowProfile()
 const words = { challenges: [], profile }
 const folder = mkdtempSync(join(tmpdir(), 'htgate-screenshots-'))
 
-/** HTML by name. */
+/** The HTML of each page, by name. */
 async function allPages() {
   const file = join(folder, 'tokens')
   const principal = {
@@ -82,7 +82,7 @@ const VARIANTS = [
   { name: 'phone-dark', width: 375, height: 667, scheme: 'dark' },
 ]
 
-/** The pictures in docs/: of one page each, no larger than needed. */
+/** The screenshots in docs/: one page each, no larger than needed. */
 const IN_DOCS = [{ file: 'docs/account.png', page: 'token-made', width: 720, height: 990, scheme: 'light' }]
 
 const [target = '', ...names] = process.argv.slice(2)

@@ -1,4 +1,4 @@
-// npm start: the two commands at work. Each command line is shown as typed, with its output and exit status.
+// npm start: demonstrates the two commands. Each command line is shown as typed, with its output and exit status.
 import { spawnSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -20,7 +20,7 @@ try {
   process.umask(0o077)
   console.log(bold('$ umask 077'))
   run('-cbB -C 10 .htpasswd alice correct-horse')
-  say('Add a second one, hashed with SHA-512. A password on standard input does not show up in ps(1).')
+  say('Add a second user, hashed with SHA-512. A password on standard input does not show up in ps(1).')
   run('-i5 .htpasswd bob', 'battery-staple\n')
   show('.htpasswd')
   say('Verify a right password and a wrong one. Scripts test the exit status.')
@@ -29,7 +29,7 @@ try {
   say('Delete a user.')
   run('-D .htpasswd bob')
   show('.htpasswd')
-  say('Guard a server that has no login of its own with this file.')
+  say('Guard a server without a login with this file.')
   await guardDemoUpstream(join(folder, '.htpasswd'), 'alice:correct-horse', columns)
 } finally {
   rmSync(folder, { recursive: true, force: true })

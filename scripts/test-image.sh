@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Builds the container image of deploy/docker/Dockerfile without a container engine, starts it as its own user on a
-# read-only root and checks its health. The base image is made from Debian's packages and Node's npm package and tagged
-# as the one the Dockerfile names. Needs root, buildah, debootstrap and curl.
+# Builds the container image in deploy/docker/Dockerfile without a container engine, starts it as its own user on a
+# read-only root, and runs its health check. The base image is made from Debian packages and Node's npm package, and
+# tagged with the name that the Dockerfile uses. Requires root, buildah, debootstrap and curl.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -9,7 +9,7 @@ scratch=$(mktemp -d)
 server=
 cleanup() {
   if [ -n "$server" ]; then
-    # unshare(1) passes no signal on to what it started; the namespace and its mounts end with that.
+    # unshare(1) does not forward signals to its child; the namespace and its mounts end with the child.
     pkill -TERM -P "$server" || true
     wait "$server" || true
   fi
@@ -19,7 +19,7 @@ cleanup() {
 }
 trap cleanup EXIT
 
-# Nothing of this is shared with the machine's own images.
+# Nothing is shared with the machine's own images.
 cat >"$scratch/storage.conf" <<CONF
 [storage]
 driver = "vfs"
@@ -30,7 +30,7 @@ export CONTAINERS_STORAGE_CONF=$scratch/storage.conf
 export BUILDAH_ISOLATION=chroot
 
 base=$(sed -n 's/^FROM \(node:[^ ]*\)$/\1/p' deploy/docker/Dockerfile)
-[ -n "$base" ] || { echo 'deploy/docker/Dockerfile names no base image' >&2; exit 1; }
+[ -n "$base" ] || { echo 'deploy/docker/Dockerfile has no base image' >&2; exit 1; }
 version=${base#node:}
 version=${version%%-*}
 
@@ -45,7 +45,7 @@ mkdir -p "$scratch/root/usr/local/lib/node_modules"
 cp -r "$scratch/node/node_modules/npm" "$scratch/root/usr/local/lib/node_modules/"
 ln -s ../lib/node_modules/npm/bin/npm-cli.js "$scratch/root/usr/local/bin/npm"
 ln -s ../lib/node_modules/npm/bin/npx-cli.js "$scratch/root/usr/local/bin/npx"
-# The machine's certificate authorities, for a network that has one of its own.
+# The machine's certificate authorities, for networks with a private one.
 mkdir -p "$scratch/root/etc/ssl/certs"
 cp -L /etc/ssl/certs/ca-certificates.crt "$scratch/root/etc/ssl/certs/"
 container=$(buildah from scratch)
@@ -63,7 +63,7 @@ container=$(buildah from --pull-never htgate)
 root=$(buildah mount "$container")
 field() { buildah inspect --type image --format "$1" htgate; }
 user=$(field '{{.Docker.Config.User}}')
-[ "$user" = 1000:1000 ] || { echo "the image runs as '$user', not as a user without rights" >&2; exit 1; }
+[ "$user" = 1000:1000 ] || { echo "the image runs as '$user' instead of an unprivileged user" >&2; exit 1; }
 mapfile -t environment < <(field '{{range .Docker.Config.Env}}{{println .}}{{end}}' | sed '/^$/d')
 mapfile -t entrypoint < <(field '{{range .Docker.Config.Entrypoint}}{{println .}}{{end}}' | sed '/^$/d')
 mapfile -t health < <(field '{{range .Docker.Config.Healthcheck.Test}}{{println .}}{{end}}' | sed '/^$/d')
@@ -73,7 +73,7 @@ node bin/htpasswd.js -bcB "$scratch/passwords/htpasswd" alice wonderland
 chown -R 1000:1000 "$scratch/passwords"
 mkdir -p "$root/etc/htgate" "$root/proc" "$root/dev"
 
-# What `docker run --read-only --user` does, with a mount namespace: everything but the password folder is read-only.
+# Does what `docker run --read-only --user` does, with a mount namespace: everything but the password folder is read-only.
 export ROOT=$root PASSWORDS=$scratch/passwords
 port=$(node -e "const s = require('net').createServer().listen(0, '127.0.0.1', () => { console.log(s.address().port); s.close() })")
 # shellcheck disable=SC2016
@@ -98,10 +98,10 @@ check() { [ "$1" = "$2" ] || { echo "$3: $1, not $2" >&2; cat "$scratch/server.l
 check "$(status -u alice:wonderland)" 200 'the right password'
 check "$(status -u alice:wrong)" 401 'a wrong password'
 
-# The health check as the image declares it, in the image.
-[ "${health[0]:-}" = CMD ] || { echo 'the image declares no health check' >&2; exit 1; }
+# Runs the image's health check inside the image.
+[ "${health[0]:-}" = CMD ] || { echo 'the image has no health check' >&2; exit 1; }
 chroot --userspec=1000:1000 "$root" /usr/bin/env -i "${environment[@]}" "${health[@]:1}" ||
-  { echo 'the health check fails' >&2; cat "$scratch/server.log" >&2; exit 1; }
+  { echo 'the health check failed' >&2; cat "$scratch/server.log" >&2; exit 1; }
 
 added=$(du -sm "$root/usr/local/lib/node_modules/htgate" | cut -f1)
 whole=$(du -sm --exclude=proc --exclude=dev "$root" | cut -f1)

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Packs the package, installs the tarball in an empty folder with an empty home, and tries its commands and its library
-# from there, on every version of Node that is promised. The npm packages node-linux-* carry Node's binaries.
+# Packs the package, installs the tarball in an empty folder with an empty home, and tries its commands and library there, on
+# every supported version of Node. The npm packages node-linux-* contain Node's binaries.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -21,7 +21,7 @@ cp scripts/try-package.mjs "$scratch/app/"
 
 failed=0
 for version in $versions; do
-  # The machine's own cache of npm makes this quick from the second time on.
+  # The machine's npm cache makes this fast from the second run on.
   npm install --silent --no-audit --no-fund --prefix "$scratch/node-$version" \
     "node-linux-$(node -p process.arch)@$version"
   node=$(echo "$scratch/node-$version"/node_modules/node-linux-*/bin/node)

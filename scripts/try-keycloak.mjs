@@ -1,8 +1,8 @@
-// Tries htgate with a real Keycloak, by hand: it is too large for every run of the tests. The realm is that of
-// deploy/oidc/keycloak-realm.json, under another name, and is made anew and removed.
+// Tries htgate with a real Keycloak, which is too large for every test run; run it by hand. It creates the realm of
+// deploy/oidc/keycloak-realm.json under another name, and deletes it afterwards.
 //   KC_BOOTSTRAP_ADMIN_USERNAME=admin KC_BOOTSTRAP_ADMIN_PASSWORD=admin bin/kc.sh start-dev --http-port 28080
 //   npm run build && KEYCLOAK_URL=http://127.0.0.1:28080 KEYCLOAK_ADMIN=admin:admin node scripts/try-keycloak.mjs
-// docs/oidc.md has what it printed last.
+// docs/oidc.md has its latest output.
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'

@@ -1,5 +1,5 @@
-// Tries the installed package as its users would, on the Node that runs this file. Run by test-package.sh, in the
-// folder that the package is installed in.
+// Tries the installed package as users would, with the Node that runs this file. test-package.sh runs it in the folder where
+// the package is installed.
 import assert from 'node:assert/strict'
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
@@ -53,7 +53,7 @@ async function tryLibrary() {
   })
   assert.equal((await authenticator.authenticate(basic('user-B', 'wrong'))).ok, false)
   await authenticator.close()
-  // Node 20.19 and 22.12 brought `require` of ES modules.
+  // Node 20.19 and 22.12 introduced `require` of ES modules.
   if (process.features.require_module) assert.equal(require('htgate').verify, library.verify)
 }
 

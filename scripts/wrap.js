@@ -1,6 +1,6 @@
-// Text for a terminal of `columns` columns, broken between words. A word that is longer has a line of its own.
+// Wraps text for a terminal with `columns` columns, between words. A longer word gets a line to itself.
 
-/** Lines of which all but the first begin with `indent`, and all but the last end with `end`. */
+/** Lines: all but the first start with `indent`, and all but the last end with `end`. */
 function lines(text, columns, { indent = '', end = '' } = {}) {
   const [first, ...words] = text.split(' ')
   const done = []
@@ -15,13 +15,13 @@ function lines(text, columns, { indent = '', end = '' } = {}) {
   return [...done, line].join('\n')
 }
 
-/** Comment lines of a shell. */
+/** Shell comments. */
 export const wrapComment = (text, columns) => lines(`# ${text}`, columns, { indent: '# ' })
 
-/** A command line, as a shell takes it. */
+/** A command line with continuation lines. */
 export const wrapCommand = (text, columns) => lines(text, columns, { indent: '    ', end: ' \\' })
 
-/** Each line of a message; what is broken is indented. */
+/** Wraps each line of a message; continuation lines are indented. */
 export const wrapMessage = (text, columns) =>
   text
     .split('\n')

@@ -1,4 +1,4 @@
-// One user more in a file of a million, against Apache's htpasswd.
+// Adding a user to a file of a million, compared with Apache's htpasswd.
 import { statSync, writeFileSync } from 'node:fs'
 import { HTPASSWD, has, inTemporaryFolder, paired, peakMemory, printTable } from '../support/measure.js'
 import { records } from '../support/records.js'
@@ -6,7 +6,7 @@ import { records } from '../support/records.js'
 const USERS = 1_000_000
 
 if (!has('htpasswd')) {
-  console.log("left out: Apache's htpasswd (package apache2-utils) is not here")
+  console.log("skipped: Apache's htpasswd not found (package apache2-utils)")
   process.exit(0)
 }
 
@@ -19,6 +19,6 @@ await inTemporaryFolder(() => {
   printTable([
     ['one user into a million', 'ours', "Apache's", 'ratio', 'goal'],
     ['wall time, ms', a.toFixed(0), b.toFixed(0), ratio.toFixed(2), '1.0'],
-    ['peak memory, files of this size', (peak / size).toFixed(2), '', '', '3.0'],
+    ['peak memory / file size', (peak / size).toFixed(2), '', '', '3.0'],
   ])
 })

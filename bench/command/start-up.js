@@ -1,5 +1,5 @@
-// What a command costs beyond the start of Node itself, and what that is against htgate 0.1: an empty program, 0.1's command and
-// ours in turns. Each has a file of its own, since ours recognizes a file that it wrote itself.
+// How long a command takes, compared with starting Node alone and with htgate 0.1, measured in turn. Each has a separate file,
+// since ours recognizes files that it wrote itself.
 import { writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { firstRelease } from '../support/first-release.js'
@@ -10,7 +10,7 @@ const FIRST = firstRelease()
 
 const commands = { 'htgate 0.2': HTPASSWD }
 if (FIRST) commands['htgate 0.1'] = [process.execPath, join(dirname(FIRST), 'htpasswd.js')]
-else console.log('left out: no htgate 0.1 here (its commit is not in this repository)')
+else console.log('skipped: htgate 0.1 (its commit is not in this repository)')
 
 await inTemporaryFolder(() => {
   writeFileSync('empty.cjs', '')

@@ -40,7 +40,7 @@ const UPSTREAM = `http://127.0.0.1:${PORTS.upstream}`
 
 const FIRST = firstRelease()
 if (FIRST === undefined) {
-  console.log('left out: no htgate 0.1 here (its commit is not in this repository)')
+  console.log('skipped: htgate 0.1 (its commit is not in this repository)')
   delete PORTS['htgate 0.1']
   COUNTED.splice(COUNTED.indexOf('htgate 0.1'), 1)
 }

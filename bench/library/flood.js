@@ -1,4 +1,4 @@
-// 256 clients that try wrong passwords without a pause, against bcrypt; and others who have the right ones.
+// 256 clients that guess passwords without a pause, against bcrypt, while users log in with the right ones.
 import { setMaxListeners } from 'node:events'
 import { writeFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -27,7 +27,7 @@ await inTemporaryFolder(async () => {
       const guess = basic('bob', `guess ${client} ${i}`)
       const verdict = await authenticator.authenticate(guess, '10.0.0.1', gone.signal)
       longestQueue = Math.max(longestQueue, authenticator.counters().queued)
-      // A client that is busy comes again at once, as networks go.
+      // A client that is refused as busy retries at once.
       if (verdict.reason === 'busy') await sleep(1)
     }
   })
@@ -36,7 +36,7 @@ await inTemporaryFolder(async () => {
   const remembered = async () => {
     while (!isOver()) {
       const start = performance.now()
-      if (!(await authenticator.authenticate(basic('ann', 'secret'))).ok) throw new Error('not let in')
+      if (!(await authenticator.authenticate(basic('ann', 'secret'))).ok) throw new Error('denied')
       answers.push(performance.now() - start)
       await sleep(1)
     }
@@ -58,13 +58,13 @@ await inTemporaryFolder(async () => {
   answers.sort((a, b) => a - b)
   const at = (share) => answers[Math.floor((answers.length - 1) * share)].toFixed(3)
   printTable([
-    [`${CLIENTS} clients guess for ${SECONDS} s, bcrypt cost 12`, 'seen', 'goal'],
+    [`${CLIENTS} clients guess for ${SECONDS} s, bcrypt cost 12`, 'measured', 'goal'],
     ['guesses hashed and denied', denied, ''],
-    ['guesses told to come again', busy, ''],
-    ['hashes a second', (hashes / SECONDS).toFixed(1), ''],
+    ['guesses refused as busy', busy, ''],
+    ['hashes per second', (hashes / SECONDS).toFixed(1), ''],
     ['longest queue', longestQueue, 'bounded'],
-    ['a remembered user’s answer, median ms', at(0.5), '1'],
-    ['at most, in 99 of 100, ms', at(0.99), '1'],
-    ['a new user’s first answer from the same address, at most ms', Math.max(...waits).toFixed(0), '5000'],
+    ['response to a cached user, median ms', at(0.5), '1'],
+    ['the same, 99th percentile, ms', at(0.99), '1'],
+    ['slowest first login of a new user from the same address, ms', Math.max(...waits).toFixed(0), '5000'],
   ])
 })

@@ -1,4 +1,4 @@
-// A file of a million users: read at the start, and read again while others are served.
+// A password file of a million users: loaded at the start, and reloaded while logins go on.
 import { spawnSync } from 'node:child_process'
 import { appendFileSync, writeFileSync } from 'node:fs'
 import { monitorEventLoopDelay } from 'node:perf_hooks'
@@ -11,7 +11,7 @@ import { records } from '../support/records.js'
 
 const RUNS = 5
 
-// In a process of its own, whose memory is that of the authenticator and nothing else.
+// Measures in a separate process, whose memory is only the authenticator's.
 if (process.argv.includes('--measured')) {
   await measure(process.argv.includes('--first') ? await firstLibrary() : { createAuthenticator })
 } else {
@@ -35,12 +35,12 @@ if (process.argv.includes('--measured')) {
     }
     printTable([
       ['a file of a million users', 'median', 'with 0.1', 'goal'],
-      row('read, ms', 'load', '3000'),
-      row('memory with it, MB', 'memory', '300'),
-      row('longest wait of the event loop meanwhile, ms', 'wait', '50'),
-      row('read again after a change, ms after it', 'reload', '1000'),
-      row('longest wait meanwhile, ms', 'reloadWait', '50'),
-      row('longest answer to a logged-in user meanwhile, ms', 'answer', '', 2),
+      row('load, ms', 'load', '3000'),
+      row('memory afterwards, MB', 'memory', '300'),
+      row('longest event loop delay while loading, ms', 'wait', '50'),
+      row('reload, ms after the change', 'reload', '1000'),
+      row('longest event loop delay while reloading, ms', 'reloadWait', '50'),
+      row('slowest response to a logged-in user while reloading, ms', 'answer', '', 2),
       row('peak memory, MB', 'peak', ''),
     ])
   })
@@ -64,7 +64,7 @@ async function measure({ createAuthenticator }) {
   let answer = 0
   while (authenticator.counters().reloads < 2) {
     const asked = performance.now()
-    if (!(await authenticator.authenticate(header)).ok) throw new Error('not remembered')
+    if (!(await authenticator.authenticate(header)).ok) throw new Error('not cached')
     answer = Math.max(answer, performance.now() - asked)
     await sleep(1)
   }

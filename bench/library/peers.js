@@ -1,4 +1,4 @@
-// Servers that do the same job, one process each: node:http, a password file, hello to whoever has the password.
+// Servers that do the same job, each in a process: node:http, a password file, and `hello` for the right password.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync, writeFileSync } from 'node:fs'
@@ -67,7 +67,7 @@ if (process.argv[2] === '--serve') {
     }
     const ours = median(rates.htgate)
     printTable([
-      ['bcrypt, cost 10', 'requests/s', 'htgate is times as fast'],
+      ['bcrypt, cost 10', 'requests/s', 'htgate is … times as fast'],
       ...Object.entries(rates).map(([name, runs]) => [
         name,
         median(runs).toLocaleString('en', { maximumFractionDigits: 1 }),
@@ -82,7 +82,7 @@ async function guarded({ createAuthenticator, middleware }) {
   return http.createServer((request, response) => guard(request, response, () => hello(request, response)))
 }
 
-/** Requests a second by one user over several connections. */
+/** Requests per second by one user over several connections. */
 async function rateOf(name) {
   const self = fileURLToPath(import.meta.url)
   const child = spawn(process.execPath, [self, '--serve', name], {

@@ -1,4 +1,4 @@
-// Whether the time of an answer tells if a user exists: unknown users against wrong passwords, in turn.
+// Whether response times reveal which users exist: unknown users and wrong passwords, in turn.
 import { writeFileSync } from 'node:fs'
 import { createAuthenticator, hash } from '../../dist/index.js'
 import { inTemporaryFolder, median, printTable } from '../support/measure.js'
@@ -8,7 +8,7 @@ const PAIRS = 2_000
 const basic = (user, password) => `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`
 
 await inTemporaryFolder(async () => {
-  const rows = [['2,000 each, medians', 'unknown user, ms', 'wrong password, ms', 'differ by', 'goal']]
+  const rows = [['2,000 each, medians', 'unknown user, ms', 'wrong password, ms', 'difference', 'goal']]
   for (const options of [{ scheme: 'bcrypt', cost: 5 }, { scheme: 'apr1' }]) {
     const lines = []
     for (let i = 0; i < 50; i++) lines.push(`user${i}:${await hash(`secret ${i}`, options)}\n`)
@@ -22,7 +22,7 @@ await inTemporaryFolder(async () => {
     const unknown = []
     const wrong = []
     for (let i = -100; i < PAIRS; i++) {
-      // In turn, each first as often as the other: what comes first may find the machine in another state.
+      // Each goes first equally often, since the first may find the machine in a different state.
       const asks = [() => ask(`eve${i + 100}`, 'guess'), () => ask(`user${(i + 100) % 50}`, 'guess')]
       const first = i & 1
       const times = []

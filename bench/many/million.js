@@ -1,4 +1,4 @@
-// A million hashed lines by --import --encrypted, into a file that has a million others.
+// Importing a million hashed records with --import --encrypted, into a file with a million others.
 import { writeFileSync } from 'node:fs'
 import { HTPASSWD, inTemporaryFolder, peakMemory, printTable, time } from '../support/measure.js'
 import { records } from '../support/records.js'

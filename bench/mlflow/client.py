@@ -1,10 +1,10 @@
-"""Times MLflow's own client against several servers, a call to each in turn.
+"""Times MLflow's own client against several servers in turn.
 
     client.py PLAN
 
 PLAN is JSON: {"calls": {"log_metric": N, "log_batch": N}, "servers": {NAME: {"url": URL, "every": N}}}; a server with
-"every" 10 gets every tenth of the calls. Prints, as JSON, the seconds that each took, by name and call. The credentials
-are in the environment.
+"every" 10 gets every tenth call. Prints the seconds per call as JSON, by server and call. Credentials come from the
+environment.
 """
 
 import json

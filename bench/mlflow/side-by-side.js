@@ -1,7 +1,7 @@
-// What a login costs MLflow's own client: 500 calls of log_metric and 200 of log_batch against one MLflow as it is, behind
-// htgate, htgate 0.1 and nginx, all with bcrypt of cost 12, and against MLflow's basic-auth app. One client calls all of them
-// in turn, one call at a time, since the machine may be busy with other things. Those that hash a password on every
-// request get a tenth of the calls: one of theirs takes as long as twenty of the others'.
+// What a login costs MLflow's own client: 500 calls of log_metric and 200 of log_batch against MLflow alone, behind htgate,
+// htgate 0.1 and nginx (all with bcrypt, cost 12), and against MLflow's basic-auth app. One client calls them in turn, one
+// call at a time, so that other load on the machine affects all of them equally. Servers that hash the password on every
+// request get a tenth of the calls, since each takes twenty times as long.
 import { spawn, spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
@@ -25,12 +25,12 @@ const PORTS = {
   htgate: 18201,
   nginx: 18202,
   'basic-auth app': 18203,
-  'basic-auth app, its cache on': 18204,
+  'basic-auth app, cached': 18204,
   'htgate 0.1': 18205,
 }
 const FIRST = firstRelease()
 if (FIRST === undefined) {
-  console.log('left out: no htgate 0.1 here (its commit is not in this repository)')
+  console.log('skipped: htgate 0.1 (its commit is not in this repository)')
   delete PORTS['htgate 0.1']
 }
 const SLOW = ['nginx', 'basic-auth app']
@@ -41,7 +41,7 @@ const missing = [existsSync(join(PEERS, 'mlflow')) || 'MLflow', has('nginx') || 
   (m) => m !== true,
 )
 if (missing.length > 0) {
-  console.log(`left out: no ${missing.join(', no ')} here (scripts/install-peers.sh installs them)`)
+  console.log(`skipped: ${missing.join(' and ')} not found (scripts/install-peers.sh installs them)`)
   process.exit(0)
 }
 
@@ -60,7 +60,7 @@ await inTemporaryFolder(async (folder) => {
   }
 })
 
-/** Seconds that each call took, by server and kind. */
+/** Seconds per call, by server and kind of call. */
 function measure() {
   const servers = {}
   for (const [name, port] of Object.entries(PORTS)) {
@@ -85,11 +85,13 @@ function report(seconds) {
     ['', 'log_metric, ms', 'ratio', 'log_batch, ms', 'ratio'],
     ...Object.keys(PORTS).map((name) => [name, ...Object.keys(CALLS).flatMap((call) => cells(name, call))]),
   ])
-  console.log('\nMedians, and their ratios to MLflow alone.')
+  console.log('\nMedians, and ratios to MLflow alone.')
   if (FIRST === undefined) return
   const added = (name) => of(name, 'log_metric') - of('MLflow alone', 'log_metric')
   const share = added('htgate') / added('htgate 0.1')
-  console.log(`htgate adds ${share.toFixed(2)} of what htgate 0.1 adds to a log_metric. Goal: at most 0.5.`)
+  console.log(
+    `htgate adds ${share.toFixed(2)} times as much to a log_metric as htgate 0.1. Goal: at most 0.5.`,
+  )
 }
 
 async function startServers(folder) {
@@ -98,7 +100,7 @@ async function startServers(folder) {
   writeFileSync('nginx.conf', nginxConfig(folder))
   startMlflow(folder, 'MLflow alone')
   startMlflow(folder, 'basic-auth app', 0)
-  startMlflow(folder, 'basic-auth app, its cache on', 60)
+  startMlflow(folder, 'basic-auth app, cached', 60)
   for (const [name, command] of [['htgate', HTGATE], ...(FIRST ? [['htgate 0.1', FIRST]] : [])]) {
     const listen = ['--listen', `127.0.0.1:${PORTS[name]}`]
     start(process.execPath, [command, '--file', 'users', '--upstream', MLFLOW, ...listen])
@@ -107,7 +109,7 @@ async function startServers(folder) {
   for (const port of Object.values(PORTS)) while (!(await accepts(port))) await sleep(100)
 }
 
-/** With its basic-auth app if `cacheSeconds` is given: how long that remembers a password. */
+/** @param cacheSeconds how long the basic-auth app caches passwords; undefined for MLflow without that app */
 function startMlflow(folder, name, cacheSeconds) {
   const own = join(folder, String(PORTS[name]))
   mkdirSync(own)
@@ -162,7 +164,7 @@ http {
 `
 }
 
-/** In a process group of its own, so that its workers end with it. */
+/** Starts a process group, so that workers end with their parent. */
 function start(command, args, options = {}) {
   children.push(spawn(command, args, { stdio: 'ignore', detached: true, ...options }))
 }
@@ -170,7 +172,7 @@ function start(command, args, options = {}) {
 function signalGroup({ pid }, signal) {
   try {
     process.kill(-pid, signal)
-  } catch {} // It is gone already.
+  } catch {} // It has already exited.
 }
 
 function accepts(port) {

@@ -4,14 +4,14 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 
-/** htgate 0.1, as it was before it had an HTTP of its own. */
+/** htgate 0.1, before it had its own HTTP implementation. */
 const COMMIT = '0cbbc78'
 const REPOSITORY = join(dirname(fileURLToPath(import.meta.url)), '../..')
 
 /**
- * The path of htgate 0.1's command. It is built from its commit: packed, and installed as users do. That takes a minute, and
- * is kept in the temporary folder for the next time.
- * @returns undefined where the repository does not have that commit
+ * The path of htgate 0.1's command: built from its commit, packed and installed as users would. That takes a minute; the
+ * result is kept in the temporary folder.
+ * @returns undefined if the repository does not have that commit
  */
 export function firstRelease() {
   const kept = join(tmpdir(), `htgate-${COMMIT}`)

@@ -1,8 +1,8 @@
 import { connect } from 'node:net'
 
 /**
- * Sends one request after another on one connection, and waits for each response.
- * @returns how long each took, in ms
+ * Sends requests one at a time on one connection.
+ * @returns how long each took, in milliseconds
  */
 export function roundTrips(port, request, count) {
   return new Promise((resolve, reject) => {

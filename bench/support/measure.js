@@ -9,7 +9,7 @@ const here = dirname(fileURLToPath(import.meta.url))
 /** Our command, as an argument vector. */
 export const HTPASSWD = [process.execPath, join(here, '../../bin/htpasswd.js')]
 
-/** Runs `body` in a temporary folder, which is gone afterwards. */
+/** Runs `body` in a temporary folder, then deletes it. */
 export async function inTemporaryFolder(body) {
   const folder = mkdtempSync(join(tmpdir(), 'htgate-bench-'))
   try {
@@ -21,7 +21,7 @@ export async function inTemporaryFolder(body) {
   }
 }
 
-/** Runs a command to its end and gives its wall time in ms; one that fails ends the bench. */
+/** Runs a command and returns its wall time in milliseconds. @throws if it fails */
 export function time([command, ...args], options = {}) {
   const start = process.hrtime.bigint()
   const { status, stderr, error } = spawnSync(command, args, {
@@ -34,7 +34,7 @@ export function time([command, ...args], options = {}) {
   return elapsed
 }
 
-/** The largest resident memory, in bytes, of a command that runs on Node. */
+/** Peak resident memory of a Node command, in bytes. */
 export function peakMemory([node, ...args]) {
   const preload = join(here, 'peak-memory.cjs')
   const { output } = spawnSync(node, ['--require', preload, ...args], {
@@ -45,8 +45,8 @@ export function peakMemory([node, ...args]) {
 }
 
 /**
- * Times two commands in turn, A B A B …, so that a machine whose speed drifts is as unfair to one as to the other.
- * @returns medians in ms, and the median of the ratios pair by pair
+ * Times two commands in turn (A B A B …), so that changes in the machine's speed affect both equally.
+ * @returns medians in milliseconds, and the median of the ratios of each pair
  */
 export function paired(a, b, { runs, before = () => {} }) {
   const times = { a: [], b: [], ratio: [] }
@@ -69,7 +69,7 @@ export function median(numbers) {
   return sorted.length % 2 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2
 }
 
-/** A table with aligned columns; the first row is its heading. */
+/** Prints a table with aligned columns; the first row is its heading. */
 export function printTable(rows) {
   const widths = rows[0].map((_, column) => Math.max(...rows.map((row) => String(row[column]).length)))
   for (const row of rows) {
@@ -85,11 +85,11 @@ export function printTable(rows) {
 export function requirePrograms(...programs) {
   const missing = programs.find((program) => !has(program))
   if (missing === undefined) return
-  console.log(`left out: no ${missing} here`)
+  console.log(`skipped: ${missing} not found`)
   process.exit(0)
 }
 
-/** Whether a program is on the PATH. */
+/** Whether a program is in PATH. */
 export function has(program) {
   return spawnSync('sh', ['-c', `command -v ${program}`]).status === 0
 }

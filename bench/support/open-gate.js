@@ -1,4 +1,4 @@
-// htgate with the login off: the same servers and the same way to the upstream, but every request is let in at once.
+// htgate with logins off: the same servers and forwarding, but every request is accepted at once.
 // node open-gate.js UPSTREAM PORT
 import { createForward } from '../../dist/gate/forward.js'
 import { Gate } from '../../dist/gate/gate.js'

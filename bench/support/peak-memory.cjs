@@ -1,4 +1,4 @@
-// Loaded into a process that is measured: tells its peak memory in KiB on descriptor 3.
+// Preloaded into the measured process; writes its peak memory in KiB to descriptor 3.
 process.on('exit', () => {
   require('node:fs').writeSync(3, String(process.resourceUsage().maxRSS))
 })

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 
-/** Records that look like apr1's; nobody verifies them. */
+/** Records that look like apr1 hashes, for tests that verify no password. */
 export function records(prefix, count) {
   const lines = []
   for (let i = 0; i < count; i++) {

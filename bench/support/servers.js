@@ -1,4 +1,4 @@
-// Servers to measure, and wrk to measure them with.
+// Starts the servers to measure, and measures them with wrk.
 import { spawn, spawnSync } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
@@ -34,7 +34,7 @@ function accepts(port) {
   })
 }
 
-/** Starts nginx with one worker process and these servers. @returns its process ID */
+/** Starts nginx with one worker process and the given server blocks. @returns its process ID */
 export function startNginx(folder, name, servers) {
   const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map(
     (each) => `${each}_temp_path ${folder};`,
@@ -70,21 +70,21 @@ export function startUpstream(folder, port) {
 }
 
 /**
- * 16 connections, kept alive, that send one request after another for some seconds.
- * @returns requests a second, and how many it were
+ * Sends requests over 16 persistent connections for some seconds.
+ * @returns requests per second, and their number
  */
 function load(url, headers, seconds) {
   const args = ['-t1', '-c16', `-d${seconds}s`, ...headers.flatMap((header) => ['-H', header]), url]
   const text = String(spawnSync('wrk', args).stdout)
   const failed = /Non-2xx or 3xx responses: (\d+)/.exec(text)
-  if (failed) throw new Error(`${url}: ${failed[1]} responses were no success`)
+  if (failed) throw new Error(`${url}: ${failed[1]} failed responses`)
   return {
     rate: Number(/Requests\/sec:\s+([\d.]+)/.exec(text)?.[1]),
     requests: Number(/(\d+) requests in/.exec(text)?.[1]),
   }
 }
 
-/** Processor time that a process and its children have used, in microseconds (proc(5); a tick is 10 ms on Linux). */
+/** CPU time of a process and its children in microseconds (proc(5); a tick is 10 ms on Linux). */
 function cpuOf(pid) {
   const stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
@@ -94,10 +94,10 @@ function cpuOf(pid) {
 }
 
 /**
- * Loads targets in turn, round after round, since the machine may be busy with other things. What is logged in and compiled at
- * first is not counted.
- * @param targets by name: `url`, `headers`, and the process `pid` whose processor time counts
- * @returns by name, a value for each round: requests a second, and processor time for each in microseconds
+ * Loads targets in turn, in several rounds, so that other load on the machine affects all of them equally. A warm-up, with the
+ * first logins and compilations, does not count.
+ * @param targets by name: `url`, `headers`, and the `pid` of the process whose CPU time counts
+ * @returns by name, values per round: requests per second, and CPU time per request in microseconds
  */
 export async function loadInTurns(targets, { rounds, seconds, afterRound = () => {} }) {
   const entries = Object.entries(targets)

@@ -1,4 +1,4 @@
-// A slapd of its own, in the current folder and on a free port, with TLS and so many users: user0 has password0.
+// Starts slapd in the current folder on a free port, with TLS and users named user0 (with password0), user1 and so on.
 import { execFileSync, spawn } from 'node:child_process'
 import { createHash, randomBytes } from 'node:crypto'
 import { mkdirSync, writeFileSync } from 'node:fs'
@@ -75,7 +75,7 @@ function ssha(password) {
   return `{SSHA}${Buffer.concat([digest, salt]).toString('base64')}`
 }
 
-/** Passes connections on to `port`, and counts how many there are at a time, at most. */
+/** Relays connections to `port`, and counts them. `most` is the highest number at a time. */
 export async function countingRelay(port) {
   const open = new Set()
   const counts = { most: 0, all: 0 }
