@@ -16,7 +16,7 @@ import { Oldest } from './oldest.js'
 const WINDOW = 5 * 60_000
 /** Failures of one client, with any users, before delays start. */
 const FREE = 3
-/** Each further failure adds this much to the client's delay, up to `MAX_DELAY`; in milliseconds. */
+/** Each further failure adds this much to the delay, up to `MAX_DELAY`; in milliseconds. */
 const DELAY_STEP = 250
 const MAX_DELAY = 10_000
 /**
@@ -114,8 +114,8 @@ export class LoginLimiter {
   }
 
   /** Whether this attempt needs a delay, but too many responses are already delayed. */
-  isFull({ client, id }: Attempt): boolean {
-    return this.#delayed >= MAX_DELAYED && this.delayOf(client) > 0 && !this.#right.has(id)
+  isFull(attempt: Attempt): boolean {
+    return this.#delayed >= MAX_DELAYED && this.delayOf(attempt) > 0 && !this.#right.has(attempt.id)
   }
 
   /** Starts an attempt. It counts as failed until it succeeds; otherwise simultaneous guesses would all pass the limit. */
@@ -167,14 +167,20 @@ export class LoginLimiter {
     return this.#byClient.count(client) > 0
   }
 
-  /** The delay of the client's next response, in milliseconds. */
-  delayOf(client: string): number {
-    return Math.max(0, Math.min(MAX_DELAY, (this.#byClient.count(client) - FREE) * DELAY_STEP))
+  /**
+   * The delay of an attempt's response, in milliseconds. Attempts for its user that are still being verified count as failures:
+   * otherwise a flood of guesses would get its refusals at once until the first ones have been verified.
+   */
+  delayOf({ client, user }: Pick<Attempt, 'client' | 'user'>): number {
+    const ofUser = this.#byUser.count(keyOf({ client, user }))
+    const isLimited = this.#limit > 0 && ofUser >= this.#limit
+    const failures = Math.max(this.#byClient.count(client), ofUser, isLimited ? FREE + 1 : 0)
+    return Math.max(0, Math.min(MAX_DELAY, (failures - FREE) * DELAY_STEP))
   }
 
-  /** Resolves after the client's delay, or at once if `signal` aborts. */
-  async delay(client: string, signal?: AbortSignal): Promise<void> {
-    const ms = this.delayOf(client)
+  /** Resolves after the attempt's delay, or at once if `signal` aborts. */
+  async delay(attempt: Attempt, signal?: AbortSignal): Promise<void> {
+    const ms = this.delayOf(attempt)
     if (ms === 0 || this.#delayed >= MAX_DELAYED || signal?.aborted) return
     this.#delayed++
     await new Promise<void>((resolve) => {

@@ -182,7 +182,7 @@ export class LoginPipeline {
     if (limiter && attempt && !this.#flights.get(key)?.attempts.has(client)) {
       const retryAfter = limiter.limited(attempt)
       if (retryAfter !== undefined) {
-        await limiter.delay(client, signal)
+        await limiter.delay(attempt, signal)
         return this.#count({ ok: false, reason: 'limited', ...candidate, retryAfter })
       }
       if (limiter.isFull(attempt)) return this.#count({ ok: false, reason: 'busy', ...candidate })
@@ -190,7 +190,7 @@ export class LoginPipeline {
 
     const flight = this.#join(key, credential, client, attempt)
     const verdict = await this.#wait(flight, signal)
-    if (!verdict.ok && verdict.reason !== 'unavailable') await limiter?.delay(client, signal)
+    if (attempt && !verdict.ok && verdict.reason !== 'unavailable') await limiter?.delay(attempt, signal)
     return this.#count(verdict)
   }
 

@@ -26,6 +26,9 @@ function limiterOf(options: LoginLimiterOptions = {}) {
 const attemptOf = (limiter: LoginLimiter, password: string, user = 'ann', client = '192.0.2.1') =>
   limiter.attempt(client, user, Buffer.from(password))
 
+/** Any user of a client, to whom only the client's failures count. */
+const of = (client: string) => ({ client, user: 'eve' })
+
 /** A login that is verified, if it may be. */
 function login(
   limiter: LoginLimiter,
@@ -68,7 +71,7 @@ describe('the limit', () => {
     const { limiter, events } = limiterOf({ failures: 0 })
     expect(new Set(fail(limiter, 50))).toEqual(new Set(['denied']))
     expect(events).toEqual([])
-    expect(limiter.delayOf('192.0.2.1')).toBe(10_000)
+    expect(limiter.delayOf(of('192.0.2.1'))).toBe(10_000)
   })
 
   test('spares users who logged in there before, without forgetting others’ failures', () => {
@@ -140,20 +143,35 @@ describe('answers', () => {
     const delays: number[] = []
     for (let i = 0; i < 60; i++) {
       login(limiter, false, 'guess', `user ${i}`)
-      delays.push(limiter.delayOf('192.0.2.1'))
+      delays.push(limiter.delayOf(of('192.0.2.1')))
     }
     expect(delays.slice(0, 6)).toEqual([0, 0, 0, 250, 500, 750])
     expect(delays.at(-1)).toBe(10_000)
-    expect(limiter.delayOf('192.0.2.2')).toBe(0)
+    expect(limiter.delayOf(of('192.0.2.2'))).toBe(0)
     clock.now += 5 * MINUTE
-    expect(limiter.delayOf('192.0.2.1')).toBe(0)
+    expect(limiter.delayOf(of('192.0.2.1'))).toBe(0)
+  })
+
+  test('are delayed while the attempts before them are still being verified', () => {
+    const { limiter } = limiterOf()
+    for (let i = 0; i < 10; i++) limiter.begin(attemptOf(limiter, `guess ${i}`))
+    const next = attemptOf(limiter, 'guess 10')
+    expect(limiter.limited(next)).toBe(300)
+    expect(limiter.delayOf(next)).toBe(1750)
+    expect(limiter.delayOf(of('192.0.2.1'))).toBe(0)
+  })
+
+  test('that are limited are always delayed', () => {
+    const { limiter } = limiterOf({ failures: 1 })
+    limiter.begin(attemptOf(limiter, 'guess'))
+    expect(limiter.delayOf(attemptOf(limiter, 'another'))).toBe(250)
   })
 
   test('for a client that has gone are not', async () => {
     const { limiter } = limiterOf()
     fail(limiter, 8)
     const gone = new AbortController()
-    const delay = limiter.delay('192.0.2.1', gone.signal)
+    const delay = limiter.delay(attemptOf(limiter, 'guess'), gone.signal)
     expect(limiter.delayed).toBe(1)
     gone.abort()
     await delay
@@ -176,7 +194,7 @@ describe('several processes', () => {
     expect(login(two.limiter, true, 'secret', 'ann')).toBe('limited')
     expect(login(two.limiter, true, 'secret', 'bob')).toBe('ok')
     expect(login(two.limiter, false, 'guess', 'bob')).toBe('limited')
-    expect(two.limiter.delayOf('192.0.2.1')).toBe(250)
+    expect(two.limiter.delayOf(of('192.0.2.1'))).toBe(250)
   })
 
   test('count one wrong password once, whichever of them it comes to', () => {
