@@ -318,6 +318,19 @@ for (const transport of TRANSPORTS)
       expect(sockets.map((socket) => (socket as TLSSocket).isSessionReused())).toEqual([false, true, false])
     })
 
+    test('a handshake that does not finish is a connect timeout', async () => {
+      const silent = createServer((socket) => void socket.on('error', () => {}).resume())
+      const target = await listen(silent, 'TCP')
+      onTestFinished(() => void silent.close())
+      const { port } = target as { port: number }
+      const limits = { ...LIMITS, connect: 100 }
+      const pool = new ClientPool({ host: '127.0.0.1', port, tls: true, ca: undefined }, limits)
+      onTestFinished(() => pool.destroy())
+      const { events, over } = ask(pool)
+      await over()
+      expect(events).toEqual(['connect-timeout'])
+    })
+
     test('no certificate is taken that the authority has not issued, or for another name', async () => {
       const { target } = await start((socket) => void socket.write(OK))
       const unknown = ask(poolTo({ ...target, ca: undefined } as Target))
