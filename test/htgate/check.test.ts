@@ -31,7 +31,7 @@ function secretFile(name: string, content: string): string {
 
 const session = () => secretFile('session', 'a session secret of more than 32 characters\n')
 
-test('files: what they hold, and who else can change them', async () => {
+test('files: their contents, and who else can change them', async () => {
   const upstream = await startUpstream()
   const file = passwordFile(
     `${record('alice', 'secret', 10)}bob:{SHA}2jmj7l5rSw0yVb/vlWAYkK/YBwk=\nno record\n`,
@@ -70,7 +70,7 @@ test('files: what they hold, and who else can change them', async () => {
   expect(wrong.status).toBe(1)
 }, 60_000)
 
-test('what cannot be read is a failure each, and does not hide the others', async () => {
+test('each unreadable file is a failure, and does not hide the others', async () => {
   const { status, output } = await check([
     ...['--file', '/nowhere/file', '--upstream', 'http://127.0.0.1:1', '--token-file', '/nowhere/tokens'],
     ...['--readers', '*', '--group-file', '/nowhere/groups', '--oidc-issuer', 'http://127.0.0.1:2'],
@@ -92,7 +92,7 @@ test('what cannot be read is a failure each, and does not hide the others', asyn
 }, 60_000)
 
 describeWith(['openssl'], 'certificates', () => {
-  test('the gate’s own, and authorities', async () => {
+  test('the gate’s own and its authorities', async () => {
     const { cert, key } = makeCertificate(temporaryFolder(), 'mlflow.example.org')
     const upstream = await startUpstream()
     const args = ['--file', passwordFile(), '--upstream', upstream.url, '--tls-cert', cert, '--tls-key', key]

@@ -48,21 +48,21 @@ describe.each([
   ['one process', []],
   ['two workers', ['--workers', '2']],
 ])('a command behind htgate, %s', (_, options) => {
-  test('answers only those who log in', async () => {
+  test('is served only after a login', async () => {
     const server = await guard(SERVER, options)
     expect((await fetch(server.url)).status).toBe(401)
     const response = await fetch(server.url, { headers: authorization })
     expect(await response.text()).toMatch(/^\d+ alice$/)
   })
 
-  test('ends htgate with its own status when it exits', async () => {
+  test('makes htgate exit with its status', async () => {
     const server = await guard(SERVER, options)
     await fetch(`${server.url}/exit`, { headers: authorization }).catch(() => {})
     expect(await exitOf(server)).toEqual([7, null])
     expect(server.output()).toContain('node exited with status 7')
   })
 
-  test('is stopped after the requests in progress have ended', async () => {
+  test('is stopped once the requests in progress have ended', async () => {
     const server = await guard(`${SERVER}; process.on('SIGTERM', () => process.exit(5))`, options)
     const slow = fetch(`${server.url}/slow`, { headers: authorization })
     await expect.poll(() => fetch(server.url, { headers: authorization }).then(({ ok }) => ok)).toBe(true)
@@ -72,15 +72,15 @@ describe.each([
   })
 })
 
-describe('a command that does not behave', () => {
-  test('and ignores SIGTERM is killed after the drain timeout', async () => {
+describe('a misbehaving command', () => {
+  test('that ignores SIGTERM is killed after the drain timeout', async () => {
     const source = `process.on('SIGTERM', () => {}); ${SERVER}`
     const server = await guard(source, ['--drain-timeout', '0.2'])
     server.process.kill('SIGTERM')
     expect(await exitOf(server)).toEqual([137, null])
   })
 
-  test('and ignores SIGTERM is killed by a second signal', async () => {
+  test('that ignores SIGTERM is killed by a second signal', async () => {
     const source = `process.on('SIGTERM', () => {}); ${SERVER}`
     const server = await guard(source, ['--drain-timeout', '3600'])
     const pid = Number((await (await fetch(server.url, { headers: authorization })).text()).split(' ')[0])
@@ -128,7 +128,7 @@ describe('a command that does not behave', () => {
     expect(result.status).toBe(status)
   })
 
-  test('is stopped when htgate itself cannot start', async () => {
+  test('is stopped if htgate itself cannot start', async () => {
     const pidFile = join(temporaryFolder(), 'pid')
     const source = `require('node:fs').writeFileSync(${JSON.stringify(pidFile)}, String(process.pid)); ${SERVER}`
     const args = ['--file', '/no/such/file', '--', process.execPath, '-e', source]
@@ -154,8 +154,8 @@ test.each([
   expect(result.status).toBe(2)
 })
 
-describeWith(['mlflow'], 'MLflow behind htgate, in one line', () => {
-  test('starts, and answers those who log in', async () => {
+describeWith(['mlflow'], 'MLflow behind htgate, started with one command', () => {
+  test('starts, and serves users who log in', async () => {
     const folder = temporaryFolder()
     const store = ['--backend-store-uri', `sqlite:///${folder}/mlflow.db`, '--artifacts-destination', folder]
     const server = await guardCommand(

@@ -56,7 +56,7 @@ describeWith(['slapd', 'ldapmodify'], 'htgate with OpenLDAP', () => {
     return { ...gate, seen: upstream.seen.map(({ url }) => url) }
   }
 
-  test('lets users in by their groups, whatever the case', async () => {
+  test('admits users by their groups, ignoring case', async () => {
     const upstream = await startUpstream()
     const roles = ['--app', 'none', '--writers', 'group:ml-team', '--readers', 'group:STAFF']
     const gate = await startGate({ upstream: upstream.url, file: null, args: [...ldap, ...roles] })
@@ -76,7 +76,7 @@ describeWith(['slapd', 'ldapmodify'], 'htgate with OpenLDAP', () => {
     expect(users.map(([, user]) => user)).toEqual(['alice', 'bob', 'alice'])
   })
 
-  test('file and directory are asked in the order given; a name of the first is not asked of the second', async () => {
+  test('tries file and directory in the order given; names known to the first never reach the second', async () => {
     const file = passwordFile(`${record('alice', 'of the file')}${record('dora', 'explorer')}`)
     const upstream = await startUpstream()
     const gate = async (args: string[]) => startGate({ upstream: upstream.url, file: null, args })
@@ -95,7 +95,7 @@ describeWith(['slapd', 'ldapmodify'], 'htgate with OpenLDAP', () => {
     expect(await status(directoryFirst, 'dora', 'explorer')).toBe(200)
   })
 
-  test('a directory that is down: 503, no failed login, /readyz, and back again', async () => {
+  test('a directory outage: 503, no failed logins, /readyz, and recovery', async () => {
     const gate = await start(['--admin', '127.0.0.1:0', '--ldap-timeout', '1', '--login-failures', '2'])
     await until(() => /metrics on/.test(gate.said()), gate.said)
     const admin = `http://127.0.0.1:${/metrics on \S+:(\d+)/.exec(gate.said())?.[1]}`
@@ -121,7 +121,7 @@ describeWith(['slapd', 'ldapmodify'], 'htgate with OpenLDAP', () => {
     expect(logged('connection refused')).toHaveLength(1)
   })
 
-  test('an open response of a user who is deleted is closed', async () => {
+  test('closes an open response when its user is deleted', async () => {
     const upstream = await startUpstream((_, response) => {
       response.writeHead(200, { 'content-type': 'text/event-stream' })
       const timer = setInterval(() => response.write('data: tick\n\n'), 50)
@@ -148,20 +148,20 @@ describeWith(['slapd', 'ldapmodify'], 'htgate with OpenLDAP', () => {
     expect(kept.ended).toBe(false)
   })
 
-  test('several workers, each of which remembers for itself', async () => {
+  test('several workers have separate caches', async () => {
     const gate = await start(['--workers', '2'])
     for (let i = 0; i < 6; i++) expect((await request(gate.url, as('bob', 'builder'))).status).toBe(200)
     expect((await request(gate.url, as('bob', 'wrong'))).status).toBe(401)
   })
 
-  test('200 first logins at once are all let in', async () => {
+  test('200 first logins at once all succeed', async () => {
     const gate = await start()
     const logins = Array.from({ length: 200 }, (_, i) => request(gate.url, as(`user${i}`, `secret${i}`)))
     const statuses = (await Promise.all(logins)).map(({ status }) => status)
     expect(statuses.filter((status) => status !== 200)).toEqual([])
   })
 
-  test('--check says what works, and whose login gives which role', async () => {
+  test('--check reports what works, and a user’s role', async () => {
     const upstream = await startUpstream()
     const args = [
       '--upstream',
@@ -193,7 +193,7 @@ describeWith(['slapd', 'ldapmodify'], 'htgate with OpenLDAP', () => {
     expect(wrong.status).toBe(1)
   })
 
-  test('--check says what does not work, and what would help', async () => {
+  test('--check reports what does not work, and how to fix it', async () => {
     const cases: [string[], RegExp][] = [
       [
         ['--upstream', 'http://127.0.0.1:1', ...ldap],
@@ -249,7 +249,7 @@ describe('htgate with a directory', () => {
     expect(server.most).toBeLessThanOrEqual(20)
   }, 60_000)
 
-  test('passwords in plain text to another machine are refused at the start', async () => {
+  test('sending passwords in plain text to another machine is rejected at the start', async () => {
     const gate = runGate(['--ldap-url', 'ldap://ldap.example.org/dc=x', '--forward-auth'])
     expect(await gate.ended).toBe(2)
     expect(gate.said()).toContain('--ldap-url would send passwords to ldap.example.org:389 in plain text')
@@ -258,7 +258,7 @@ describe('htgate with a directory', () => {
 })
 
 describeWith(['expect'], 'htgate --check at a terminal', () => {
-  test('asks for the password without echo', async () => {
+  test('prompts for the password without echo', async () => {
     const file = passwordFile(record('alice', 's3cret-typed'))
     const script = `set timeout 30
 spawn ${process.execPath} bin/htgate.js --check --user alice --file ${file} --forward-auth --listen 127.0.0.1:0

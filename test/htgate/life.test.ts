@@ -53,8 +53,8 @@ async function certificate(folder: string, name: string) {
 const SOME_FILE = fileURLToPath(new URL('../../package.json', import.meta.url))
 const MUST = ['--file', SOME_FILE, '--upstream', 'http://127.0.0.1:5000']
 
-describe('at the start', () => {
-  test('it says what it guards, for whom, and which records are weak', async () => {
+describe('start-up', () => {
+  test('reports what it guards and which records are weak', async () => {
     const sha1 = '{SHA}2jmj7l5rSw0yVb/vlWAYkK/YBwk='
     const file = passwordFile(
       `${record('zoe', 'secret', 10)}${record('alice', 'secret')}bob:${sha1}\ncyd:${sha1}\ndan:${sha1}\neve:${sha1}\n`,
@@ -74,7 +74,7 @@ describe('at the start', () => {
     expect(gate.said()).toMatch(/listening on 127\.0\.0\.1:\d+ \(HTTP\)/)
   })
 
-  test('a command line that makes no sense: exit 2', async () => {
+  test('an invalid command line: exit 2', async () => {
     const gate = runGate(['--file', 'x'])
     expect(await gate.ended).toBe(2)
     expect(gate.said()).toContain('htgate --help')
@@ -109,7 +109,7 @@ describe('at the start', () => {
     ).toContain('unknown variable HTGATE_TLS_CERTS ignored')
   })
 
-  test('certificates for the upstream that are missing, or none: exit 1', async () => {
+  test('missing or invalid certificates for the upstream: exit 1', async () => {
     const ca = (path: string) =>
       failedStart(['--file', passwordFile(), '--upstream', 'https://127.0.0.1:9', '--upstream-ca', path])
     expect(await ca('/nowhere')).toMatchObject({
@@ -143,7 +143,7 @@ describe('at the start', () => {
 })
 
 describe('signals', () => {
-  test('SIGTERM: no new connections, what has begun is finished, exit 0', async () => {
+  test('SIGTERM: no new connections, requests in progress finish, exit 0', async () => {
     let finish = () => {}
     const upstream = await startUpstream((_, response) => {
       response.write('begun, ')
@@ -176,7 +176,7 @@ describe('signals', () => {
     )
   })
 
-  test('a second signal ends it at once', async () => {
+  test('a second signal exits at once', async () => {
     const upstream = await startUpstream((_, response) => void response.write('for ever'))
     const gate = await startGateProcess({ upstream: upstream.url })
     const { text } = raw(gate.port, `GET / HTTP/1.1\r\nHost: x\r\nAuthorization: ${ALICE}\r\n\r\n`)
@@ -188,7 +188,7 @@ describe('signals', () => {
     expect(gate.process.signalCode).toBe('SIGTERM')
   })
 
-  test('SIGTERM ends it in time although its log is not read', async () => {
+  test('SIGTERM exits in time even if the log is not read', async () => {
     const upstream = await startUpstream()
     const args = ['--file', passwordFile(), '--upstream', upstream.url, '--listen', '127.0.0.1:0']
     const bin = fileURLToPath(new URL('../../bin/htgate.js', import.meta.url))
@@ -212,7 +212,7 @@ describe('signals', () => {
     await until(() => said.includes('ended'), ask)
   })
 
-  test('SIGHUP: the password file is read again', async () => {
+  test('SIGHUP reloads the password file', async () => {
     const upstream = await startUpstream()
     const file = passwordFile()
     const gate = await startGateProcess({ upstream: upstream.url, file })
@@ -225,7 +225,7 @@ describe('signals', () => {
   })
 })
 
-test('a user who is taken out of the file is out within a second, on a connection that stays open', async () => {
+test('a user deleted from the file is rejected within a second, on an open connection', async () => {
   const upstream = await startUpstream()
   const file = passwordFile(record('alice', 'secret') + record('bob', 'secret'))
   const gate = await startGate({ upstream: upstream.url, file })
@@ -243,7 +243,7 @@ test('a user who is taken out of the file is out within a second, on a connectio
 })
 
 describe('addresses', () => {
-  test('several, a unix socket among them; who comes through it is a proxy, and believed', async () => {
+  test('several, including a unix socket, whose peers are trusted proxies', async () => {
     const upstream = await startUpstream()
     const path = join(temporaryFolder(), 'gate.sock')
     const gate = await startGateProcess({ upstream: upstream.url, args: ['--listen', `unix:${path}`] })
@@ -257,7 +257,7 @@ describe('addresses', () => {
     expect(existsSync(path)).toBe(false)
   })
 
-  test('a unix socket that a killed process left behind is no obstacle', async () => {
+  test('a unix socket left behind by a killed process is replaced', async () => {
     const upstream = await startUpstream()
     const path = join(temporaryFolder(), 'gate.sock')
     const first = await startGateProcess({ upstream: upstream.url, args: ['--listen', `unix:${path}`] })
@@ -271,7 +271,7 @@ describe('addresses', () => {
     expect((await asAlice('http://x/', { socketPath: path })).status).toBe(200)
   })
 
-  test('sockets that systemd hands over', async () => {
+  test('sockets passed by systemd', async () => {
     const upstream = await startUpstream()
     const server = createServer()
     await once(server.listen(0, '127.0.0.1'), 'listening')
@@ -300,7 +300,7 @@ describe('addresses', () => {
 })
 
 describe('the upstream', () => {
-  test('by a unix socket', async () => {
+  test('on a unix socket', async () => {
     const path = join(temporaryFolder(), 'mlflow.sock')
     const server = createServer((_, response) => void response.end('by socket'))
     await once(server.listen(path), 'listening')
@@ -309,7 +309,7 @@ describe('the upstream', () => {
     expect((await asAlice(gate.url)).body).toBe('by socket')
   })
 
-  test('with a path before every request’s, and a Host of its own', async () => {
+  test('with a path to prepend and a fixed Host', async () => {
     const upstream = await startUpstream()
     const gate = await startGate({
       upstream: `${upstream.url}/mlflow/`,
@@ -340,7 +340,7 @@ describeWith(['openssl'], 'TLS', () => {
         .end()
     })
 
-  test('a certificate of its own, read again on SIGHUP; a bad one leaves the old one in use', async () => {
+  test('a certificate, reloaded on SIGHUP; an invalid one leaves the old one in use', async () => {
     const folder = temporaryFolder()
     const one = await certificate(folder, 'one')
     const two = await certificate(folder, 'two')
@@ -378,7 +378,7 @@ describeWith(['openssl'], 'TLS', () => {
     expect(said).toContain(`${two.key} does not match the certificate in ${one.cert}`)
   })
 
-  test('an https upstream, by its own CA alone, whatever the Host', async () => {
+  test('an https upstream, verified with its own CA, regardless of Host', async () => {
     const { cert, key } = await certificate(temporaryFolder(), 'upstream')
     const server = createTlsServer(
       { cert: readFileSync(cert), key: readFileSync(key) },
@@ -399,7 +399,7 @@ describeWith(['openssl'], 'TLS', () => {
     server.closeAllConnections()
   })
 
-  test('a client that speaks plain HTTP to it is turned away, and others are served', async () => {
+  test('a plain HTTP client is rejected, and others are served', async () => {
     const { cert, key } = await certificate(temporaryFolder(), 'one')
     const upstream = await startUpstream()
     const gate = await startGate({

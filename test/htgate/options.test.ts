@@ -22,7 +22,7 @@ function refusal(args: string[], env: Record<string, string> = {}): string {
   return 'accepted'
 }
 
-test('without options but the file and the upstream', () => {
+test('defaults, given only file and upstream', () => {
   expect(settings(MUST)).toMatchObject({
     file: 'f',
     upstream: {
@@ -40,8 +40,8 @@ test('without options but the file and the upstream', () => {
   })
 })
 
-describe('each option is an environment variable too', () => {
-  test('HTGATE_ and its name', () => {
+describe('each option is also an environment variable', () => {
+  test('named HTGATE_ and its name', () => {
     const env = {
       HTGATE_FILE: 'g',
       HTGATE_UPSTREAM: 'unix:/run/mlflow.sock',
@@ -69,20 +69,20 @@ describe('each option is an environment variable too', () => {
     ])
   })
 
-  test('the command line wins', () => {
+  test('the command line takes precedence', () => {
     const env = { HTGATE_FILE: 'g', HTGATE_LISTEN: ':1', HTGATE_LOG: 'text' }
     const args = [...MUST, '--listen', ':2', '--listen', ':3', '--log', 'off']
     expect(settings(args, env)).toMatchObject({ file: 'f', listen: [{ port: 2 }, { port: 3 }], log: 'off' })
   })
 
-  test('a switch is true or false', () => {
+  test('a toggle is true or false', () => {
     expect(settings(['--file', 'f'], { HTGATE_FORWARD_AUTH: 'true' }).upstream).toBeUndefined()
     expect(settings(MUST, { HTGATE_FORWARD_AUTH: 'false' }).upstream).toBeDefined()
     expect(refusal(MUST, { HTGATE_FORWARD_AUTH: 'perhaps' })).toMatch(/^2 HTGATE_FORWARD_AUTH: 'perhaps'/)
   })
 })
 
-test('a value that makes no sense is blamed on the variable that it came from', () => {
+test('an invalid value is reported with its variable', () => {
   expect(refusal(MUST, { HTGATE_WORKERS: 'x' })).toMatch(/^2 HTGATE_WORKERS: 'x' is not/)
   expect(refusal(MUST, { HTGATE_LISTEN: 'x' })).toMatch(/^2 HTGATE_LISTEN: 'x' is not/)
   expect(refusal(['--forward-auth', '--file', 'f'], { HTGATE_UPSTREAM: 'http://h' })).toMatch(
@@ -90,7 +90,7 @@ test('a value that makes no sense is blamed on the variable that it came from', 
   )
 })
 
-test('variables that are no options are found; those that Kubernetes sets are not meant', () => {
+test('unknown variables are reported, except those that Kubernetes sets', () => {
   const env = {
     HTGATE_TLS_CERTS: 'c',
     HTGATE_FILE: 'f',
@@ -101,7 +101,7 @@ test('variables that are no options are found; those that Kubernetes sets are no
   expect(unknownVariables(env)).toEqual(['HTGATE_TLS_CERTS'])
 })
 
-test('a path in the upstream comes before every request’s', () => {
+test('a path in the upstream URL is prepended to the request’s', () => {
   expect(settings(['--file', 'f', '--upstream', 'https://h/a/b/']).upstream).toEqual({
     text: 'https://h/a/b/',
     origin: 'https://h',
@@ -152,7 +152,7 @@ test.each([
   expect(refusal(args as string[])).toContain(`2 ${message}`)
 })
 
-test('a port alone is rejected with a hint, since it does not say who may connect', () => {
+test('a port alone is rejected with a hint, since it does not say on which address', () => {
   try {
     parse([...MUST, '--listen', '8080'], {})
     expect.unreachable()
@@ -184,7 +184,7 @@ test.each([10, 40, 60, 80, 100, 120, 300])('--help fits a terminal of %d columns
   }
 })
 
-test('the page of options in the documentation is the one that the declarations make', async () => {
+test('docs/options.md is up to date', async () => {
   const { stdout } = await run(process.execPath, ['scripts/options-page.js'])
   expect(readFileSync('docs/options.md', 'utf8'), 'run: npm run docs').toBe(stdout.toString())
 })
@@ -206,12 +206,12 @@ test('addresses', () => {
     expect(parseAddress(text), text).toBeUndefined()
 })
 
-test('systemd’s sockets are for the process that it names', () => {
+test('systemd’s sockets are only for the process that it names', () => {
   expect(systemdSockets({ LISTEN_PID: '7', LISTEN_FDS: '2' }, 7)).toEqual([{ fd: 3 }, { fd: 4 }])
   expect(systemdSockets({ LISTEN_PID: '7', LISTEN_FDS: '2' }, 8)).toEqual([])
 })
 
-test('providers are asked in the order of the command line, and those of the environment after them', () => {
+test('providers follow the order of the command line, then the environment', () => {
   const order = (args: string[], env = {}) =>
     settings(['--upstream', 'http://h', ...args], env).order.filter(
       (key) => key === 'file' || key === 'ldapUrl',

@@ -30,7 +30,7 @@ describe('the key that assigns stand-ins', () => {
     expect(Buffer.from(key, 'hex').toString('latin1')).not.toContain('nnnn')
   })
 
-  test('is that of the processes without a secret file', () => {
+  test('is shared by the processes if there is no secret file', () => {
     const sharedKey = randomBytes(32)
     expect(keyOf(undefined, sharedKey)).toBe(sharedKey.toString('hex'))
   })

@@ -8,7 +8,7 @@ import { htgateHere } from '../support/htgate.js'
 const htgate = (args: readonly string[], env: Record<string, string> = {}) =>
   htgateHere(['token', ...args], env)
 
-test('create prints the token alone, and stores its SHA-256', async () => {
+test('create prints only the token, and stores its SHA-256', async () => {
   const file = join(temporaryFolder(), 'tokens')
   const made = await htgate([
     'create',
@@ -32,7 +32,7 @@ test('create prints the token alone, and stores its SHA-256', async () => {
   expect(statSync(file).mode & 0o777).toBe(0o600)
 })
 
-test('list shows what there is, and revoke takes it away', async () => {
+test('list shows tokens, and revoke removes them', async () => {
   const env = { HTGATE_TOKEN_FILE: join(temporaryFolder(), 'tokens') }
   await htgate(['create', '-u', 'ci', '-r', 'write', '-n', 'nightly build'], env)
   await htgate(['create', '-u', 'ann', '-r', 'read', '-e', 'never'], env)

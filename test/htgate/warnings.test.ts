@@ -38,7 +38,7 @@ async function warningsWith(args: readonly string[], file = passwordFile(), list
   return warnings(await startGateProcess({ upstream: upstream.url, file, args, ...(listen && { listen }) }))
 }
 
-test('a sound configuration starts without a warning', async () => {
+test('a sound configuration causes no warning', async () => {
   expect(await warningsWith([])).toEqual([])
 })
 
@@ -55,7 +55,7 @@ test.each([
   expect(permissionFindings({ path, isSecret: true })).toEqual(expected ?? [])
 })
 
-test('every file counts: secrets that others can read, and what they can write', async () => {
+test('every file is checked: secrets that others can read, and files that others can write', async () => {
   const folder = temporaryFolder()
   const make = (name: string, mode: number, content = '') => {
     const path = join(folder, name)
@@ -84,7 +84,7 @@ test('every file counts: secrets that others can read, and what they can write',
   ])
 })
 
-test('a folder in which every user can exchange the file; a sticky one is safe', () => {
+test('a folder in which everyone can replace the file; a sticky one is safe', () => {
   const folder = join(temporaryFolder(), 'open')
   mkdirSync(folder)
   const path = join(folder, '.htpasswd')
@@ -124,7 +124,7 @@ test.each([
   expect(plainHttpFindings(settings, settings.listen)).toHaveLength(isWarnedOf ? 1 : 0)
 })
 
-test('an upstream that is down: it starts, and says so', async () => {
+test('an upstream that is down: starts with a warning', async () => {
   const port = await freePort()
   const gate = await startGate({ upstream: `http://127.0.0.1:${port}` })
   await until(() => warnings(gate).length > 0, gate.said)
@@ -141,7 +141,7 @@ test('an https upstream that speaks plain HTTP', async () => {
   expect(finding?.text).toBe(`${text}: the server does not speak TLS`)
 })
 
-test('the connection that is tried sends nothing', async () => {
+test('the test connection sends nothing', async () => {
   let bytes = 0
   const server = createServer((socket) => {
     socket.on('error', () => {}).on('data', (part) => (bytes += part.length))
@@ -154,7 +154,7 @@ test('the connection that is tried sends nothing', async () => {
 })
 
 describeIf(lackingPeers('openssl'), 'certificates', () => {
-  test('one that expires soon, at the start and when it is reloaded', async () => {
+  test('one that expires soon, at the start and at each reload', async () => {
     const { cert, key } = makeCertificate(temporaryFolder(), 'mlflow.example.org')
     chmodSync(key, 0o600)
     const upstream = await startUpstream()
@@ -169,7 +169,7 @@ describeIf(lackingPeers('openssl'), 'certificates', () => {
     expect(gate.log().find(({ message }) => soon.test(String(message)))).toMatchObject({ level: 'warn' })
   })
 
-  test('one that has expired: htgate starts all the same', async () => {
+  test('an expired one: htgate starts anyway', async () => {
     const folder = temporaryFolder()
     const [cert, key] = [join(folder, 'cert.pem'), join(folder, 'key.pem')]
     const request = join(folder, 'request.pem')
@@ -182,7 +182,7 @@ describeIf(lackingPeers('openssl'), 'certificates', () => {
     ])
   })
 
-  test('the days that are left', () => {
+  test('the remaining days', () => {
     const [certificate] = certificatesIn(makeCertificate(temporaryFolder(), 'x').ca)
     if (certificate === undefined) throw new Error('no certificate')
     const end = Date.parse(certificate.validTo)

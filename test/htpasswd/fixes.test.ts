@@ -114,7 +114,7 @@ describe('each fix that --audit prints works on its file', () => {
     await expectFixesToWork(content, 'users', CHEAP)
   })
 
-  test('a strong first record stays as it is when its weak duplicate goes', async () => {
+  test('a strong first record stays when its weak duplicate is removed', async () => {
     const content = `a:${STRONG}\na:${SHA}\n`
     const [finding, ...others] = session(content).audit()
     expect(others).toEqual([])
@@ -131,7 +131,7 @@ describe('each fix that --audit prints works on its file', () => {
     expect(read().toString('latin1')).toMatch(/^J\xfcrgen:\$2y\$10\$.{53}\n$/)
   })
 
-  test('rights of other users', async () => {
+  test('permissions of other users', async () => {
     const { sh, file, audit } = session(`a:${STRONG}\n`)
     chmodSync(file, 0o666)
     const [finding] = audit()
@@ -151,7 +151,7 @@ describe('each fix that --audit prints works on its file', () => {
     },
   )
 
-  test('of a file that came by standard input, by the name that was given', async () => {
+  test('for a file on standard input, under the name given', async () => {
     const { sh, audit } = session(`a:${SHA}\n`)
     const { stdout } = await sh('htpasswd --audit --json --name users - < users || true')
     const [finding] = JSON.parse(stdout.toString()) as Report[]
@@ -159,7 +159,7 @@ describe('each fix that --audit prints works on its file', () => {
     expect(audit()).toEqual([])
   })
 
-  test('one after the other, until none is left', async () => {
+  test('one after another, until none is left', async () => {
     const { sh, audit } = session(
       `\ufeff# staff\na:${SHA}\nno colon\n b:${STRONG} \na:${STRONG}\n:x\nc:"${STRONG}"\nd:secret\n`,
     )
@@ -173,7 +173,7 @@ describe('each fix that --audit prints works on its file', () => {
 })
 
 describe('--repair', () => {
-  test('changes what has to change, and nothing else', async () => {
+  test('changes only what needs repair', async () => {
     const { sh, read } = session(
       [
         '\ufeff# a comment ',

@@ -20,7 +20,7 @@ async function completions(shell: string): Promise<string> {
 }
 
 describe('the long options have one source', () => {
-  test('--help names all of them', async () => {
+  test('--help lists all of them', async () => {
     const { stdout } = await htpasswd(['--help'])
     for (const { flag, text } of [...TASKS, ...TASK_OPTIONS]) {
       expect(stdout.toString()).toContain(flag)
@@ -28,7 +28,7 @@ describe('the long options have one source', () => {
     }
   })
 
-  test('every shell’s completions know all options of both commands', async () => {
+  test('the completions of every shell have all options of both commands', async () => {
     for (const shell of ['bash', 'zsh', 'fish']) {
       const text = readFileSync(await completions(shell), 'utf8')
       for (const flag of [...OPTIONS.map(({ flag }) => flag), ...HTGATE_OPTIONS]) {
@@ -39,7 +39,7 @@ describe('the long options have one source', () => {
     }
   })
 
-  test('another shell is an error that names those there are', async () => {
+  test('an unknown shell is an error that lists the known ones', async () => {
     const { status, stderr } = await htpasswd(['--completion', 'tcsh'])
     expect(status).toBe(2)
     expect(stderr.toString()).toContain('Allowed choices are bash, zsh, fish')
@@ -106,7 +106,7 @@ describeWith(['bash'], 'bash', () => {
 })
 
 describeWith(['zsh'], 'zsh', () => {
-  test('takes its completions', async () => {
+  test('accepts its completions', async () => {
     const script = `autoload -Uz compinit; compinit -u -d ${temporaryFolder()}/dump; source ${await completions('zsh')}; print -r -- $_comps[htpasswd] $_comps[htgate]`
     const { stdout, stderr } = await run(peer('zsh') as string, ['-f', '-c', script])
     expect({ stdout: stdout.toString(), stderr: stderr.toString() }).toEqual({
@@ -117,7 +117,7 @@ describeWith(['zsh'], 'zsh', () => {
 })
 
 describeWith(['fish'], 'fish', () => {
-  test('completes an option and says what it is for', async () => {
+  test('completes an option with its description', async () => {
     const script = `source ${await completions('fish')}; complete -C 'htpasswd --im'`
     const { stdout } = await run(peer('fish') as string, ['--no-config', '-c', script], {
       env: { HOME: temporaryFolder() },
@@ -125,7 +125,7 @@ describeWith(['fish'], 'fish', () => {
     expect(stdout.toString()).toMatch(/^--import\tAdd or update users/)
   })
 
-  test('completes values, and users of the password file', async () => {
+  test('completes values and users of the password file', async () => {
     const cwd = temporaryFolder()
     writeFileSync(join(cwd, 'users'), 'alice:x\n# alex:x\nbob:x\n')
     const complete = async (line: string) => {

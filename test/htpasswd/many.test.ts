@@ -8,7 +8,7 @@ import { shell } from '../support/shell.js'
 const SHA_SECRET = '{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ='
 
 describe('--import', () => {
-  test('makes a file of the lines of standard input', async () => {
+  test('creates a file from the lines of standard input', async () => {
     const { run, read } = shell()
     expect(await run('--import -c -s users', 'alice:secret\nbob:secret\n')).toEqual({
       status: 0,
@@ -18,7 +18,7 @@ describe('--import', () => {
     expect(read('users')).toBe(`alice:${SHA_SECRET}\nbob:${SHA_SECRET}\n`)
   })
 
-  test('updates existing users, and leaves every other byte', async () => {
+  test('updates existing users, and keeps every other byte', async () => {
     const { run, bytes } = shell({
       users: Buffer.from('# staff\r\nalice:old\nm\xfcller:x\n\nalice:older', 'latin1'),
       list: 'zoë:secret\r\nalice:secret',
@@ -33,13 +33,13 @@ describe('--import', () => {
     )
   })
 
-  test('passes over the mark that some editors put before UTF-8', async () => {
+  test('skips a byte-order mark', async () => {
     const { run, read } = shell({ list: '\ufeffalice:secret\n' })
     await run('--import -c -s list users')
     expect(read('users')).toBe(`alice:${SHA_SECRET}\n`)
   })
 
-  test('takes passwords with colons and in any script, by every scheme', async () => {
+  test('accepts passwords with colons and in any script, with every scheme', async () => {
     const list = 'alice:a:b:c\nbob:пароль\ncarol:密码 mit Leerzeichen \n'
     for (const flags of ['', '-m ', '-2 ', '-5 -r 1000 ', '-B -C 4 ', '-d ', '-s ']) {
       const { run } = shell({ list })
@@ -51,7 +51,7 @@ describe('--import', () => {
     }
   })
 
-  test('names all bad lines at once, and changes nothing', async () => {
+  test('reports all invalid lines at once, and changes nothing', async () => {
     const { run, read } = shell({
       users: 'alice:old\n',
       list: `alice:new\nno colon\nbob:\n:nobody\nalice:again\n#x:y\ncarol:${'x'.repeat(256)}\ndave:good\nerin:bad\0\n`,
@@ -72,7 +72,7 @@ describe('--import', () => {
     expect(read('users')).toBe('alice:old\n')
   })
 
-  test('--encrypted takes hashes as they are, of every known scheme, and nothing else', async () => {
+  test('--encrypted accepts hashes of every known scheme unchanged, and nothing else', async () => {
     const { run, read } = shell({
       good: `alice:${SHA_SECRET}\nbob:$2y$04$abcdefghijklmnopqrstuuM8M8M8M8M8M8M8M8M8M8M8M8M8M8M8M\n`,
     })
@@ -86,7 +86,7 @@ describe('--import', () => {
     expect(read('users')).toBe(read('good'))
   })
 
-  test('needs -c for a file that is not there, and says what it cannot read', async () => {
+  test('requires -c for a file that does not exist, and reports unreadable files', async () => {
     const { run } = shell({ list: 'alice:secret\n' })
     expect(await run('--import list users')).toEqual({
       status: 1,
@@ -99,7 +99,7 @@ describe('--import', () => {
     })
   })
 
-  test('counts the passwords that bcrypt and crypt cut', async () => {
+  test('counts the passwords that bcrypt and crypt truncate', async () => {
     const { run } = shell({ list: `alice:${'x'.repeat(73)}\nbob:${'x'.repeat(72)}\n` })
     expect((await run('--import -c -B -C 4 list users')).stderr).toContain(
       'Warning: 1 password truncated to 72 characters by BCRYPT algorithm.\n',
@@ -109,7 +109,7 @@ describe('--import', () => {
     )
   })
 
-  test('killed at any moment, it leaves the file as it was or as it is to be, and the next command goes ahead', async () => {
+  test('killed at any moment, it leaves the old file or the new one, and the next command succeeds', async () => {
     const list = Array.from({ length: 400 }, (_, i) => `user${i}:secret\n`).join('')
     const before = `alice:${SHA_SECRET}\n`
     const after = before + Array.from({ length: 400 }, (_, i) => `user${i}:${SHA_SECRET}\n`).join('')
@@ -147,7 +147,7 @@ describe('--import', () => {
 })
 
 describe('--remove', () => {
-  test('deletes the users of the list, all records of each, and names those that are not there', async () => {
+  test('deletes all records of the listed users, and reports users that do not exist', async () => {
     const { run, read } = shell({
       users: '# staff\nalice:1\nbob:2\nalice:3\ncarol:4\n',
       list: 'alice\nnobody\r\n\ncarol\n',
@@ -172,7 +172,7 @@ describe('--remove', () => {
     expect(read('users')).toBe('')
   })
 
-  test('a file that is no password file stays as it is', async () => {
+  test('a file that is not a password file is left unchanged', async () => {
     const { run, read } = shell({ users: 'alice:1\nnot a record\n' })
     expect(await run('--remove users', 'alice\n')).toMatchObject({ status: 7 })
     expect(read('users')).toBe('alice:1\nnot a record\n')
@@ -180,7 +180,7 @@ describe('--remove', () => {
 })
 
 describe('--verify-all', () => {
-  test('names users whose password is wrong or who are not there, and never a password', async () => {
+  test('reports users with a wrong password or without a record, but never a password', async () => {
     const { run } = shell({ list: 'alice:secret\nbob:secret\n' })
     await run('--import -c -s list users')
     const { status, stdout, stderr } = await run(
@@ -194,20 +194,20 @@ describe('--verify-all', () => {
     })
   })
 
-  test('names bad lines, and verifies nothing then', async () => {
+  test('reports invalid lines, and then verifies nothing', async () => {
     const { run } = shell({ users: 'a:x\n' })
     expect((await run('--verify-all users', 'a\n')).stderr).toBe(
       'htpasswd: standard input:1: no colon between user and password\nhtpasswd: nothing was verified\n',
     )
   })
 
-  test('a plaintext record, an empty and a broken one verify nothing', async () => {
+  test('plaintext, empty and damaged records never verify', async () => {
     const { run } = shell({ users: 'a:secret\nb:\nc:$2y$10$x\n' })
     expect(await run('--verify-all users', 'a:secret\nb:\nc:secret\n')).toMatchObject({ status: 3 })
   })
 })
 
-describe('lists and files as people have them', () => {
+describe('lists and files as people write them', () => {
   const VERDACCIO = `${SHA_SECRET}:autocreated 2018-01-01T00:00:00.000Z`
   const YESCRYPT = '$y$j9T$abcdefgh$IUWJt2doU4Kf6E/JP1UkAT3S5O3Q7SSA8SJirXIlEu9'
 
@@ -236,14 +236,14 @@ describe('lists and files as people have them', () => {
     })
   })
 
-  test('--import --encrypted keeps the field after a hash, and drops white space at the end', async () => {
+  test('--import --encrypted keeps the field after a hash, and strips trailing white space', async () => {
     const { run, read } = shell()
     const list = `a:${VERDACCIO}\nb:${SHA_SECRET} \t\nc:{PLAIN}secret \n`
     expect(await run('--import -c --encrypted users', list)).toMatchObject({ status: 0 })
     expect(read('users')).toBe(`a:${VERDACCIO}\nb:${SHA_SECRET}\nc:{PLAIN}secret \n`)
   })
 
-  test('--import --encrypted takes what crypt(5) describes, with a warning', async () => {
+  test('--import --encrypted accepts the schemes of crypt(5), with a warning', async () => {
     const { run, read } = shell()
     const hashes = [
       YESCRYPT,
@@ -278,7 +278,7 @@ describe('lists and files as people have them', () => {
     expect(await run('--import --encrypted users', 'x:$y$j9T$abcdefgh$short\n')).toMatchObject({ status: 7 })
   })
 
-  test('--verify-all says which users it cannot verify', async () => {
+  test('--verify-all reports users that it cannot verify', async () => {
     const { run } = shell({
       users: `a:${YESCRYPT}\nb:$2y$05$CCCCCCCCCCCCCCCCCCCCC.pIKrLVkBX9/OvQMSygY1pWEVn72t6na\n`,
       list: Buffer.from('a:secret\nb:\xe9\n', 'latin1'),
@@ -297,7 +297,7 @@ describe('lists and files as people have them', () => {
 })
 
 describeWith(['htpasswd'], 'with Apache’s htpasswd', () => {
-  test('its -v takes what --import wrote', async () => {
+  test('its -v verifies what --import wrote', async () => {
     const { cwd, run } = shell()
     for (const flags of ['-m', '-2', '-5', '-B', '-d', '-s']) {
       await run(`--import -c ${flags} users`, 'alice:pa:ss\n')

@@ -32,7 +32,7 @@ const MIXED = [
 ].join('\n')
 
 describe('--list', () => {
-  test('is separated by tabs in a pipe', async () => {
+  test('is tab-separated in a pipe', async () => {
     const { run } = shell({ users: MIXED })
     const { status, stdout, stderr } = await run('--list users')
     expect(stdout).toBe(
@@ -58,7 +58,7 @@ describe('--list', () => {
     })
   })
 
-  test('--json names the line, and the cost or the rounds', async () => {
+  test('--json has the line, and the cost or rounds', async () => {
     const { run } = shell({ users: `# staff\nzoë:${BCRYPT_10}\nbob:${SHA512}\n` })
     const { status, stdout } = await run('--list --json users')
     expect(status).toBe(0)
@@ -82,7 +82,7 @@ describe('standard streams', () => {
     expect(fromInput.status).toBe(fromFile.status)
   })
 
-  test('a reader that has seen enough is no error', async () => {
+  test('a reader that closes the pipe early is not an error', async () => {
     const users = Array.from({ length: 20_000 }, (_, i) => `user${i}:${SHA1}\n`).join('')
     const { cwd } = shell({ users })
     for (const task of ['--list', '--list --json', '--audit', '--audit --sarif', '--upgrade']) {
@@ -134,7 +134,7 @@ describeWith(['script'], 'on a terminal', () => {
     )
   })
 
-  test('long work shows a bar, which is gone at the end', async () => {
+  test('long work shows a progress bar, which is cleared at the end', async () => {
     const list = Array.from({ length: 200 }, (_, i) => `user${i}:secret\n`).join('')
     const { cwd } = shell({ list })
     const command = `${process.execPath} ${OUR_HTPASSWD} --import -c list users`
@@ -176,7 +176,7 @@ users:13: strong: duplicate of line 2: servers use that one, htpasswd -v require
     expect({ status, stderr }).toEqual({ status: 1, stderr: '11 findings in users\n' })
   })
 
-  test('a file that others may read or write is a finding', async () => {
+  test('a file that others can read or write is a finding', async () => {
     const { cwd, run } = shell({ users: `alice:${BCRYPT_10}\n` })
     for (const [mode, may] of [
       [0o604, 'read'],
@@ -192,7 +192,7 @@ users:13: strong: duplicate of line 2: servers use that one, htpasswd -v require
     expect(await run('--audit users')).toEqual({ status: 0, stdout: '', stderr: 'no findings in users\n' })
   })
 
-  test('--minimum names the weakest scheme that passes, and its least cost', async () => {
+  test('--minimum sets the weakest acceptable scheme and its lowest cost', async () => {
     const { cwd, run } = shell({ users: `a:${BCRYPT_10}\nb:${SHA512}\nc:${APR1}\nd:${SHA1}\n` })
     chmodSync(join(cwd, 'users'), 0o600)
     const weak = async (minimum: string) => {
@@ -207,7 +207,7 @@ users:13: strong: duplicate of line 2: servers use that one, htpasswd -v require
     expect(await weak('sha1')).toBe('')
   })
 
-  test('--sarif is what code scanning reads', async () => {
+  test('--sarif is valid for code scanning', async () => {
     const { cwd } = shell({ 'my users': `sha:${SHA1}\nstrong:${BCRYPT_10}\n` })
     chmodSync(join(cwd, 'my users'), 0o644)
     const { status, stdout } = await htpasswd(['--audit', '--sarif', 'my users'], { cwd })
@@ -243,7 +243,7 @@ users:13: strong: duplicate of line 2: servers use that one, htpasswd -v require
     },
   )
 
-  test('a name that htpasswd cannot write is disabled, and does nothing to the terminal', async () => {
+  test('a name that htpasswd cannot write is disabled, and escaped on the terminal', async () => {
     const { cwd, run } = shell({ users: `\u001b[2Jalice:${SHA1}\n` })
     chmodSync(join(cwd, 'users'), 0o600)
     expect((await run('--audit users')).stdout).toBe(
@@ -263,7 +263,7 @@ users:13: strong: duplicate of line 2: servers use that one, htpasswd -v require
 })
 
 describe('--upgrade', () => {
-  test('names those who must set a new password', async () => {
+  test('lists users who must set a new password', async () => {
     const { run } = shell({ users: MIXED.replace('not a record', '') })
     expect(await run('--upgrade users')).toMatchObject({
       status: 1,
@@ -275,7 +275,7 @@ describe('--upgrade', () => {
     })
   })
 
-  test('says so where some lines are no records', async () => {
+  test('reports lines that are not records', async () => {
     const { run } = shell({ users: MIXED })
     expect(await run('--upgrade users')).toMatchObject({
       status: 7,

@@ -40,7 +40,7 @@ describeWith(['nginx'], 'a script provisions a team, and nginx reads the result'
 })
 
 describeWith(['git'], 'as a pre-commit hook', () => {
-  test('a weak record is not committed, a strong one is', async () => {
+  test('rejects a weak record and commits a strong one', async () => {
     const cwd = temporaryFolder()
     const env = { HTPASSWD, GIT_CONFIG_GLOBAL: '/dev/null', EMAIL: 'someone@example.com' }
     const git = (...args: string[]) => run(peer('git') as string, args, { cwd, env })

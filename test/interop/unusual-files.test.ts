@@ -39,7 +39,7 @@ async function served(start: (file: string) => Promise<{ url: string }>) {
   }
 }
 
-test('each row of the table is tried', () => {
+test('each row of the table is tested', () => {
   expect(table.rows.map(([label]) => label)).toEqual(Object.keys(UNUSUAL))
 })
 
@@ -140,7 +140,7 @@ test.each(Object.entries(UNUSUAL))(
   },
 )
 
-test('the audit reports every file whose user some server rejects', () => {
+test('the audit reports every file in which some server rejects the user', () => {
   // These three are properties of a line that holds no record, or of the server's buffer.
   const silent = ['CR line ends', 'a line of 9,000 bytes above', 'a backslash at the end of the line above']
   for (const [label = '', , htgate, , httpd, nginx] of table.rows) {
