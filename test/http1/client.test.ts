@@ -61,7 +61,7 @@ function ask(pool: ClientPool, request: Partial<OutgoingRequest> = {}, fresh = f
   return { connection, events, over, error: () => error }
 }
 
-describe('connections are used again', () => {
+describe('connections are reused', () => {
   test.each([
     ['a length', 'GET', 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'],
     ['chunks', 'GET', 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n'],
@@ -93,7 +93,7 @@ describe('connections are used again', () => {
     expect(connections()).toBe(3)
   })
 
-  test('not after unasked-for bytes, nor longer than they may be idle', async () => {
+  test('not after unsolicited bytes, nor beyond the idle limit', async () => {
     const { pool, connections } = await start(
       (socket, _, nth) => {
         socket.write('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok')
@@ -113,7 +113,7 @@ describe('connections are used again', () => {
   })
 })
 
-describe('what fails', () => {
+describe('failures', () => {
   test('no server', async () => {
     const pool = new ClientPool({ path: '/nowhere/socket' }, LIMITS)
     const { over, error } = ask(pool)
@@ -148,7 +148,7 @@ describe('what fails', () => {
     expect(error()).toMatchObject({ failure, isStale: false })
   })
 
-  test('a body that breaks off is distinguished from one that ends', async () => {
+  test('an aborted body is distinguished from a complete one', async () => {
     const { pool } = await start((socket, text) => {
       socket.write('HTTP/1.1 200 OK\r\n\r\nhello', () => {
         if (text.includes('/reset')) setTimeout(() => socket.resetAndDestroy(), 50)
@@ -179,7 +179,7 @@ describe('what fails', () => {
 })
 
 describe('requests', () => {
-  test('the head goes out at once, and each part of the body', async () => {
+  test('the head and each part of the body are sent at once', async () => {
     let received = ''
     const { pool } = await start((socket, text) => {
       received += text
@@ -210,7 +210,7 @@ describe('requests', () => {
     expect(received).toBe(expected)
   })
 
-  test('an answer that comes early is heard, however much is still sent', async () => {
+  test('an early response is received, however much is still to be sent', async () => {
     const { pool } = await start((socket) => {
       socket.end('HTTP/1.1 413 Content Too Large\r\nConnection: close\r\nContent-Length: 3\r\n\r\nbig')
       socket.destroySoon()
@@ -228,7 +228,7 @@ describe('requests', () => {
     }
   })
 
-  test('interim responses, trailers, and what upstreams write as reasons', async () => {
+  test('interim responses, trailers and unusual reason phrases', async () => {
     const { pool } = await start((socket) =>
       socket.write(
         'HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: a\r\n\r\n' +
@@ -257,7 +257,7 @@ describe('requests', () => {
     connection.finish()
   })
 
-  test('held back, a response waits', async () => {
+  test('a paused response waits', async () => {
     let sent = 0
     const { pool } = await start((socket) => {
       socket.write('HTTP/1.1 200 OK\r\nContent-Length: 100000000\r\n\r\n')

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { isAuthority } from '../../src/http1/grammar.js'
 
 // The names of nginx's own tests (nginx-tests: http_host).
-describe('the host of Host and of absolute targets', () => {
+describe('hosts in Host and absolute targets', () => {
   test.each([
     ...['l', 'L', 'abcd-ef.g02.xyz', 'abcd-ef.g02.xyz:', 'abcd-ef.g02.xyz:8080', 'a.b.', 'a.b.:88'],
     ...['123.40.56.78', '123.40.56.78:', '123.40.56.78:0', '123.40.56.78:9999', '123.40.56.78:65535'],

@@ -132,7 +132,7 @@ const TAKEN: [string, string, string, Record<string, unknown>][] = [
 ]
 
 describe('requests', () => {
-  test.each(REFUSED)('%s is refused, however it arrives', (_, text, status, words) => {
+  test.each(REFUSED)('%s is rejected, however it arrives', (_, text, status, words) => {
     const all = [readRequests(text), readRequests(text, byteByByte)]
     for (const { messages, error } of all) {
       expect(messages).toEqual([])
@@ -149,7 +149,7 @@ describe('requests', () => {
     expect(readRequests(text, byteByByte)).toEqual(read)
   })
 
-  test('split at every byte, a pipeline reads the same', () => {
+  test('a pipeline reads the same when split at any byte', () => {
     const text = TAKEN.filter(([, text]) => text.length < 1000 && !text.includes('HTTP/1.0'))
       .map(([, text]) => text)
       .join('')
@@ -159,7 +159,7 @@ describe('requests', () => {
     for (let at = 1; at < text.length; at++) expect(readRequests(text, splitAt(at))).toEqual(read)
   })
 
-  test('what comes behind a message is the next one', () => {
+  test('the bytes after a message start the next one', () => {
     const { messages, error } = readRequests(
       `${POST}Content-Length: 3\r\n\r\nabcFOO / HTTP/1.1\r\nHost: x\r\n\r\n`,
     )
@@ -197,7 +197,7 @@ describe('responses', () => {
     ['a length as a trailer', `${OK}${CHUNKS}Content-Length: 1\r\n\r\na`, /trailers/],
     ['a trailer that closes', `${OK}${CHUNKS}Connection: close\r\n\r\n`, /trailers/],
     ['a head without end', `${OK}A: ${long}`, /longer/],
-  ])('%s is refused, however it arrives', (_, text, words) => {
+  ])('%s is rejected, however it arrives', (_, text, words) => {
     for (const { messages, error } of [readResponses(text), readResponses(text, false, byteByByte)]) {
       expect(messages).toEqual([])
       expect(error?.status).toBe(502)
@@ -238,13 +238,13 @@ describe('responses', () => {
     for (let at = 1; at < text.length; at++) expect(readResponses(text, false, splitAt(at))).toEqual(read)
   })
 
-  test('to HEAD there is no body, whatever the length is', () => {
+  test('a response to HEAD has no body, regardless of its length', () => {
     const { messages, error } = readResponses(`${OK}Content-Length: 1000\r\n\r\n`, true)
     expect(error).toBeUndefined()
     expect(messages).toMatchObject([{ start: '200 OK 1.1', body: '' }])
   })
 
-  test('one that ends before its length is not whole', () => {
+  test('one that ends before its length is incomplete', () => {
     expect(readResponses(`${OK}Content-Length: 3\r\n\r\nab`)).toMatchObject({
       messages: [],
       open: '200 OK 1.1',

@@ -69,7 +69,7 @@ function client(port: number, text: string) {
 const get = (path: string) => `GET ${path} HTTP/1.1\r\nHost: x\r\n\r\n`
 
 describe('one after another', () => {
-  test('pipelined requests: the next is read when the response is out', async () => {
+  test('pipelined requests: the next one is read after the response', async () => {
     const open: ServerExchange[] = []
     const { port } = await start((exchange) => void open.push(exchange))
     const { text } = client(port, get('/1') + get('/2') + get('/3'))
@@ -82,13 +82,13 @@ describe('one after another', () => {
     expect(statuses(text())).toEqual([200, 200, 200])
   })
 
-  test('ten thousand in one go, each answered at once', async () => {
+  test('ten thousand at once, each answered immediately', async () => {
     const { port } = await start(echo)
     const { text } = client(port, get('/').repeat(10_000))
     await until(() => statuses(text()).length === 10_000)
   })
 
-  test('what is not a request, sent while an answer streams, is answered behind it', async () => {
+  test('an invalid request, sent during a response, is answered after it', async () => {
     let exchange: ServerExchange | undefined
     const { port } = await start((each) => {
       exchange = each
@@ -119,8 +119,8 @@ describe('one after another', () => {
   })
 })
 
-describe('a client that closes its side', () => {
-  test('is answered, all that it has asked', async () => {
+describe('a half-closed client', () => {
+  test('gets responses to all its requests', async () => {
     const { port } = await start(
       (exchange) => void setTimeout(() => exchange.reply(200, undefined, '', Buffer.from('late')), 100),
     )
@@ -131,7 +131,7 @@ describe('a client that closes its side', () => {
     expect(text().match(/Connection: close/g)).toHaveLength(1)
   })
 
-  test('also when that takes longer than it would take to notice that it is gone', async () => {
+  test('even if that takes longer than detecting that it is gone', async () => {
     const { port } = await start(
       (exchange) => void setTimeout(() => exchange.reply(200, undefined, '', Buffer.from('late')), 3500),
     )
@@ -141,7 +141,7 @@ describe('a client that closes its side', () => {
     expect(statuses(text())).toEqual([100, 200])
   })
 
-  test('and is gone: that is noticed, before the response and within', async () => {
+  test('that is gone is detected, before and during the response', async () => {
     let over = 0
     const { port } = await start((exchange) => {
       exchange.sink = { ...exchange.sink, over: () => void over++ }
@@ -166,7 +166,7 @@ describe('a client that closes its side', () => {
     expect(statuses(body.text())).toEqual([])
   })
 
-  test('right behind a body that is still held back: all of it counts', async () => {
+  test('right after a body whose reading is paused: the whole body counts', async () => {
     const { port } = await start((exchange) => void setTimeout(() => echo(exchange), 100))
     const { socket, text, ended } = client(port, 'POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\nhi')
     socket.end()
@@ -175,8 +175,8 @@ describe('a client that closes its side', () => {
   })
 })
 
-describe('time', () => {
-  test('a head that does not come is 408, and nothing at all is nothing', async () => {
+describe('timeouts', () => {
+  test('a head that does not arrive is a 408; no bytes get no response', async () => {
     const { port, refused } = await start(echo, { head: 300 })
     const partial = client(port, 'GET / HT')
     const silent = client(port, '')
@@ -186,7 +186,7 @@ describe('time', () => {
     expect(refused).toHaveLength(1)
   })
 
-  test('a head that trickles is not given more', async () => {
+  test('a trickling head gets no more time', async () => {
     const { port } = await start(echo, { head: 500 })
     const { socket, text, ended } = client(port, 'GET / HTTP/1.1\r\nX: ')
     const timer = setInterval(() => socket.write('x'), 50)
@@ -195,21 +195,21 @@ describe('time', () => {
     expect(statuses(text())).toEqual([408])
   })
 
-  test('a body that does not come is 408', async () => {
+  test('a body that does not arrive is a 408', async () => {
     const { port } = await start(echo, { stall: 300 })
     const { text, ended } = client(port, 'POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nhi')
     await until(ended)
     expect(statuses(text())).toEqual([408])
   })
 
-  test('a connection that is idle is closed', async () => {
+  test('an idle connection is closed', async () => {
     const { port } = await start(echo, { idle: 300 })
     const { text, ended } = client(port, get('/'))
     await until(ended)
     expect(statuses(text())).toEqual([200])
   })
 
-  test('a client that does not read its response is not waited for', async () => {
+  test('a client that does not read its response is disconnected', async () => {
     const { port, closed } = await start(
       (exchange) => {
         exchange.respond(200, undefined, '', CHUNKED)
@@ -223,8 +223,8 @@ describe('time', () => {
   })
 })
 
-describe('bodies that are not read', () => {
-  test('a response before the body is there; what is left is thrown away, and the connection closes', async () => {
+describe('unread bodies', () => {
+  test('a response before the whole body: the rest is dropped, and the connection closed', async () => {
     const { port, closed } = await start((exchange) => exchange.reply(413, undefined, '', Buffer.from('no')))
     const { socket, text, ended } = client(
       port,
@@ -238,7 +238,7 @@ describe('bodies that are not read', () => {
     await until(() => closed() === 1)
   })
 
-  test('a short one is read, and the connection stays', async () => {
+  test('a short one is read, and the connection kept', async () => {
     const { port } = await start((exchange) => exchange.reply(403, undefined, '', Buffer.from('no')))
     const { socket, text } = client(port, 'POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello')
     await until(() => text().endsWith('no'))
@@ -247,7 +247,7 @@ describe('bodies that are not read', () => {
     await until(() => statuses(text()).length === 2)
   })
 
-  test('a malformed chunk is 400 before the response, and breaks it off within', async () => {
+  test('a malformed chunk is a 400 before the response, and aborts it afterwards', async () => {
     const { port } = await start((exchange) => {
       if (exchange.head.path === '/begun') {
         exchange.respond(200, undefined, '', CHUNKED)
@@ -311,7 +311,7 @@ describe('responses', () => {
     expect(await answer(head, status, length)).toBe(expected)
   })
 
-  test('one that breaks off goes out as far as it came', async () => {
+  test('an aborted one is sent as far as it came', async () => {
     const { port } = await start((exchange) => {
       exchange.respond(200, undefined, '', 10)
       exchange.write(Buffer.from('half'))
@@ -322,7 +322,7 @@ describe('responses', () => {
     expect(text()).toMatch(/Content-Length: 10\r\n\r\nhalf$/)
   })
 
-  test('interim ones, but not for HTTP/1.0', async () => {
+  test('interim responses, but not to HTTP/1.0 clients', async () => {
     const { port } = await start((exchange) => {
       exchange.inform(103, undefined, 'Link: </x>\r\n')
       exchange.inform(100, undefined, '')
@@ -337,7 +337,7 @@ describe('responses', () => {
   })
 })
 
-test('a tunnel goes both ways, each until its side ends', async () => {
+test('a tunnel relays both ways, each until its side ends', async () => {
   const { port, closed } = await start((exchange) => {
     let tunnel = false
     exchange.sink = {
@@ -366,7 +366,7 @@ test('a tunnel goes both ways, each until its side ends', async () => {
   await until(() => closed() === 1)
 })
 
-test('draining: idle connections close, what is under way comes to its end', async () => {
+test('draining: idle connections close, requests in progress finish', async () => {
   let exchange: ServerExchange | undefined
   const { http, port } = await start((each) => {
     if (each.head.path === '/slow') exchange = each

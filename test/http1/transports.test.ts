@@ -132,7 +132,7 @@ for (const transport of TRANSPORTS)
     const POST =
       'POST /a HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3\r\none\r\n4;x=y\r\ntwo,\r\n0\r\nT: z\r\n\r\n'
 
-    test('frames: bodies in chunks, byte by byte and several requests in one go', async () => {
+    test('framing: chunked bodies, byte by byte, and several requests at once', async () => {
       const target = await start(echo)
       const slow = client(target, '')
       for (const byte of POST) slow.socket.write(byte, 'latin1')
@@ -142,13 +142,13 @@ for (const transport of TRANSPORTS)
       expect(quick.text().split('/aonetwo,T: z')).toHaveLength(4)
     })
 
-    test('what is not HTTP gets a 400 that says so, and the connection ends', async () => {
+    test('an invalid request gets a 400, and the connection ends', async () => {
       const { text, ended } = client(await start(echo), 'GET / HTTP/1.1\r\nHost : x\r\n\r\n')
       await until(ended)
       expect(statuses(text())).toEqual([400])
     })
 
-    test('a client that has closed its side gets all that it has asked for', async () => {
+    test('a half-closed client gets all its responses', async () => {
       const open: ServerExchange[] = []
       const { socket, text, ended } = client(
         await start((exchange) => void open.push(exchange)),
@@ -164,7 +164,7 @@ for (const transport of TRANSPORTS)
       expect(text().endsWith('/2')).toBe(true)
     })
 
-    test('a client that does not read holds the response back, and gets all of it later', async () => {
+    test('a client that does not read pauses the response, and gets all of it later', async () => {
       const size = 64 * 2 ** 20
       let sent = 0
       const target = await start((exchange) => {
@@ -190,7 +190,7 @@ for (const transport of TRANSPORTS)
       await until(() => length() > size)
     })
 
-    test('a response that breaks off does not look whole', async () => {
+    test('an aborted response does not look complete', async () => {
       const target = await start((exchange) => {
         exchange.respond(200, undefined, '', CHUNKED)
         exchange.write(Buffer.from('begun'))
@@ -245,7 +245,7 @@ for (const transport of TRANSPORTS)
       expect(sockets).toHaveLength(1)
     })
 
-    test('a response that ends with its connection is whole, one that is shorter than it says is not', async () => {
+    test('a response that ends with its connection is complete; one shorter than its length is not', async () => {
       const { target } = await start((socket, text) => {
         socket.end(
           text.startsWith('GET /short')
@@ -262,7 +262,7 @@ for (const transport of TRANSPORTS)
       expect(short.events).toEqual(['200', 'short', 'closed'])
     })
 
-    test('an upload goes as fast as it is read', async () => {
+    test('an upload proceeds as fast as it is read', async () => {
       const { target, sockets } = await start((socket) => void socket.pause())
       let sent = 0
       const write = () => {
@@ -281,7 +281,7 @@ for (const transport of TRANSPORTS)
       await until(() => sent >= 2 * MOST_TAKEN)
     })
 
-    test('held back, a response waits', async () => {
+    test('a paused response waits', async () => {
       const size = 64 * 2 ** 20
       let sent = 0
       const { target } = await start((socket) => {
@@ -308,7 +308,7 @@ for (const transport of TRANSPORTS)
 
     const OK = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'
 
-    test('names the server in the handshake, but no address, and resumes a session', async () => {
+    test('sends the server’s name, but no IP address, in the handshake, and resumes sessions', async () => {
       const { target, sockets } = await start((socket) => void socket.write(OK))
       const pool = poolTo(target)
       for (let i = 0; i < 2; i++) await ask(pool, {}, true).over()
@@ -331,7 +331,7 @@ for (const transport of TRANSPORTS)
       expect(events).toEqual(['connect-timeout'])
     })
 
-    test('no certificate is taken that the authority has not issued, or for another name', async () => {
+    test('certificates of other authorities or for other names are rejected', async () => {
       const { target } = await start((socket) => void socket.write(OK))
       const unknown = ask(poolTo({ ...target, ca: undefined } as Target))
       await unknown.over()

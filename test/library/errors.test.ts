@@ -15,19 +15,19 @@ test.each([
   [systemError('ENOSPC', 'no space left on device'), 'ERR_FILE_SYSTEM', 'no space left on device'],
   [new LockedError('/x.lock', undefined), 'ERR_FILE_LOCKED', 'locked (/x.lock)'],
   [new RangeError('it is larger than 4 GiB'), 'ERR_FILE_SYSTEM', 'it is larger than 4 GiB'],
-])('what goes wrong with the file has a code, plain words, and its cause: %s', (cause, code, words) => {
+])('file errors have a code, a message and a cause: %s', (cause, code, words) => {
   const error = fileError('/x', 'update', cause)
   expect(error).toBeInstanceOf(HtgateError)
   expect(error).toMatchObject({ name: 'HtgateError', code, message: `cannot update /x: ${words}`, cause })
 })
 
-test('so it is with a real one', async () => {
+test('so does a real one', async () => {
   const folder = temporaryFolder()
   const reading = readFile(folder).catch((error) => fileError(folder, 'read', error))
   expect(await reading).toMatchObject({ code: 'ERR_FILE_TYPE' })
 })
 
-test('an error that has its code already stays as it is', () => {
+test('an error with a code stays as it is', () => {
   const error = new HtgateError('ERR_USER', 'username is empty')
   expect(fileError('/x', 'read', error)).toBe(error)
 })

@@ -47,7 +47,7 @@ describe('docs/library.md', () => {
     expect(await runs(checking(code))).toBe(promises(code))
   })
 
-  test('tells of all that there is: exports, options, reasons, events, codes', () => {
+  test('covers all exports, options, reasons, events and codes', () => {
     const inSource = (file: string, pattern: RegExp) =>
       [...readFileSync(file, 'utf8').matchAll(pattern)].map(([, name]) => name)
     const names = [

@@ -18,7 +18,7 @@ async function output(file: string, script: string): Promise<string> {
   return stdout.toString().trim()
 }
 
-test('`import` finds all that the library offers', async () => {
+test('`import` provides the whole library', async () => {
   const script = `import * as htgate from 'htgate'; console.log(JSON.stringify(Object.keys(htgate).sort()))`
   expect(await output('main.mjs', script)).toBe(names)
 })
@@ -31,12 +31,12 @@ test.skipIf(!('require_module' in process.features))(
   },
 )
 
-test('nothing else of the package can be reached', async () => {
+test('nothing else in the package can be imported', async () => {
   const script = `import('htgate/dist/auth/watcher.js').catch(({ code }) => console.log(code))`
   expect(await output('main.mjs', script)).toBe('ERR_PACKAGE_PATH_NOT_EXPORTED')
 })
 
-test('its types fit a strict project', async () => {
+test('its types compile in a strict project', async () => {
   const folder = projectFolder()
   writeFileSync(
     join(folder, 'main.mts'),

@@ -18,7 +18,7 @@ function fileWith(content: string, encoding: BufferEncoding = 'utf8'): string {
 const content = (path: string) => readFileSync(path, 'latin1')
 
 describe('reading', () => {
-  test('a user’s record, with what can be read from the hash', async () => {
+  test('a user’s record, with the data in its hash', async () => {
     const file = await openPasswordFile(fileWith(`ann:${SHA}\nbob:$2y$12$short\n`))
     expect(file.get('ann')).toEqual({ user: 'ann', encoded: SHA, scheme: 'sha1', strength: 'broken' })
     expect(file.get('bob')).toEqual({ user: 'bob', encoded: '$2y$12$short' })
@@ -35,7 +35,7 @@ describe('reading', () => {
     expect(file.get('bob')?.encoded).toBe(SHA)
   })
 
-  test('whether a password is a user’s', async () => {
+  test('verifies a user’s password', async () => {
     const file = await openPasswordFile(fileWith(`ann:${SHA}\n`))
     expect(await file.verify('ann', 'secret')).toBe(true)
     expect(await file.verify('ann', 'wrong')).toBe(false)
@@ -44,7 +44,7 @@ describe('reading', () => {
 })
 
 describe('editing', () => {
-  test('shows at once, and in the file when it is saved', async () => {
+  test('takes effect at once, and in the file when it is saved', async () => {
     const path = fileWith(`ann:${SHA}\nbob:${SHA}\n`)
     const file = await openPasswordFile(path)
     await file.set('ann', 'new', CHEAP)
@@ -61,7 +61,7 @@ describe('editing', () => {
     expect((await htpasswd(['-vb', path, 'carl', 'other'])).status).toBe(0)
   })
 
-  test('leaves every other byte as it was', async () => {
+  test('keeps every other byte', async () => {
     const before = `# J\xfcrgen’s\r\n\n \tann:${SHA}\r\nnonsense\nbob:x:y\nJ\xfcrgen:z\nann:again`
     const path = fileWith(before, 'latin1')
     const file = await openPasswordFile(path)
@@ -82,7 +82,7 @@ describe('editing', () => {
     expect(content(path)).toBe(`ann:${SHA}\nann:${SHA}\n`)
   })
 
-  test('is made in the file as it is by then: others lose nothing', async () => {
+  test('applies to the file’s current content: others lose nothing', async () => {
     const path = fileWith('')
     const files = await Promise.all(Array.from({ length: 8 }, () => openPasswordFile(path)))
     files.forEach((file, i) => {
@@ -94,7 +94,7 @@ describe('editing', () => {
     expect(readdirSync(dirname(path))).toEqual(['.htpasswd'])
   })
 
-  test('goes on after it was saved', async () => {
+  test('continues after saving', async () => {
     const path = fileWith('')
     const file = await openPasswordFile(path)
     file.setEncoded('ann', SHA)
@@ -117,7 +117,7 @@ describe('editing', () => {
 })
 
 describe('a new file', () => {
-  test('is made on saving, with or without users', async () => {
+  test('is created by saving, with or without users', async () => {
     const path = join(temporaryFolder(), '.htpasswd')
     const file = await openPasswordFile(path, { create: true })
     expect(file.list()).toEqual([])
@@ -128,7 +128,7 @@ describe('a new file', () => {
     expect(content(path)).toBe(`ann:${SHA}\n`)
   })
 
-  test('made by two at once keeps what both put into it', async () => {
+  test('created by two at once has the records of both', async () => {
     const path = join(temporaryFolder(), '.htpasswd')
     const files = await Promise.all(['ann', 'bob'].map(() => openPasswordFile(path, { create: true })))
     files[0]?.setEncoded('ann', SHA)
@@ -157,7 +157,7 @@ describe('errors', () => {
     expect(() => file.setEncoded(user, SHA)).toThrow(message)
   })
 
-  test('nor one that Apache’s htpasswd would take for two', async () => {
+  test('no record is written that Apache’s htpasswd would read as two', async () => {
     const file = await openPasswordFile(fileWith(''))
     expect(() => file.setEncoded('x'.repeat(250), SHA)).toThrow('longer than 254 bytes')
   })
@@ -170,14 +170,14 @@ describe('errors', () => {
     },
   )
 
-  test('of the file have a code', async () => {
+  test('file errors have a code', async () => {
     const folder = temporaryFolder()
     expect(await codeOf(openPasswordFile(join(folder, 'none')))).toBe('ERR_FILE_MISSING')
     expect(await codeOf(openPasswordFile(folder))).toBe('ERR_FILE_TYPE')
     expect(await codeOf(openPasswordFile(''))).toBe('ERR_OPTION')
   })
 
-  test('when the folder is gone: the edits are still there, to be saved later', async () => {
+  test('if the folder is gone, the edits can still be saved later', async () => {
     const folder = join(temporaryFolder(), 'folder')
     const path = join(folder, '.htpasswd')
     const file = await openPasswordFile(path, { create: true })

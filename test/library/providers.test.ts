@@ -17,7 +17,7 @@ async function authenticatorOver(options: AuthenticatorOptions) {
   return authenticator
 }
 
-describe('a provider of one’s own', () => {
+describe('a custom provider', () => {
   test('works alone, with the fast path and the counters', async () => {
     const subject = await authenticatorOver({ providers: [tableOf()] })
     expect(await subject.authenticate(basic('tom', 'secret'))).toEqual({
@@ -40,7 +40,7 @@ describe('a provider of one’s own', () => {
     })
   })
 
-  test('works behind a password file, and is not asked about its users', async () => {
+  test('works after a password file, which handles its own users', async () => {
     const table = tableOf()
     table.rows.set('ann', { password: 'table' })
     const subject = await authenticatorFor([`ann:${await hash('file', { scheme: 'sha1' })}`], {
@@ -54,7 +54,7 @@ describe('a provider of one’s own', () => {
     expect(subject.authenticate(basic('tom', 'secret'))).toMatchObject({ principal: TOM })
   })
 
-  test('works before a password file, where the options have it first', async () => {
+  test('works before a password file, if it comes first in the options', async () => {
     const table = tableOf()
     table.rows.set('ann', { password: 'table' })
     const { file } = await authenticatorFor([`ann:${await hash('file', { scheme: 'sha1' })}`])
@@ -65,7 +65,7 @@ describe('a provider of one’s own', () => {
     expect(await subject.authenticate(basic('ann', 'file'))).toMatchObject({ ok: false })
   })
 
-  test('is limited', async () => {
+  test('is subject to the login limiter', async () => {
     const subject = await authenticatorOver({ providers: [tableOf()], limiter: { failures: 1 } })
     expect(await subject.authenticate(basic('tom', 'wrong'), '192.0.2.1')).toMatchObject({ reason: 'denied' })
     expect(await subject.authenticate(basic('tom', 'secret'), '192.0.2.1')).toEqual({
@@ -131,7 +131,7 @@ describe('a provider of one’s own', () => {
 })
 
 describe('groups of the password file’s users', () => {
-  test('stand in the principal, and a change is one that connections are judged by again', async () => {
+  test('are in the principal, and a change is announced for open connections', async () => {
     let groups = ['staff']
     const listeners: (() => void)[] = []
     const subject = await authenticatorFor([`ann:${await hash('secret', { scheme: 'sha1' })}`], {

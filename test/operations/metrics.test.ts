@@ -33,11 +33,11 @@ function snapshot(): Snapshot {
   return { requests: metrics.snapshot(), logins: logins(), memory: 1000 }
 }
 
-test('snapshots survive the way between processes', () => {
+test('snapshots survive being sent between processes', () => {
   expect(JSON.parse(JSON.stringify(snapshot()))).toEqual(snapshot())
 })
 
-test('metrics of several processes add up, but for what each of them has in full', () => {
+test('metrics of several processes are added up, except those that are the same in each', () => {
   const text = printMetrics(sumSnapshots([snapshot(), snapshot()]))
   for (const line of [
     'htgate_requests_total{status="200"} 2',
@@ -62,7 +62,7 @@ test('metrics of several processes add up, but for what each of them has in full
   }
 })
 
-test('of a process that has ended the totals stay, and nothing else', () => {
+test('an exited process keeps only its totals', () => {
   const text = printMetrics(sumSnapshots([totalsOf(snapshot()), snapshot()]))
   for (const line of [
     'htgate_requests_total{status="200"} 2',
@@ -78,7 +78,7 @@ test('of a process that has ended the totals stay, and nothing else', () => {
   }
 })
 
-test('every metric has one help and one type, before its values', () => {
+test('every metric has one HELP and one TYPE line before its values', () => {
   const lines = printMetrics(snapshot()).trimEnd().split('\n')
   const names = lines.filter((line) => line.startsWith('# TYPE')).map((line) => line.split(' ')[2])
   expect(new Set(names).size).toBe(names.length)

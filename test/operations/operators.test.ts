@@ -16,7 +16,7 @@ import { freePort } from '../support/servers.js'
 
 // What operators and their machines see: log, health, metrics.
 
-test('the log has a line for each request, without query, password or header', async () => {
+test('the log has a line per request, without query, password or headers', async () => {
   const upstream = await startUpstream()
   const gate = await startGate({ upstream: upstream.url })
   await asAlice(`${gate.url}/api/x?token=hidden`, {
@@ -55,7 +55,7 @@ test('the log has a line for each request, without query, password or header', a
   expect(gate.output()).not.toMatch(/hidden|guess|secret|Basic|YWxpY2U/)
 })
 
-test('what is no request, or none that is answered, is counted and logged too', async () => {
+test('invalid and unanswered requests are counted and logged, too', async () => {
   const upstream = await startUpstream()
   const port = await freePort()
   const gate = await startGate({ upstream: upstream.url, args: ['--admin', `127.0.0.1:${port}`] })
@@ -75,7 +75,7 @@ test('what is no request, or none that is answered, is counted and logged too', 
     expect(body).toContain(`htgate_requests_total{status="${status}"} 1\n`)
 })
 
-test('--log text is for people, and --log off writes nothing', async () => {
+test('--log text is for humans, and --log off writes nothing', async () => {
   const upstream = await startUpstream()
   const text = await startGate({ upstream: upstream.url, args: ['--log', 'text'] })
   await asAlice(`${text.url}/x`)
@@ -110,7 +110,7 @@ test.each(['json', 'text'])(
   },
 )
 
-test('a log that is not read delays no request', async () => {
+test('an unread log does not delay requests', async () => {
   const upstream = await startUpstream()
   const gate = await startGateProcess({ upstream: upstream.url })
   gate.process.stdout?.pause()
@@ -120,7 +120,7 @@ test('a log that is not read delays no request', async () => {
   expect((await asAlice(gate.url)).status).toBe(200)
 })
 
-test('/healthz, /readyz and /metrics on an address of their own', async () => {
+test('/healthz, /readyz and /metrics on a separate address', async () => {
   const upstream = await startUpstream()
   const port = await freePort()
   const file = passwordFile()
@@ -151,7 +151,7 @@ test('/healthz, /readyz and /metrics on an address of their own', async () => {
   expect((await ask('/healthz')).status).toBe(200)
 })
 
-test('they are not on the address that is guarded', async () => {
+test('they are not on the guarded address', async () => {
   const upstream = await startUpstream()
   const gate = await startGate({ upstream: upstream.url })
   expect((await request(`${gate.url}/healthz`)).status).toBe(401)

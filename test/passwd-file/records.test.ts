@@ -51,7 +51,7 @@ describe('lines, as Apache’s htpasswd reads them', () => {
     expect(shown(text)).toEqual(lines)
   })
 
-  test('the rest of a line goes on to its end, and not further', () => {
+  test('the rest of a line ends with the line', () => {
     const bytes = Buffer.from('alice:x:Alice \r\n')
     expect(linesOf(bytes).map((line) => isRecord(line) && restOf(bytes, line))).toEqual(['x:Alice '])
   })
@@ -107,7 +107,7 @@ const others = (bytes: Buffer, of: Buffer) => {
 }
 
 describe('properties', () => {
-  test('any bytes can be read, and every line is within them, one after the other', () => {
+  test('any bytes can be read, as consecutive lines', () => {
     fc.assert(
       fc.property(anyFile, (bytes) => {
         let end = 0
@@ -127,7 +127,7 @@ describe('properties', () => {
     )
   })
 
-  test('an edit leaves every other byte, but may end the last line', () => {
+  test('an edit keeps every other byte, except for ending the last line', () => {
     fc.assert(
       fc.property(anyFile, name, (bytes, of) => {
         fc.pre(find(bytes, of).malformed === undefined)
@@ -140,7 +140,7 @@ describe('properties', () => {
     )
   })
 
-  test('what is set is found: once where there was none, else as often as before', () => {
+  test('a record that was set is found: once if it is new, otherwise as often as before', () => {
     fc.assert(
       fc.property(anyFile, name, (bytes, of) => {
         const before = find(bytes, of)
@@ -158,7 +158,7 @@ describe('properties', () => {
     )
   })
 
-  test('what is removed is not found', () => {
+  test('a removed record is not found', () => {
     fc.assert(
       fc.property(anyFile, name, (bytes, of) => {
         fc.pre(find(bytes, of).malformed === undefined)
@@ -169,7 +169,7 @@ describe('properties', () => {
     )
   })
 
-  test('a good user reads back as the same, and no other does', () => {
+  test('a valid user reads back unchanged, and no other does', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 12 }), anyFile, (bytes, file) => {
         const of = Buffer.from(bytes)

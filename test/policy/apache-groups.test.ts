@@ -38,8 +38,8 @@ function randomFile(random: Random): string {
   return random.chance(0.2) ? text.trimEnd() : text
 }
 
-describeWith(['apache2'], 'Apache’s own reading of group files', () => {
-  test('is ours', async () => {
+describeWith(['apache2'], 'Apache’s reading of group files', () => {
+  test('is the same as ours', async () => {
     const folder = temporaryFolder()
     const port = await freePort()
     const passwords = join(folder, 'htpasswd')

@@ -20,7 +20,7 @@ describe('a grant', () => {
     },
   )
 
-  test('in a variable, names may have spaces', () => {
+  test('names in variables may contain spaces', () => {
     expect(splitGrants(' group:Domain Users user:zoë q  * group:x ')).toEqual([
       'group:Domain Users',
       'user:zoë q',
@@ -29,7 +29,7 @@ describe('a grant', () => {
     ])
   })
 
-  test('names users and groups by their whole, exact names', () => {
+  test('matches whole, exact names of users and groups', () => {
     const grants = [parseGrant('user:alice'), parseGrant('group:ops')].filter((grant) => grant !== undefined)
     expect(names(grants, 'alice', [])).toBe(true)
     expect(names(grants, 'bob', ['ops'])).toBe(true)
@@ -37,7 +37,7 @@ describe('a grant', () => {
       expect(names(grants, name, ['Ops', 'alice'])).toBe(false)
   })
 
-  test('where the provider ignores case, so do the rules', () => {
+  test('ignores case if the provider does', () => {
     const grants = [parseGrant('user:alice'), parseGrant('group:ML Team')].filter(
       (grant) => grant !== undefined,
     )

@@ -4,7 +4,7 @@ import { expect, onTestFinished, test, vi } from 'vitest'
 import { GroupFile } from '../../src/policy/group-file.js'
 import { temporaryFolder } from '../support/folder.js'
 
-test('a group file is watched: a change, a removal and a return take effect within a second', async () => {
+test('a group file is watched: a change, its removal and its return take effect within a second', async () => {
   const path = join(temporaryFolder(), 'groups')
   writeFileSync(path, 'staff: alice\n')
   const errors: string[] = []

@@ -64,7 +64,7 @@ function matchesTable(name: string, least: number): void {
     expect(routes.filter((route) => accessOf(route) === undefined)).toEqual([])
   })
 
-  test('each route’s own path is matched as that route, and has its access', () => {
+  test('each route’s path is matched to that route and its access', () => {
     routes.forEach(([method, path], i) => {
       const names = found[i]?.map(([, path]) => exampleOf(path))
       // Flask's catch-all of artifacts stands behind FastAPI's.
@@ -75,7 +75,7 @@ function matchesTable(name: string, least: number): void {
     })
   })
 
-  test('however a request is spelled, it needs no less than the route that it reaches', () => {
+  test('no spelling of a request requires less than the route that it reaches', () => {
     let reached = 0
     requests.forEach(([method, target], i) => {
       const classified = profile.classify(method, target, false)

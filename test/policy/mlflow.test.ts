@@ -13,7 +13,7 @@ const exampleOf = (path: string): string => path.replace(/<path:\w+>/g, 'some/wh
 describe('the table', () => {
   const routes = parseRoutes(MLFLOW_ROUTES)
 
-  test('has an access for each route, and no route twice', () => {
+  test('has one access for each route', () => {
     for (const { access, method, path } of routes) {
       expect([...ACCESS, 'deny'], `${method} ${path}`).toContain(access)
       expect(method).toMatch(/^(?:GET|POST|PUT|PATCH|DELETE)$/)
@@ -73,12 +73,12 @@ describe('a path', () => {
     '/health?#/x',
     '*',
     'api/2.0/mlflow/experiments/create',
-  ])('%s can be read in two ways, and is refused', (target) => {
+  ])('%s is ambiguous', (target) => {
     expect(classify('POST', target)).toBe('ambiguous')
     expect(classify('GET', target)).toBe('ambiguous')
   })
 
-  test('parameters cannot choose the route', () => {
+  test('parameters cannot change the route', () => {
     // To a table that looks for known routes at the end of a path these would all read.
     expect(classify('PUT', '/api/2.0/mlflow-artifacts/artifacts/api/2.0/mlflow/runs/search')).toBe('write')
     expect(classify('POST', '/api/9.9/mlflow/new/api/2.0/mlflow/runs/search')).toBe('admin')
@@ -119,13 +119,13 @@ describe('a method', () => {
     expect(classify(method, target)).toBe(access)
   })
 
-  test('WebSocket goes nowhere in MLflow', () => {
+  test('MLflow has no WebSocket routes', () => {
     expect(classify('GET', '/health', true)).toBe('admin')
     expect(classify('GET', '/health')).toBe('read')
   })
 })
 
-test('what is remembered never spills over to another request', () => {
+test('cached results never apply to another request', () => {
   expect(classify('GET', '/health')).toBe('read')
   expect(classify('GET', '/health#x')).toBe('ambiguous')
   expect(classify('GET', '/health')).toBe('read')

@@ -41,7 +41,7 @@ describe('roles', () => {
     ).toEqual(expected)
   })
 
-  test('a refusal says what is missing', () => {
+  test('a refusal names the missing role', () => {
     expect(policy.decide(user('guest'), ...WRITE)).toEqual({
       allowed: false,
       reason: 'role',
@@ -65,7 +65,7 @@ describe('roles', () => {
     expect(policy.decide(user('nora'), ...DENIED)).toMatchObject({ allowed: false, reason: 'role' })
   })
 
-  test('without a single grant every user may do everything', () => {
+  test('without any grant, every user may do everything', () => {
     const open = new Policy({ profile: new MlflowProfile(), grants: { read: [], write: [], admin: [] } })
     for (const [method, target] of [READ, WRITE, ADMIN, DENIED]) {
       expect(open.decide(user('nora'), method, target)).toEqual({ allowed: true })
@@ -82,7 +82,7 @@ describe('roles', () => {
   })
 })
 
-describe('a login with a limit of its own', () => {
+describe('a login with a role limit', () => {
   const profile = new MlflowProfile()
   const policy = new Policy({
     profile,
@@ -101,7 +101,7 @@ describe('a login with a limit of its own', () => {
     expect(policy.roleOf(token('will', 'admin', { groups: ['ml-team'] }))).toBe('write')
   })
 
-  test('is held to it without any grants, too', () => {
+  test('is limited even without grants', () => {
     const open = new Policy({ profile, grants: { read: [], write: [], admin: [] } })
     expect(open.decide(token('root', 'read'), ...READ).allowed).toBe(true)
     expect(open.decide(token('root', 'read'), ...WRITE)).toMatchObject({
@@ -112,7 +112,7 @@ describe('a login with a limit of its own', () => {
     expect(open.decide(token('root', 'write'), ...WRITE).allowed).toBe(true)
   })
 
-  test('of a service that no grant names, is its role', () => {
+  test('is the role of a service that no grant names', () => {
     expect(policy.roleOf(token('ci', 'write', { isService: true }))).toBe('write')
     expect(policy.roleOf(token('root', 'write', { isService: true }))).toBe('write')
     expect(policy.roleOf(token('ci', 'admin', { isService: true, groups: ['ml-team'] }))).toBe('write')
@@ -127,7 +127,7 @@ describe('while the group file cannot be read', () => {
     groupFile,
   })
 
-  test('a refusal may be its fault, and is temporary', () => {
+  test('a refusal that may depend on it is temporary', () => {
     expect(policy.decide(user('alice'), 'GET', '/')).toMatchObject({ allowed: false, reason: 'unavailable' })
     expect(policy.decide(user('carl', [], 'ldap'), 'GET', '/')).toMatchObject({
       allowed: false,
@@ -135,7 +135,7 @@ describe('while the group file cannot be read', () => {
     })
   })
 
-  test('who has a role without it keeps that', () => {
+  test('users with a role from elsewhere keep it', () => {
     expect(policy.decide(user('root'), 'POST', '/').allowed).toBe(true)
     expect(policy.decide(user('carl', ['staff'], 'ldap'), 'GET', '/').allowed).toBe(true)
   })

@@ -37,12 +37,12 @@ describe('a guarded command', () => {
     expect(waits.length).toBeGreaterThan(0)
   })
 
-  test('any response will do, an error as well', async () => {
+  test('counts as started after any response, even an error', async () => {
     const source = `require('node:http').createServer((_, response) => response.writeHead(500).end()).listen({port}, '127.0.0.1')`
     expect((await start(source)).port).toBeGreaterThan(0)
   })
 
-  test('ends with its own exit status', async () => {
+  test('ends with its exit status', async () => {
     const command = await start(`${SERVER}; process.on('SIGUSR2', () => process.exit(7))`)
     command.signal('SIGUSR2')
     expect(await command.exited).toBe(7)
@@ -66,7 +66,7 @@ describe('a guarded command', () => {
     expect(error.message).toBe('no-such-program-here: command not found')
   })
 
-  test('that may not be executed fails with 126', async () => {
+  test('that cannot be executed fails with 126', async () => {
     const command = ['/etc', '{port}']
     const error = await failureOf(GuardedCommand.start({ command, startTimeout: 30_000 }))
     expect(error).toMatchObject({ reason: 'not-started', status: 126 })
@@ -90,14 +90,14 @@ describe('a guarded command', () => {
     expect(await command.stop('SIGTERM', 200)).toBe(137)
   })
 
-  test('stopped while it starts says so', async () => {
+  test('that is stopped while it starts says so', async () => {
     const attempt = failureOf(
       start('setInterval(() => {}, 1000)', 30_000, () => running[0]?.signal('SIGTERM')),
     )
     expect((await attempt).reason).toBe('stopped')
   })
 
-  test('takes what it has started with it', async () => {
+  test('is stopped with its child processes', async () => {
     const source = `
       const { spawn } = require('node:child_process')
       const helper = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)'], { stdio: 'ignore' })

@@ -39,7 +39,7 @@ const workersOf = (gate: GateProcess): number[] => {
   return readFileSync(`/proc/${pid}/task/${pid}/children`, 'latin1').trim().split(' ').map(Number)
 }
 
-test('several processes serve, and their metrics are one', async () => {
+test('several processes serve, with combined metrics', async () => {
   const upstream = await startUpstream()
   const { gate, ask } = await startWorkers(upstream.url)
   expect(workersOf(gate)).toHaveLength(3)
@@ -55,14 +55,14 @@ test('several processes serve, and their metrics are one', async () => {
   ).toBe(true)
 })
 
-test('several who ask for the metrics at the same time get them whole, each', async () => {
+test('concurrent requests for metrics each get all of them', async () => {
   const upstream = await startUpstream()
   const { ask } = await startWorkers(upstream.url)
   const answers = await Promise.all(Array.from({ length: 20 }, () => ask('/metrics')))
   for (const { body } of answers) expect(body).toContain('htgate_reloads_total{provider="file"} 3\n')
 })
 
-test('what one of them has to say is said, whichever it is', async () => {
+test('messages of any worker are shown', async () => {
   const upstream = await startUpstream()
   const names = ['ann', 'bob', 'cyd', 'dan', 'eve', 'fay']
   const file = passwordFile(names.map((name) => record(name, 'secret')).join(''))
@@ -73,7 +73,7 @@ test('what one of them has to say is said, whichever it is', async () => {
   }
 })
 
-test('failed logins count, whichever process saw them', async () => {
+test('failed logins count in all processes', async () => {
   const upstream = await startUpstream()
   const { gate } = await startWorkers(upstream.url, ['--login-failures', '6'])
   const statuses: number[] = []
@@ -86,7 +86,7 @@ test('failed logins count, whichever process saw them', async () => {
   expect(statuses.slice(-3)).toEqual([429, 429, 429])
 })
 
-test('a user who logged in at one worker is limited by none, whatever others guess', async () => {
+test('a user who logged in at one worker is limited by none, despite others’ guesses', async () => {
   const upstream = await startUpstream()
   const { gate } = await startWorkers(upstream.url, ['--login-failures', '3'])
   expect((await asAlice(gate.url)).status).toBe(200)
@@ -100,7 +100,7 @@ test('a user who logged in at one worker is limited by none, whatever others gue
   for (let i = 0; i < 6; i++) expect((await asAlice(gate.url)).status).toBe(200)
 })
 
-test('a changed file counts in all of them', async () => {
+test('a changed file takes effect in all of them', async () => {
   const upstream = await startUpstream()
   const { gate, file } = await startWorkers(upstream.url)
   for (let i = 0; i < 6; i++) expect((await asAlice(gate.url)).status).toBe(200)
@@ -113,7 +113,7 @@ test('a changed file counts in all of them', async () => {
   })
 })
 
-test('a worker that dies is replaced, and what it has counted stays', async () => {
+test('a worker that dies is replaced, and its counts stay', async () => {
   const upstream = await startUpstream()
   const { gate, ask } = await startWorkers(upstream.url)
   const total = async () => {
@@ -133,7 +133,7 @@ test('a worker that dies is replaced, and what it has counted stays', async () =
   await until(async () => (await total()) === 15)
 })
 
-test('a user who is deleted loses open connections of all workers', async () => {
+test('a deleted user’s open connections are closed in all workers', async () => {
   const upstream = await startWebSocketServer()
   const { gate, file } = await startWorkers(upstream.url)
   const sockets = await Promise.all(Array.from({ length: 6 }, () => openWebSocket(gate.port, ALICE)))
@@ -142,13 +142,13 @@ test('a user who is deleted loses open connections of all workers', async () => 
   for (const { frames } of sockets) expect([...frames().subarray(0, 4)]).toEqual([0x88, 15, 0x03, 0xf0])
 })
 
-test('what is wrong at the start is said once, and the exit status is the same', async () => {
+test('an error at the start is reported once, with the same exit status', async () => {
   const gate = runGate(['--file', '/nowhere/x', '--upstream', 'http://127.0.0.1:9', '--workers', '3'])
   expect(await gate.ended).toBe(1)
   expect(gate.said().match(/cannot read/g)).toHaveLength(1)
 })
 
-test('an --admin address in use: exit 1, and no more is said', async () => {
+test('an --admin address in use: exit 1, with no other message', async () => {
   const upstream = await startUpstream()
   const args = ['--workers', '2', '--admin', `127.0.0.1:${upstream.port}`]
   const gate = runGate([

@@ -81,8 +81,8 @@ async function htpasswd(...args: string[]) {
 const record = (cost: number) =>
   library(`console.log(JSON.stringify(await htgate.hash('secret', { scheme: 'scrypt', cost: ${cost} })))`)
 
-describe('a scheme that was added to the list', () => {
-  test('hashes, with its own default, range and length of passwords', async () => {
+describe('a scheme added to the list', () => {
+  test('hashes, with its default, range and password length', async () => {
     const script = `
       const { hash, verify, describe } = htgate
       const encoded = await hash('secret', { scheme: 'scrypt' })
@@ -113,7 +113,7 @@ describe('a scheme that was added to the list', () => {
     expect(await htpasswd('-vb', 'users', 'a', 'Secret')).toMatchObject({ status: 3 })
   })
 
-  test('is a --minimum, in its place by strength', async () => {
+  test('works as --minimum, ordered by strength', async () => {
     writeFileSync(join(project, 'users'), `a:${await record(12)}\nb:${await record(14)}\n`, { mode: 0o600 })
     const weak = async (minimum: string) =>
       (await htpasswd('--upgrade', '--minimum', minimum, 'users')).stdout
@@ -125,7 +125,7 @@ describe('a scheme that was added to the list', () => {
     expect((await htpasswd('--audit', '--minimum', 'nonsense', 'users')).stderr).toContain('scrypt')
   })
 
-  test('is what a login rehashes to', async () => {
+  test('is used to rehash at a login', async () => {
     writeFileSync(join(project, 'users'), 'ann:{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ=\n', { mode: 0o600 })
     const script = `
       let tell
@@ -144,7 +144,7 @@ describe('a scheme that was added to the list', () => {
     expect(await htpasswd('-vb', 'users', 'ann', 'secret')).toMatchObject({ status: 0 })
   })
 
-  test('is an algorithm of htgate --rehash', async () => {
+  test('is accepted by htgate --rehash', async () => {
     const htgate = (value: string) =>
       run(process.execPath, ['bin/htgate.js', '--file', 'users', '--forward-auth', '--rehash', value], {
         cwd: project,
@@ -165,7 +165,7 @@ describe('a scheme that was added to the list', () => {
   })
 })
 
-test('docs/schemes.md is what npm run docs writes', () => {
+test('docs/schemes.md is up to date', () => {
   const folder = mkdtempSync(join(tmpdir(), 'htgate-docs-'))
   try {
     for (const name of ['scripts', 'docs', 'dist', 'package.json'])

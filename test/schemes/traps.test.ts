@@ -33,7 +33,7 @@ describe('records that never verify', () => {
     expect(await verify(encoded)).toBe(false)
   })
 
-  test('any text at all: false, and no error', async () => {
+  test('any text: false, without an error', async () => {
     const marks = ['', '$apr1$', '$1$', '$2y$05$', '$2a$', '$5$', '$5$rounds=1000$', '$6$', '{SHA}', '{SSHA}']
     const encoded = fc
       .tuple(
@@ -56,7 +56,7 @@ describe('records that never verify', () => {
   })
 })
 
-describe('what a scheme hashes, it verifies, and nothing else', () => {
+describe('a scheme verifies only what it hashed', () => {
   const hashing = schemes.filter(({ hash }) => hash)
 
   test.each(hashing.map((scheme) => [scheme.name, scheme] as const))('%s', async (name, scheme) => {
@@ -89,8 +89,8 @@ describe('what a scheme hashes, it verifies, and nothing else', () => {
   )
 })
 
-describe('passwords are UTF-8 bytes, and no characters', () => {
-  test('composed and decomposed letters are two passwords', async () => {
+describe('passwords are UTF-8 bytes, not characters', () => {
+  test('composed and decomposed letters differ', async () => {
     for (const scheme of schemes) {
       if (!scheme.hash) continue
       const encoded = await scheme.hash(Buffer.from('\u00e9'))
@@ -98,7 +98,7 @@ describe('passwords are UTF-8 bytes, and no characters', () => {
     }
   })
 
-  test('{SHA} and {SSHA} of any bytes', async () => {
+  test('{SHA} and {SSHA} accept any bytes', async () => {
     await fc.assert(
       fc.asyncProperty(
         fc.uint8Array(),
@@ -113,21 +113,21 @@ describe('passwords are UTF-8 bytes, and no characters', () => {
     )
   })
 
-  test('bcrypt takes 72 of them', async () => {
+  test('bcrypt uses the first 72', async () => {
     const bcrypt = schemeNamed('bcrypt')
     const encoded = (await bcrypt.hash?.(Buffer.from(`${'я'.repeat(36)}a`), 4)) as string
     expect(await bcrypt.verify(Buffer.from(`${'я'.repeat(36)}b`), encoded)).toBe(true)
     expect(await bcrypt.verify(Buffer.from(`${'я'.repeat(35)}ab`), encoded)).toBe(false)
   })
 
-  test('bcrypt has none for bytes that are no UTF-8', async () => {
+  test('bcrypt rejects bytes that are not UTF-8', async () => {
     const bcrypt = schemeNamed('bcrypt')
     await expect(bcrypt.hash?.(Buffer.of(0xe9))).rejects.toThrow(TypeError)
     const encoded = '$2y$05$jQ65Zuibp.en2bIyfN85euUEqxkK..aniGxZTZyEvL8POWaNhMpKK'
     expect(await bcrypt.verify(Buffer.of(0xe9), encoded)).toBe(false)
   })
 
-  test('DES crypt takes eight, and seven bits of each', async () => {
+  test('DES crypt uses eight, and seven bits of each', async () => {
     const des = schemeNamed('des-crypt')
     expect(await des.verify(Buffer.from('secret'), 'wJlDSX/kBVCwU')).toBe(true)
     expect(
@@ -141,7 +141,7 @@ describe('passwords are UTF-8 bytes, and no characters', () => {
   })
 })
 
-describe('what it costs, as read from a record', () => {
+describe('the cost read from a record', () => {
   test.each([
     ['$2y$05$jQ65Zuibp.en2bIyfN85euUEqxkK..aniGxZTZyEvL8POWaNhMpKK', 5],
     ['$5$KvpZ5.YLa9uzCcoV$1BpEeb5JBQRQkhYqarwTGn0dSwXPll6jn8GLbbM8Ic8', 5000],
