@@ -114,7 +114,7 @@ async function start(args: readonly string[]) {
 }
 
 describeWith(['openssl'], 'client certificates', () => {
-  test('name the user, beside passwords', async () => {
+  test('identify the user, alongside passwords', async () => {
     const authority = makeAuthority(temporaryFolder())
     const { gate, ca, user } = await start(['--client-ca', authority.ca])
     expect(await get(gate.port, ca, authority.issue('ann', '/CN=ann'))).toBe(200)
@@ -127,7 +127,7 @@ describeWith(['openssl'], 'client certificates', () => {
     expect(user()).toBe('alice')
   })
 
-  test('of another authority, or without a user name, do not count', async () => {
+  test('of another authority, or without a user name, are ignored', async () => {
     const authority = makeAuthority(temporaryFolder())
     const other = makeAuthority(temporaryFolder(), 'CA')
     const { gate, ca } = await start(['--client-ca', authority.ca])
@@ -136,7 +136,7 @@ describeWith(['openssl'], 'client certificates', () => {
     expect(await get(gate.port, ca, authority.issue('two', '/CN=ann/CN=bob'))).toBe(401)
   })
 
-  test('can name the user by e-mail address', async () => {
+  test('can identify the user by e-mail address', async () => {
     const authority = makeAuthority(temporaryFolder())
     const { gate, ca, user } = await start(['--client-ca', authority.ca, '--client-cert-user', 'email'])
     const ann = authority.issue('ann', '/CN=whatever', 'email:ann@example.org,DNS:host')
@@ -154,7 +154,7 @@ describeWith(['openssl'], 'client certificates', () => {
     expect(user()).toBe('alice')
   })
 
-  test('that are revoked are refused as soon as that is seen, on open connections too', async () => {
+  test('that are revoked are rejected once the list is read, on open connections too', async () => {
     const folder = temporaryFolder()
     const authority = makeAuthority(folder)
     const crl = join(temporaryFolder(), 'crl.pem')
@@ -201,7 +201,7 @@ describeWith(['openssl'], 'client certificates', () => {
       return { root, intermediate, ann, publish, ask, gate, ca, pair }
     }
 
-    test('are refused when it is revoked, on open connections too', async () => {
+    test('are rejected if it is revoked, on open connections too', async () => {
       const { root, intermediate, publish, ask } = await startChained()
       const agent = new Agent({ keepAlive: true, maxSockets: 1 })
       expect(await ask(agent)).toBe(200)
@@ -212,7 +212,7 @@ describeWith(['openssl'], 'client certificates', () => {
       agent.destroy()
     })
 
-    test('are refused when they are revoked themselves, and while a list is missing', async () => {
+    test('are rejected if they are revoked themselves, or while a list is missing', async () => {
       const { root, intermediate, ann, publish, ask } = await startChained()
       expect(await ask()).toBe(200)
       for (const list of [root, intermediate]) {
@@ -224,7 +224,7 @@ describeWith(['openssl'], 'client certificates', () => {
       await until(async () => (await ask()) === 401)
     })
 
-    test('are sent with each connection, since a resumed session would lose the intermediate one', async () => {
+    test('are sent on each connection, since a resumed session would lack the intermediate one', async () => {
       const { gate, ca, pair, ask } = await startChained()
       for (const maxVersion of ['TLSv1.2', 'TLSv1.3'] as const) {
         const open = (session?: Buffer) =>
@@ -251,7 +251,7 @@ describeWith(['openssl'], 'client certificates', () => {
     })
   })
 
-  test('are refused while the revocation list cannot be read', async () => {
+  test('are rejected while the revocation list cannot be read', async () => {
     const authority = makeAuthority(temporaryFolder())
     const crl = join(temporaryFolder(), 'crl.pem')
     writeFileSync(crl, 'nonsense')

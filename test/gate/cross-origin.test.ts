@@ -4,7 +4,7 @@ import { isPreflight, parseOrigin, siteOf } from '../../src/gate/cross-origin.js
 const site = (headers: { site?: string; origin?: string }, host: string | string[], proto = 'http') =>
   siteOf({ fetchSite: headers.site, origin: headers.origin }, [host].flat(), proto)
 
-describe('where a request comes from', () => {
+describe('the origin of a request', () => {
   test.each([
     ['same-origin', 'same'],
     ['none', 'same'],
@@ -17,7 +17,7 @@ describe('where a request comes from', () => {
     expect(site({ site: value, origin: 'null' }, 'mlflow.lan:8080')).toBe(expected)
   })
 
-  test('without any browser’s headers it is a program', () => {
+  test('a request without browser headers is a program’s', () => {
     expect(site({}, 'mlflow.lan')).toBe('unknown')
   })
 
@@ -48,7 +48,7 @@ describe('where a request comes from', () => {
     expect(site({ origin }, host, proto)).toBe(expected)
   })
 
-  test('any of the names that a trusted proxy passes on will do', () => {
+  test('any name sent by a trusted proxy is accepted', () => {
     expect(
       site({ origin: 'https://mlflow.example.org' }, ['10.0.0.1:8080', 'mlflow.example.org'], 'https'),
     ).toBe('same')
@@ -68,7 +68,7 @@ test.each([
   expect(parseOrigin(text)).toBe(origin)
 })
 
-test('a preflight is OPTIONS that asks for a method, from an origin', () => {
+test('a preflight is OPTIONS with an origin and a requested method', () => {
   expect(isPreflight('OPTIONS', 'https://a.example', 'POST')).toBe(true)
   expect(isPreflight('OPTIONS', 'https://a.example', undefined)).toBe(false)
   expect(isPreflight('OPTIONS', undefined, 'POST')).toBe(false)

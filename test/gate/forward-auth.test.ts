@@ -14,7 +14,7 @@ import { basic } from '../support/requests.js'
 
 // --forward-auth: a proxy asks whether its client may pass, and says who that is by X-Forwarded-For.
 
-test('yes, and who it is; whatever the path and the method', async () => {
+test('200 with the user, for any path and method', async () => {
   const gate = await startGate({})
   for (const options of [{}, { method: 'POST', body: 'x' }, { method: 'HEAD' }]) {
     const { status, headers, body } = await asAlice(`${gate.url}/any/path?x`, options)
@@ -28,7 +28,7 @@ test("a user's name in any script, as UTF-8", async () => {
   expect(Buffer.from(String(headers['x-forwarded-user']), 'latin1').toString()).toBe('Zoë')
 })
 
-test('no: 401 with the realm, and a body that the proxy can pass on', async () => {
+test('401 with the realm, and a body that the proxy can pass on', async () => {
   const gate = await startGate({ args: ['--realm', 'Lab'] })
   const { status, headers, body } = await request(gate.url)
   expect(status).toBe(401)
@@ -37,7 +37,7 @@ test('no: 401 with the realm, and a body that the proxy can pass on', async () =
   expect(JSON.parse(body).error_code).toBe('UNAUTHENTICATED')
 })
 
-test('failed logins count for the client that the proxy names', async () => {
+test('failed logins count for the client that the proxy reports', async () => {
   const gate = await startGate({ args: ['--trust-proxy', 'loopback', '--login-failures', '2'] })
   const guess = (address: string, password: string) =>
     request(gate.url, { headers: { authorization: basic('alice', password), 'x-forwarded-for': address } })
@@ -47,7 +47,7 @@ test('failed logins count for the client that the proxy names', async () => {
   expect((await guess('192.0.2.2', 'secret')).status).toBe(200)
 })
 
-test('the log has the request of the client, where the proxy tells it', async () => {
+test('the log has the original request, if the proxy sends it', async () => {
   const gate = await startGate({ args: ['--trust-proxy', 'loopback'] })
   await asAlice(`${gate.url}/check`, {
     headers: {
@@ -63,7 +63,7 @@ test('the log has the request of the client, where the proxy tells it', async ()
   expect(second).toMatchObject({ method: 'DELETE', path: '/two' })
 })
 
-test('an upgrade is answered like any other question', async () => {
+test('an upgrade is answered like any other request', async () => {
   const gate = await startGate({})
   const { text, closed } = raw(
     gate.port,

@@ -73,12 +73,12 @@ test.each([
   ['GET', 'HTTP/1.1 304 Not Modified\r\n\r\n'],
   ['GET', 'HTTP/1.1 304 Not Modified\r\nContent-Length: 100\r\n\r\n'],
   ['GET', 'HTTP/1.1 204 No Content\r\n\r\n'],
-])('after %s and %j the connection is used again', async (method, response) => {
+])('after %s and %j the connection is reused', async (method, response) => {
   const { body, connections } = await exchange(method, response, false)
   expect([body, connections]).toEqual(['', 1])
 })
 
-test('an unasked Upgrade in a 200 stays with the upstream', async () => {
+test('an unsolicited Upgrade in a 200 is removed', async () => {
   const { status, head } = await exchange(
     'GET',
     `${OK}Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n`,

@@ -14,7 +14,7 @@ import {
 import { basic } from '../support/requests.js'
 
 describe('what the upstream sees', () => {
-  test('method, path and query as they came, and who asks', async () => {
+  test('method, path and query unchanged, and the user', async () => {
     const upstream = await startUpstream()
     const gate = await startGate({ upstream: upstream.url, args: ['--app', 'none'] })
     const target = '/a%2Fb/../c//?x=1&y=%20&z'
@@ -35,7 +35,7 @@ describe('what the upstream sees', () => {
     expect(valuesOf(seen, 'x-forwarded-user')).toEqual(['alice'])
   })
 
-  test('neither the password nor what is for the next hop alone', async () => {
+  test('neither the password nor hop-by-hop headers', async () => {
     const upstream = await startUpstream()
     const gate = await startGate({ upstream: upstream.url })
     await asAlice(gate.url, {
@@ -73,7 +73,7 @@ describe('what the upstream sees', () => {
     'Content_Type',
     'Transfer_Encoding',
     'Proxy_Authorization',
-  ])('no %s of the client', async (name) => {
+  ])('no %s from the client', async (name) => {
     const upstream = await startUpstream()
     const gate = await startGate({ upstream: upstream.url })
     await asAlice(gate.url, { headers: { [name]: 'eve' } })
@@ -81,7 +81,7 @@ describe('what the upstream sees', () => {
     expect(valuesOf(upstream.seen[0], 'x-forwarded-user')).toEqual(['alice'])
   })
 
-  test('a body in full, whatever looks like its length', async () => {
+  test('the whole body, even if it contains something like framing', async () => {
     const upstream = await startUpstream()
     const gate = await startGate({ upstream: upstream.url })
     const headers = { Content_Length: '0', Transfer_Encoding: 'gzip' }
@@ -91,7 +91,7 @@ describe('what the upstream sees', () => {
     expect(valuesOf(upstream.seen[0], 'content_length')).toEqual([])
   })
 
-  test('repeated headers apart, both ways, in their order and bytes', async () => {
+  test('repeated headers separately, both ways, in order and byte for byte', async () => {
     const upstream = await startUpstream((_, response) =>
       response.writeHead(200, ['Set-Cookie', 'a=1', 'X-A', '\u00e9', 'Set-Cookie', 'b=2']).end(),
     )
@@ -130,14 +130,14 @@ describe('what the upstream sees', () => {
   })
 })
 
-describe('X-Forwarded-* of the client', () => {
+describe('the client’s X-Forwarded-* headers', () => {
   const claims = {
     'X-Forwarded-For': '203.0.113.9, 198.51.100.7',
     'X-Forwarded-Proto': 'https',
     'X-Forwarded-Host': 'public.example',
   }
 
-  test('are not believed', async () => {
+  test('are not trusted', async () => {
     const upstream = await startUpstream()
     const gate = await startGate({ upstream: upstream.url })
     await asAlice(gate.url, { headers: claims })
@@ -148,7 +148,7 @@ describe('X-Forwarded-* of the client', () => {
     expect(valuesOf(seen, 'x-forwarded-host')).toEqual([`127.0.0.1:${gate.port}`])
   })
 
-  test('are, when a trusted proxy says so: the nearest address that is no trusted one', async () => {
+  test('are trusted from a trusted proxy: the nearest address that is not a trusted proxy’s', async () => {
     const upstream = await startUpstream()
     const gate = await startGate({
       upstream: upstream.url,
@@ -163,7 +163,7 @@ describe('X-Forwarded-* of the client', () => {
     await until(() => gate.log().some(({ client }) => client === '203.0.113.9'), gate.output)
   })
 
-  test('count by their exact names alone: a trusted proxy lets others pass as its client wrote them', async () => {
+  test('are trusted only under their exact names, since a trusted proxy may pass on other spellings from its client', async () => {
     const upstream = await startUpstream()
     const gate = await startGate({ upstream: upstream.url, args: ['--trust-proxy', 'loopback'] })
     const forged = { X_Forwarded_For: '6.6.6.6', X_Forwarded_Proto: 'ftp', X_Forwarded_Host: 'evil.example' }

@@ -36,7 +36,7 @@ async function send(gate: Gate, text: string, count = 1): Promise<string> {
   return received()
 }
 
-describe('without a login, nothing comes to the upstream', () => {
+describe('without a login, nothing reaches the upstream', () => {
   const attacks: [string, string][] = [
     [
       'CL.TE',
@@ -86,7 +86,7 @@ describe('without a login, nothing comes to the upstream', () => {
     ['two Authorization headers', `GET / HTTP/1.1\r\nHost: x\r\n${LOGIN}Authorization: Basic eDp5\r\n\r\n`],
   ]
 
-  test('whatever is tried', async () => {
+  test('whatever credentials are tried', async () => {
     const { gate, upstream } = await start()
     for (const [name, text] of attacks) {
       const answer = await send(gate, text)
@@ -97,7 +97,7 @@ describe('without a login, nothing comes to the upstream', () => {
     expect(upstream.heads()).toBe(1)
   })
 
-  test('a second request that is pipelined behind one with a login needs its own', async () => {
+  test('a second, pipelined request needs its own login', async () => {
     const { gate, upstream } = await start()
     const answer = await send(
       gate,
@@ -109,7 +109,7 @@ describe('without a login, nothing comes to the upstream', () => {
   })
 })
 
-describe('with a login, nothing comes to the upstream but what was meant', () => {
+describe('with a login, only what was meant reaches the upstream', () => {
   test.each([
     [
       'a body that looks like a request',
@@ -142,7 +142,7 @@ describe('with a login, nothing comes to the upstream but what was meant', () =>
   })
 })
 
-describe('a client that takes its time, or too much', () => {
+describe('slow and oversized requests', () => {
   test('a head that is too long', async () => {
     const { gate, upstream } = await start()
     const answer = await send(
@@ -162,7 +162,7 @@ describe('a client that takes its time, or too much', () => {
     expect(statuses(text())).toEqual([431])
   })
 
-  test('500 that send a byte now and then delay no one, and are disconnected in the end', async () => {
+  test('500 trickling clients delay no other, and are eventually disconnected', async () => {
     const { gate } = await start()
     let open = 0
     let timedOut = 0
@@ -189,7 +189,7 @@ describe('a client that takes its time, or too much', () => {
     )
   })
 
-  test('a body without a login is not forwarded, and its reply arrives', async () => {
+  test('a body without a login is not forwarded, and the response arrives', async () => {
     const { gate, upstream } = await start()
     const { socket, text } = raw(gate.port, 'PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: 100000000\r\n\r\n')
     for (let i = 0; i < 20; i++) socket.write('a'.repeat(100_000))

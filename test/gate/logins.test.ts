@@ -22,7 +22,7 @@ const from = (address: string) => ({ 'x-forwarded-for': address })
 const TRUST = ['--trust-proxy', 'loopback']
 
 describe('failed logins', () => {
-  test('are slowed, and then answered 429 with Retry-After', async () => {
+  test('are slowed, then get 429 with Retry-After', async () => {
     const upstream = await startUpstream()
     const gate = await startGate({ upstream: upstream.url, args: ['--login-failures', '5'] })
     const statuses: number[] = []
@@ -58,7 +58,7 @@ describe('failed logins', () => {
     expect((await as(gate, 'bob', 'secret', from('192.0.2.1'))).status).toBe(200)
   })
 
-  test('do not lock out who was in before, even when the password is no longer remembered', async () => {
+  test('do not lock out users who logged in before, even once the password is no longer cached', async () => {
     const upstream = await startUpstream()
     const args = ['--cache-size', '0', '--login-failures', '2']
     const gate = await startGate({ upstream: upstream.url, args })
@@ -94,7 +94,7 @@ describe('failed logins', () => {
     expect((await as(gate, 'alice', 'secret')).status).toBe(200)
   })
 
-  test('are forgotten with the right password', async () => {
+  test('are reset by the right password', async () => {
     const upstream = await startUpstream()
     const gate = await startGate({
       upstream: upstream.url,
@@ -112,7 +112,7 @@ describe.each([
   ['one user', () => 'alice'],
   ['unknown users', (i: number) => `user ${i}`],
 ])('a flood of wrong passwords for %s, from 64 connections', (_, name) => {
-  test('delays neither remembered users nor new ones', { timeout: 120_000 }, async () => {
+  test('delays neither cached users nor new ones', { timeout: 120_000 }, async () => {
     const upstream = await startUpstream()
     const file = passwordFile(record('alice', 'secret', 10) + record('bob', 'secret', 10))
     const admin = await freePort()

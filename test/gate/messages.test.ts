@@ -42,7 +42,7 @@ async function exchange(port: number, text: string): Promise<string> {
 describe('Expect: 100-continue, end to end', () => {
   const PUT = `PUT / HTTP/1.1\r\n${HEAD}Expect: 100-continue\r\nContent-Length: 5\r\n\r\n`
 
-  test('the upstream asks for the body, and not the gate', async () => {
+  test('the upstream requests the body, not the gate', async () => {
     let ask = () => {}
     const upstream = await startRawUpstream((socket, _, all) => {
       if (all.endsWith('\r\n\r\n')) ask = () => socket.write('HTTP/1.1 100 Continue\r\n\r\n')
@@ -60,7 +60,7 @@ describe('Expect: 100-continue, end to end', () => {
     await until(() => text().endsWith('ok'), text)
   })
 
-  test('the upstream refuses before the body: the client is not asked, and the connection is not used again', async () => {
+  test('the upstream rejects before the body: the client is not asked for it, and the connection is not reused', async () => {
     const { gate, upstream } = await startBefore('HTTP/1.1 413 Too Big\r\nContent-Length: 3\r\n\r\nbig')
     const text = await exchange(gate.port, PUT)
     expect(text).toMatch(/^HTTP\/1\.1 413 Too Big\r\n(?:.*\r\n)*Connection: close\r\n\r\nbig$/)
@@ -68,7 +68,7 @@ describe('Expect: 100-continue, end to end', () => {
     expect(upstream.connections()).toBe(2)
   })
 
-  test('HTTP/1.0 does not know it', async () => {
+  test('ignored in HTTP/1.0', async () => {
     const { gate, upstream } = await startBefore(OK)
     const text = await exchange(
       gate.port,
@@ -80,7 +80,7 @@ describe('Expect: 100-continue, end to end', () => {
 })
 
 describe('interim responses', () => {
-  test('an unasked-for 100, and 103', async () => {
+  test('an unsolicited 100, and 103', async () => {
     const { gate } = await startBefore(
       `HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </a>; rel=preload\r\n\r\n${OK}`,
     )
@@ -90,12 +90,12 @@ describe('interim responses', () => {
     expect(text()).toContain('103 Early Hints\r\nLink: </a>; rel=preload\r\n\r\n')
   })
 
-  test('none for HTTP/1.0', async () => {
+  test('none for HTTP/1.0 clients', async () => {
     const { gate } = await startBefore(`HTTP/1.1 103 Early Hints\r\nLink: a\r\n\r\n${OK}`)
     expect(statuses(await exchange(gate.port, `GET / HTTP/1.0\r\n${HEAD}\r\n`))).toEqual([200])
   })
 
-  test('without end: a 502 in words, and no memory', async () => {
+  test('endless ones: a 502 that says why, and no memory growth', async () => {
     const hint = `HTTP/1.1 103 Early Hints\r\nLink: ${'a'.repeat(50_000)}\r\n\r\n`
     let sent = 0
     const upstream = await startRawUpstream((socket) => {
@@ -124,7 +124,7 @@ describe('interim responses', () => {
   })
 })
 
-describe('an upstream that talks nonsense: a 502 in words, which the log explains', () => {
+describe('an invalid response: a 502, and the reason in the log', () => {
   test.each([
     ['a transfer coding', 'HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\nx', /Transfer-Encoding/],
     ['two', 'HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n', /Transfer-Encoding/],
@@ -155,14 +155,14 @@ describe('an upstream that talks nonsense: a 502 in words, which the log explain
     ['bytes over 127', 'HTTP/1.1 404 Nicht \xe4\r\nContent-Length: 0\r\n\r\n', 'HTTP/1.1 404 Nicht \xe4\r\n'],
     ['nothing', 'HTTP/1.1 502 \r\nContent-Length: 0\r\n\r\n', 'HTTP/1.1 502 \r\n'],
     ['not even a space', 'HTTP/1.1 502\r\nContent-Length: 0\r\n\r\n', 'HTTP/1.1 502 \r\n'],
-  ])('but any reason phrase is fine: %s', async (_, response, line) => {
+  ])('any reason phrase is accepted: %s', async (_, response, line) => {
     const { gate } = await startBefore([OK, response])
     const { text } = raw(gate.port, GET + GET)
     await until(() => statuses(text()).length === 2, text)
     expect(text()).toContain(line)
   })
 
-  test('one that ends before its length goes out as far as it came, and breaks', async () => {
+  test('one that ends before its length is passed on as far as it came, then aborted', async () => {
     const upstream = await startRawUpstream(
       (socket) => void socket.end('HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf'),
     )
@@ -170,7 +170,7 @@ describe('an upstream that talks nonsense: a 502 in words, which the log explain
     expect(await exchange(gate.port, GET)).toMatch(/Content-Length: 9\r\n\r\nhalf$/)
   })
 
-  test('a chunk that is malformed breaks it off', async () => {
+  test('a malformed chunk aborts it', async () => {
     const upstream = await startRawUpstream((socket) => {
       socket.write('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n')
       setTimeout(() => socket.write('zz\r\n'), 50)
@@ -181,7 +181,7 @@ describe('an upstream that talks nonsense: a 502 in words, which the log explain
 })
 
 describe('responses', () => {
-  test('426 says what to upgrade to', async () => {
+  test('426 keeps its Upgrade', async () => {
     const { gate } = await startBefore(
       'HTTP/1.1 426 Upgrade Required\r\nUpgrade: HTTP/3.0\r\nConnection: Upgrade\r\nContent-Length: 0\r\n\r\n',
     )
@@ -200,7 +200,7 @@ describe('responses', () => {
     )
   })
 
-  test('connections to the upstream are used again after HEAD and 304', async () => {
+  test('connections to the upstream are reused after HEAD and 304', async () => {
     const { gate, upstream } = await startBefore([
       'HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n',
       'HTTP/1.1 304 Not Modified\r\nContent-Length: 1000\r\n\r\n',
@@ -212,7 +212,7 @@ describe('responses', () => {
     expect(upstream.connections()).toBe(1)
   })
 
-  test('the length of a HEAD, and chunks of none', async () => {
+  test('HEAD keeps Content-Length or chunked, without a body', async () => {
     const { gate } = await startBefore('HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n')
     const { headers, body } = await asAlice(gate.url, { method: 'HEAD' })
     expect([headers['content-length'], body]).toEqual(['1000', ''])
@@ -231,7 +231,7 @@ describe('responses', () => {
 })
 
 describe('requests', () => {
-  test('the head goes on when it is there, and each chunk when it is whole', async () => {
+  test('the head is forwarded at once, and each chunk when it is complete', async () => {
     const upstream = await startRawUpstream((socket, _, all) => {
       if (all.endsWith('\r\n0\r\n\r\n')) socket.write(OK)
     })
@@ -246,7 +246,7 @@ describe('requests', () => {
     await until(() => text().endsWith('ok'), text)
   })
 
-  test('trailers go on, but none that say who asks', async () => {
+  test('trailers are forwarded, except those that identify the user', async () => {
     const upstream = await startRawUpstream((socket, _, all) => {
       if (/\r\n0\r\n(?:.+\r\n)*\r\n$/.test(all)) socket.write(OK)
     })
@@ -260,7 +260,7 @@ describe('requests', () => {
     expect(upstream.text()).toMatch(/\r\n1\r\nx\r\n0\r\nX-Sum: 42\r\n\r\n$/)
   })
 
-  test('an answer comes while the upload goes on, and the upload goes on', async () => {
+  test('an early response arrives during the upload, and the upload continues', async () => {
     let received = 0
     const upstream = await startRawUpstream((socket, part) => {
       if (/^[A-Z]+ \//.test(part)) socket.write('HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nearly')
@@ -279,7 +279,7 @@ describe('requests', () => {
     await until(() => statuses(text()).length === 2, text)
   })
 
-  test('an upload that is refused on the way', async () => {
+  test('an upload that is rejected midway', async () => {
     const upstream = await startRawUpstream((socket) => {
       socket.end('HTTP/1.1 413 Too Big\r\nConnection: close\r\nContent-Length: 3\r\n\r\nbig')
       socket.destroySoon()
@@ -294,7 +294,7 @@ describe('requests', () => {
     }
   })
 
-  test('a client that has closed its side gets its response', async () => {
+  test('a half-closed client gets its response', async () => {
     const upstream = await startUpstream((_, response) => void setTimeout(() => response.end('late'), 200))
     const gate = await startGate({ upstream: upstream.url })
     const socket = connect({ port: gate.port, host: '127.0.0.1', allowHalfOpen: true })
@@ -307,7 +307,7 @@ describe('requests', () => {
     expect(text).toContain('late')
   })
 
-  test('one that goes away is noticed, however slow the upstream is', async () => {
+  test('a client that disconnects is noticed, however slow the upstream is', async () => {
     let open = 0
     const upstream = await startUpstream((_, response) => {
       open++
@@ -329,7 +329,7 @@ describe('requests', () => {
   })
 
   test.each(['GET', 'HEAD', 'OPTIONS', 'DELETE'])(
-    '%s is sent again when its connection was closed',
+    '%s is retried if its connection was closed',
     async (method) => {
       const upstream = await startRawUpstream((socket, part, all, nth) => {
         if (nth === 1 && all.length > part.length) socket.resetAndDestroy()
@@ -341,7 +341,7 @@ describe('requests', () => {
     },
   )
 
-  test('and once only', async () => {
+  test('only once', async () => {
     let requests = 0
     const upstream = await startRawUpstream((socket) => {
       if (++requests === 1) socket.write(OK)
@@ -354,7 +354,7 @@ describe('requests', () => {
   })
 })
 
-describe('what cannot be read is answered in words, counted, logged and closed', () => {
+describe('an invalid request gets an error that says why, and is counted, logged and closed', () => {
   test.each([
     ['400', `GET / HTTP/1.1\r\n${HEAD}Bad Name: x\r\n\r\n`, /field line/],
     ['400', `POST / HTTP/1.0\r\n${HEAD}Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n`, /HTTP\/1\.0/],
@@ -377,7 +377,7 @@ describe('what cannot be read is answered in words, counted, logged and closed',
     expect(upstream.heads()).toBe(0)
   })
 
-  test('never within a response that is under way', async () => {
+  test('never inside a response in progress', async () => {
     let end = () => {}
     const upstream = await startUpstream((_, response) => {
       response.write('begun')
@@ -393,7 +393,7 @@ describe('what cannot be read is answered in words, counted, logged and closed',
     expect(text()).toMatch(/5\r\nbegun\r\n5\r\nended\r\n0\r\n\r\nHTTP\/1\.1 400 /)
   })
 
-  test('a body that is malformed: 400 instead of the response, and the upstream does not take it for whole', async () => {
+  test('a malformed body: 400 instead of the response, and incomplete for the upstream', async () => {
     let complete: boolean | undefined
     const upstream = await startUpstream((request) => {
       request.resume().on('error', () => {})
@@ -416,7 +416,7 @@ describe('what cannot be read is answered in words, counted, logged and closed',
 
 // What nginx's own tests (nginx-tests: body_chunked, http_keepalive, http_method, proxy_*) ask of a proxy.
 describe('what any proxy should do', () => {
-  test('an upload that never comes, behind an early answer, swallows no later request', async () => {
+  test('a missing upload after an early response swallows no later request', async () => {
     const { gate, upstream } = await startBefore(OK)
     const first = raw(gate.port, `GET /1 HTTP/1.0\r\n${HEAD}Content-Length: 10\r\n\r\n`)
     await until(() => first.text().endsWith('ok'), first.text)
@@ -441,14 +441,14 @@ describe('what any proxy should do', () => {
     },
   )
 
-  test.each(['TRACE', 'CONNECT'])('behind %s nothing is served', async (method) => {
+  test.each(['TRACE', 'CONNECT'])('nothing is served after %s', async (method) => {
     const { gate, upstream } = await startBefore(OK)
     const text = await exchange(gate.port, `${method} / HTTP/1.1\r\n${HEAD}\r\n${GET}`)
     expect(statuses(text)).toEqual([405])
     expect(upstream.text()).toBe('')
   })
 
-  test('a chunk that is longer than it says', async () => {
+  test('a chunk longer than its size', async () => {
     const upstream = await startUpstream()
     const gate = await startGate({ upstream: upstream.url })
     const text = await exchange(
@@ -474,7 +474,7 @@ describe('what any proxy should do', () => {
     expect(/Connection: close/.test(text())).toBe(closes)
   })
 
-  test('a client that ends in the middle of a body that is thrown away is let go', async () => {
+  test('a client that ends in the middle of a dropped body is disconnected', async () => {
     const gate = await startGate({ upstream: 'http://127.0.0.1:9' })
     const socket = connect({ port: gate.port, host: '127.0.0.1', allowHalfOpen: true })
     onTestFinished(() => void socket.destroy())
@@ -509,7 +509,7 @@ describe('a path in --upstream is a boundary', () => {
   })
 
   test.each(['/', '/a/../b', '/a..b', '/...', '/a%2fb', '/?x=/../y', '/%2e/x'])(
-    'within it is %s',
+    '%s stays within it',
     async (target) => {
       const upstream = await startUpstream()
       const gate = await startGate({ upstream: `${upstream.url}/base/` })
@@ -520,7 +520,7 @@ describe('a path in --upstream is a boundary', () => {
   )
 })
 
-describe('who asks, the gate alone says', () => {
+describe('only the gate identifies users', () => {
   const NAMES = [
     'X-Forwarded-User X-Forwarded_User X.Forwarded.User x_forwarded.user X-Forwarded-Email X-Forwarded-Groups',
     'X-Forwarded-Preferred-Username X-WEBAUTH-USER X_Webauth_User X-Auth-Request-User X-Auth-Request-Access-Token',
@@ -543,17 +543,17 @@ describe('who asks, the gate alone says', () => {
     return (upstream.seen[0]?.headers ?? []).filter(([, value]) => value === 'eve').map(([name]) => name)
   }
 
-  test('a client does not', async () => {
+  test('not a client', async () => {
     expect(await seenOf([...NAMES, ...ADDRESSES, ...DISGUISED, 'X-Other'], [])).toEqual(['x-other'])
   })
 
-  test('a trusted proxy says where from, and not who', async () => {
+  test('a trusted proxy identifies the address, but not the user', async () => {
     const args = ['--trust-proxy', 'loopback']
     const expected = ADDRESSES.map((name) => name.toLowerCase())
     expect(await seenOf([...NAMES, ...ADDRESSES, ...DISGUISED], args)).toEqual(expected)
   })
 
-  test('--remove-header names more', async () => {
+  test('--remove-header adds more', async () => {
     const args = ['--remove-header', 'X-SSO-*', '--remove-header', 'X-Team']
     const names = ['X-SSO-Mail', 'x_sso_name', 'X.Team', 'X-Team', 'X-Teams', 'X-SSO']
     expect(await seenOf(names, args)).toEqual(['x-teams', 'x-sso'])

@@ -9,7 +9,7 @@ const TAIL = '<script src="/.htgate/session.js" defer></script>'
 const PAGE = '<!doctype html><html><head><title>MLflow</title></head><body>ü</body></html>'
 const document = { 'sec-fetch-mode': 'navigate', 'sec-fetch-dest': 'document', 'accept-encoding': 'gzip' }
 
-test('MLflow’s one page is a page, below any prefix; its data, artifacts and assets are none', () => {
+test('MLflow’s page is recognized below any prefix; its data, artifacts and assets are not', () => {
   const profile = new MlflowProfile()
   for (const path of ['/', '/mlflow/', '/a/b/', '//']) expect(profile.isPage(path)).toBe(true)
   for (const path of [
@@ -20,7 +20,7 @@ test('MLflow’s one page is a page, below any prefix; its data, artifacts and a
   }
 })
 
-test('concerns what a browser with a session opens as a page', () => {
+test('applies to pages opened by a browser with a session', () => {
   const script = new PageScript((path) => path === '/')
   const headers = { fetchDest: 'document', cookie: 'a=1; __Host-htgate=x', authorization: undefined }
   const page = { method: 'GET', target: '/?a=1', headers }
@@ -60,7 +60,7 @@ describe('through a gate', () => {
     return { get, seen, gate }
   }
 
-  test('the page ends with the script, its length is right, and it has no validator of the upstream’s', async () => {
+  test('the page ends with the script, with the right length and no validators from the upstream', async () => {
     const { get, seen } = await start()
     const conditional = { ...document, 'if-none-match': '"1"', range: 'bytes=0-1' }
     for (const path of ['/', '/?chunked=1', '/prefix/']) {
@@ -76,7 +76,7 @@ describe('through a gate', () => {
     }
   })
 
-  test('everything else passes as it is', async () => {
+  test('everything else passes unchanged', async () => {
     const { get, seen } = await start()
     for (const path of [
       ...['/?content-type=text/plain', '/?content-encoding=x-own', '/?content-disposition=attachment'],
@@ -95,7 +95,7 @@ describe('through a gate', () => {
     expect(seen.at(-1)).toMatchObject({ 'if-none-match': '"1"' })
   })
 
-  test('--session-script off leaves it out', async () => {
+  test('--session-script off disables it', async () => {
     const { get } = await start(['--session-script', 'off'])
     expect((await get('/')).body).toBe(PAGE)
   })

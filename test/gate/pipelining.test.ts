@@ -16,7 +16,7 @@ import { basic } from '../support/requests.js'
 const peakOf = (gate: GateProcess): number =>
   Number(/^VmHWM:\s+(\d+)/m.exec(readFileSync(`/proc/${gate.process.pid}/status`, 'latin1'))?.[1]) / 1024
 
-test('wrong logins that are pipelined without end take little memory, and delay no one else', async () => {
+test('endlessly pipelined wrong logins use little memory, and delay no other client', async () => {
   const upstream = await startUpstream()
   const gate = await startGateProcess({ upstream: upstream.url })
   expect((await asAlice(gate.url)).status).toBe(200)
@@ -58,7 +58,7 @@ test('wrong logins that are pipelined without end take little memory, and delay 
 
 const request = `GET / HTTP/1.1\r\nHost: x\r\nAuthorization: ${basic('alice', 'secret')}\r\n\r\n`
 
-test('requests that are sent in one go are all answered, one after another', async () => {
+test('requests sent at once are all answered, one after another', async () => {
   const upstream = await startUpstream()
   const gate = await startGateProcess({ upstream: upstream.url })
   const { text } = raw(gate.port, request.repeat(1000))

@@ -18,7 +18,7 @@ import { startRawUpstream } from '../support/raw-upstream.js'
 const HEAD = `Host: x\r\nAuthorization: ${ALICE}\r\n`
 
 describe('responses', () => {
-  test('HEAD, 204 and 304 have no body, and the connection goes on', async () => {
+  test('HEAD, 204 and 304 have no body, and the connection is kept', async () => {
     const upstream = await startRawUpstream((socket, text) => {
       if (text.startsWith('HEAD')) socket.write('HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n')
       else if (text.includes('/204')) socket.write('HTTP/1.1 204 No Content\r\n\r\n')
@@ -37,7 +37,7 @@ describe('responses', () => {
     expect(text()).toContain('ETag: "x"')
   })
 
-  test('a body where there must be none does no harm', async () => {
+  test('a body where none is allowed does no harm', async () => {
     const upstream = await startRawUpstream((socket, text) => {
       const status = text.includes('/204') ? '204 No Content' : '304 Not Modified'
       const isChunked = text.includes('chunked')
@@ -58,7 +58,7 @@ describe('responses', () => {
     await until(() => upstream.open() <= 1, upstream.open)
   })
 
-  test('a length without a body, of 304, keeps no connection busy', async () => {
+  test('the Content-Length of a 304 does not block the connection', async () => {
     const upstream = await startRawUpstream((socket) =>
       socket.write('HTTP/1.1 304 Not Modified\r\nContent-Length: 1000\r\n\r\n'),
     )
@@ -67,7 +67,7 @@ describe('responses', () => {
     await until(() => upstream.open() <= 1, upstream.open)
   })
 
-  test('Content-Length stays, and so does chunked', async () => {
+  test('Content-Length and chunked are preserved', async () => {
     const upstream = await startUpstream((request, response) => {
       if (request.url === '/chunked') response.write('a')
       response.end('b')
@@ -92,7 +92,7 @@ describe('responses', () => {
     expect(text()).toMatch(/0\r\nX-Sum: 42\r\n\r\n$/i)
   })
 
-  test('103 Early Hints come before the response', async () => {
+  test('103 Early Hints precede the response', async () => {
     const upstream = await startUpstream((_, response) => {
       response.writeEarlyHints({ link: '</style.css>; rel=preload' })
       response.end('ok')
@@ -108,7 +108,7 @@ describe('responses', () => {
     ['several in one line', '</a.css>; rel=preload; as=style, </b,c.js>; rel=preload; as=script'],
     ['one that is not a link', 'foo bar'],
     ['one with a title', '<a>; title="x y"; rel=preload'],
-  ])('hints pass as they are: %s', async (_, link) => {
+  ])('hints pass unchanged: %s', async (_, link) => {
     const upstream = await startRawUpstream((socket) =>
       socket.write(
         `HTTP/1.1 103 Early Hints\r\nLink: ${link}\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok`,
@@ -121,7 +121,7 @@ describe('responses', () => {
     expect(text()).toContain(link)
   })
 
-  test('server-sent events arrive one by one, the head first of all', async () => {
+  test('server-sent events arrive one by one, after the head', async () => {
     let event = (_: string) => {}
     const upstream = await startUpstream((_, response) => {
       response.writeHead(200, { 'Content-Type': 'text/event-stream' }).flushHeaders()
@@ -137,7 +137,7 @@ describe('responses', () => {
     socket.destroy()
   })
 
-  test('a client of HTTP/1.0 is not sent chunks', async () => {
+  test('HTTP/1.0 clients get no chunks', async () => {
     const upstream = await startUpstream((_, response) => {
       response.write('a')
       response.end('b')
@@ -154,7 +154,7 @@ describe('Expect: 100-continue', () => {
   const put = (url: string, authorization: string) =>
     send(url, { method: 'PUT', headers: { authorization, expect: '100-continue', 'content-length': 5 } })
 
-  test('asks for the body when the user is known', async () => {
+  test('requests the body after a valid login', async () => {
     const upstream = await startUpstream()
     const gate = await startGate({ upstream: upstream.url })
     const outgoing = put(gate.url, ALICE)
@@ -167,7 +167,7 @@ describe('Expect: 100-continue', () => {
     expect(valuesOf(upstream.seen[0], 'expect')).toEqual(['100-continue'])
   })
 
-  test('and not when it is not', async () => {
+  test('does not request it otherwise', async () => {
     const upstream = await startUpstream()
     const gate = await startGate({ upstream: upstream.url })
     const outgoing = put(gate.url, 'Basic eDp5')
@@ -180,7 +180,7 @@ describe('Expect: 100-continue', () => {
     expect(upstream.heads()).toBe(0)
   })
 
-  test('another expectation is refused', async () => {
+  test('other expectations are rejected', async () => {
     const upstream = await startUpstream()
     const gate = await startGate({ upstream: upstream.url })
     const { status } = await asAlice(gate.url, { headers: { expect: 'tea' } })
@@ -206,7 +206,7 @@ describe('upgrades', () => {
     return upstream
   }
 
-  test('a WebSocket goes through, both ways, until one side ends it', async () => {
+  test('a WebSocket passes both ways until one side ends it', async () => {
     const upstream = await startShouter()
     const gate = await startGate({ upstream: upstream.url })
     const { socket, text, closed } = raw(gate.port, `GET /ws HTTP/1.1\r\n${HEAD}${UPGRADE}\r\nfirst `)
@@ -240,7 +240,7 @@ describe('upgrades', () => {
     expect(text()).toMatch(/^HTTP\/1.1 403 Forbidden\r\n(.*\r\n)+\r\nno$/)
   })
 
-  test('an offer of HTTP/2, or of a WebSocket with a body, is answered as if it were none', async () => {
+  test('offers of HTTP/2, or of a WebSocket with a body, are ignored', async () => {
     const upstream = await startUpstream()
     const gate = await startGate({ upstream: upstream.url })
     const { text, socket } = raw(gate.port, '')
@@ -260,8 +260,8 @@ describe('upgrades', () => {
   })
 })
 
-describe('who goes away', () => {
-  test('a client that does not wait ends its request at the upstream', async () => {
+describe('disconnects', () => {
+  test('a client that disconnects ends its request at the upstream', async () => {
     let gone = false
     const upstream = await startUpstream((_, response) => {
       response.write('start')
@@ -276,7 +276,7 @@ describe('who goes away', () => {
     await until(() => gone)
   })
 
-  test('a client that vanishes in the middle of its body ends it too', async () => {
+  test('so does a client that vanishes in the middle of its body', async () => {
     let aborted = false
     const upstream = await startUpstream((request) => {
       request.on('data', () => {}).on('error', () => (aborted = true))
@@ -289,7 +289,7 @@ describe('who goes away', () => {
     await until(() => gate.log().some(({ status }) => status === 499), gate.output)
   })
 
-  test('an upstream that breaks off shows: the client gets no complete response', async () => {
+  test('an upstream that aborts is visible: the client gets no complete response', async () => {
     const upstream = await startRawUpstream((socket) => {
       socket.write('HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf')
       setTimeout(() => socket.destroy(), 50)
@@ -299,7 +299,7 @@ describe('who goes away', () => {
     await until(() => gate.log().some(({ level }) => level === 'error'), gate.output)
   })
 
-  test('an upstream that answers before it has read all of the body is heard', async () => {
+  test('a response sent before the whole body was read arrives', async () => {
     const upstream = await startRawUpstream((socket) => {
       socket.end('HTTP/1.1 413 Payload Too Large\r\nConnection: close\r\nContent-Length: 3\r\n\r\nbig')
     })
@@ -309,7 +309,7 @@ describe('who goes away', () => {
     expect(statuses(text())).toEqual([413])
   })
 
-  test('a connection that the upstream has closed meanwhile costs a GET nothing', async () => {
+  test('a GET succeeds even if the upstream has closed its idle connection', async () => {
     const upstream = await startRawUpstream((socket, _, __, nth) => {
       // The first connection serves one request, and breaks at the second.
       if (nth === 1 && socket.bytesWritten > 0) return socket.resetAndDestroy()
@@ -321,7 +321,7 @@ describe('who goes away', () => {
     expect(upstream.connections()).toBe(2)
   })
 
-  test('HTTP/1.0 needs no Host: the upstream is given its own', async () => {
+  test('HTTP/1.0 without a Host: the upstream gets its own', async () => {
     const upstream = await startUpstream()
     const gate = await startGate({ upstream: upstream.url })
     const { text, closed } = raw(gate.port, `GET / HTTP/1.0\r\nAuthorization: ${ALICE}\r\n\r\n`)
@@ -343,7 +343,7 @@ describe('who goes away', () => {
   })
 })
 
-test('a restart of the upstream: 502 while it is gone, and then as before', async () => {
+test('a restart of the upstream: 502 while it is down, then as before', async () => {
   const upstream = await startUpstream()
   const gate = await startGate({ upstream: upstream.url })
   expect((await asAlice(gate.url)).status).toBe(200)
@@ -354,7 +354,7 @@ test('a restart of the upstream: 502 while it is gone, and then as before', asyn
   expect((await asAlice(gate.url)).status).toBe(200)
 })
 
-test('OPTIONS needs a login like everything else', async () => {
+test('OPTIONS requires a login like everything else', async () => {
   const upstream = await startUpstream()
   const gate = await startGate({ upstream: upstream.url })
   expect((await request(gate.url, { method: 'OPTIONS' })).status).toBe(401)
@@ -362,7 +362,7 @@ test('OPTIONS needs a login like everything else', async () => {
   expect(upstream.heads()).toBe(1)
 })
 
-test('an upstream that accepts no connection: 504, and how long that was tried', async () => {
+test('an upstream that accepts no connection: 504, with the time waited', async () => {
   // The system accepts for a process that is stopped, until the queue is full.
   const script = `require('net').createServer().listen({ port: 0, host: '127.0.0.1', backlog: 1 }, function () {
     console.log(this.address().port) })`
@@ -386,7 +386,7 @@ test('an upstream that accepts no connection: 504, and how long that was tried',
   expect(body).toContain('within 10 s')
 })
 
-test('pipelined requests are answered in their order, each by its own credentials', async () => {
+test('pipelined requests are answered in order, each with its own credentials', async () => {
   const upstream = await startUpstream((request, response) => {
     setTimeout(() => response.end(request.url), request.url === '/slow' ? 100 : 0)
   })
@@ -400,7 +400,7 @@ test('pipelined requests are answered in their order, each by its own credential
   expect(text().indexOf('/slow')).toBeLessThan(text().indexOf('UNAUTHENTICATED'))
 })
 
-test('a pipelined request waits until the response before it is out', async () => {
+test('a pipelined request waits for the response before it', async () => {
   const answers: (() => void)[] = []
   const upstream = await startUpstream((request, response) => {
     answers.push(() => response.end(request.url))
@@ -415,7 +415,7 @@ test('a pipelined request waits until the response before it is out', async () =
   await until(() => text().endsWith('/2'), text)
 })
 
-test('a client that vanishes ends its request, and those behind it never begin', async () => {
+test('a client that vanishes ends its request, and later ones never begin', async () => {
   let open = 0
   const upstream = await startUpstream((_, response) => {
     open++

@@ -6,7 +6,7 @@ import { OUR_HTGATE, startHtgate } from '../support/htgate.js'
 import { statusFor } from '../support/requests.js'
 import { OUR_HTPASSWD, run } from '../support/run.js'
 
-test('--rehash replaces a weak record at the login, and the same password goes on working', async () => {
+test('--rehash replaces a weak record at a login, and the password keeps working', async () => {
   const cwd = temporaryFolder()
   const file = join(cwd, '.htpasswd')
   await run(process.execPath, [OUR_HTPASSWD, '-cbs', file, 'ann', 'secret'])

@@ -13,7 +13,7 @@ import { freePort } from '../support/servers.js'
 const HTML = { accept: 'text/html,application/xhtml+xml' }
 
 describe('without a login', () => {
-  test('401, and JSON that MLflow’s client shows', async () => {
+  test('401, with JSON that MLflow’s client displays', async () => {
     const upstream = await startUpstream()
     const gate = await startGate({ upstream: upstream.url, args: ['--realm', 'The "lab"'] })
     const { status, headers, body } = await request(gate.url)
@@ -36,14 +36,14 @@ describe('without a login', () => {
     expect(body).toMatch(/<title>Login required<\/title>/)
   })
 
-  test('no body for HEAD, and the connection goes on', async () => {
+  test('no body for HEAD, and the connection is kept', async () => {
     const gate = await startGate({ upstream: 'http://127.0.0.1:9' })
     const { status, headers, body } = await request(gate.url, { method: 'HEAD' })
     expect([status, body]).toEqual([401, ''])
     expect(Number(headers['content-length'])).toBeGreaterThan(100)
   })
 
-  test('a wrong password, an unknown user, and what is no Basic', async () => {
+  test('a wrong password, an unknown user, and invalid Basic credentials', async () => {
     const gate = await startGate({ upstream: 'http://127.0.0.1:9' })
     const say = async (authorization: string) => {
       const { status, body } = await request(gate.url, { headers: { authorization } })
@@ -58,7 +58,7 @@ describe('without a login', () => {
 })
 
 describeWith(['openssl'], 'plain HTTP on the HTTPS port', () => {
-  test('is answered 400 in words, and logged; HTTPS goes on', async () => {
+  test('gets a 400 that says why, and is logged; HTTPS still works', async () => {
     const folder = temporaryFolder()
     const { cert, key, ca } = makeCertificate(folder, 'localhost')
     const upstream = await startUpstream()
@@ -80,7 +80,7 @@ describeWith(['openssl'], 'plain HTTP on the HTTPS port', () => {
   })
 })
 
-describe('a spoiled password is named', () => {
+describe('a damaged password is reported', () => {
   const messageFor = async (url: string, credentials: Buffer) => {
     const authorization = `Basic ${credentials.toString('base64')}`
     const { status, body } = await request(url, { headers: { authorization } })
@@ -99,7 +99,7 @@ describe('a spoiled password is named', () => {
     expect(await messageFor(gate.url, Buffer.from('zoë:secret', 'latin1'))).toMatch(/not valid UTF-8/)
   })
 
-  test('--app none knows neither MLflow’s variables nor its errors', async () => {
+  test('--app none mentions neither MLflow’s variables nor its errors', async () => {
     const gate = await startGate({ upstream: 'http://127.0.0.1:9', args: ['--app', 'none'] })
     const { headers, body } = await request(gate.url)
     expect(headers['www-authenticate']).toMatch(/^Basic realm="Login"/)
@@ -114,7 +114,7 @@ describe('a spoiled password is named', () => {
 })
 
 describe('the upstream', () => {
-  test('that is down: 502, in the client’s language, and a line in the log', async () => {
+  test('that is down: 502, in the client’s format, and a log line', async () => {
     const gate = await startGate({ upstream: `http://127.0.0.1:${await freePort()}` })
     const { status, body } = await asAlice(gate.url)
     expect(status).toBe(502)
@@ -135,7 +135,7 @@ describe('the upstream', () => {
     expect(JSON.parse(body).error_code).toBe('DEADLINE_EXCEEDED')
   })
 
-  test('that talks nonsense: 502', async () => {
+  test('that responds with nonsense: 502', async () => {
     const nonsense = createServer((socket) => {
       socket.on('error', () => {}).end('what?\r\n\r\n')
     })
@@ -146,7 +146,7 @@ describe('the upstream', () => {
     expect((await asAlice(gate.url)).status).toBe(502)
   })
 
-  test('passes its own errors on whole', async () => {
+  test('has its own errors passed on unchanged', async () => {
     const upstream = await startUpstream((_, response) =>
       response.writeHead(500, 'Oh no', { 'X-Own': '1' }).end('{"error_code":"INTERNAL_ERROR"}'),
     )
@@ -159,7 +159,7 @@ describe('the upstream', () => {
     ])
   })
 
-  test('MLflow that does not know the Host: the log names the options that help', async () => {
+  test('MLflow rejects the Host: the log names the options that help', async () => {
     const upstream = await startUpstream(({ url }, response) =>
       response
         .writeHead(403)
@@ -177,7 +177,7 @@ describe('the upstream', () => {
     await until(() => messages().some((text) => /--cors-allowed-origins/.test(text)), gate.output)
   })
 
-  test('MLflow that was told by which names it is opened gets these, after the first refusal', async () => {
+  test('MLflow with --allowed-hosts gets the client’s Host after its first refusal', async () => {
     const upstream = await startUpstream(({ headers }, response) => {
       if (headers.host === 'mlflow.example') response.end(headers.host)
       else response.writeHead(403).end('Invalid Host header - possible DNS rebinding attack detected')
@@ -191,7 +191,7 @@ describe('the upstream', () => {
   })
 })
 
-test('a password file that has gone: 503, never 401, and all is well when it is back', async () => {
+test('a missing password file: 503, never 401, until it is back', async () => {
   const upstream = await startUpstream()
   const file = passwordFile()
   const gate = await startGate({ upstream: upstream.url, file })

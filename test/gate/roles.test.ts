@@ -83,7 +83,7 @@ describe('roles', () => {
     expect(metrics.body).toContain('htgate_refusals_total{reason="role"} 8\n')
   })
 
-  test('a change of the group file takes effect within a second; without it the answer is 503', async () => {
+  test('a change of the group file takes effect within a second; without it, requests get 503', async () => {
     const gate = await startWith([...ROLES, '--group-file', groups])
     const statusOf = async (user: string) => (await as(user, gate.url + READ)).status
     const both = async () => [await statusOf('rita'), await statusOf('nora')]
@@ -102,7 +102,7 @@ describe('roles', () => {
     await expect.poll(() => statusOf('nora')).toBe(200)
   })
 
-  test('a response that goes on ends when its user loses the role', async () => {
+  test('a response in progress ends when its user loses the role', async () => {
     const events = await startUpstream((_, response) => response.write('data: first\n\n'))
     const gate = await startWith([...ROLES, '--group-file', groups, '--app', 'none'], events)
     const { text, closed } = raw(
@@ -119,7 +119,7 @@ describe('roles', () => {
     )
   })
 
-  test('the upstream learns the groups, by the gate alone', async () => {
+  test('the upstream gets the groups only from the gate', async () => {
     const gate = await startWith([...ROLES, '--group-file', groups])
     const forged = { 'X-Forwarded-Groups': 'root', X_Forwarded_Groups: 'root', 'X-Forwarded_Groups': 'root' }
     await as('ada', gate.url + READ, { headers: forged })
@@ -130,7 +130,7 @@ describe('roles', () => {
     expect(JSON.stringify(ada?.headers)).not.toContain('root')
   })
 
-  test('no header makes the upstream take a read for something else', async () => {
+  test('no header makes the upstream treat a read as something else', async () => {
     const gate = await startWith([...ROLES, '--group-file', groups])
     const headers = {
       'X-HTTP-Method-Override': 'DELETE',
@@ -149,7 +149,7 @@ describe('roles', () => {
     )
   })
 
-  test('an ambiguous path is refused, whatever the role', async () => {
+  test('an ambiguous path is rejected for any role', async () => {
     const gate = await startWith([...ROLES, '--group-file', groups])
     for (const target of ['/api/2.0/../x', '/%2e%2e/x', '/health%00', '/health%0a']) {
       const { text, socket } = raw(
@@ -163,7 +163,7 @@ describe('roles', () => {
     expect(upstream.seen).toEqual([])
   })
 
-  test('--app none goes by the method, and WebSocket writes', async () => {
+  test('--app none classifies by method, and a WebSocket is a write', async () => {
     const gate = await startWith([...ROLES, '--group-file', groups, '--app', 'none'])
     expect((await as('rita', `${gate.url}/anything`)).status).toBe(200)
     expect((await as('rita', `${gate.url}/anything`, { method: 'DELETE' })).status).toBe(403)
@@ -180,7 +180,7 @@ describe('forward-auth', () => {
   const about = (method: string, uri: string) => ({ 'x-forwarded-method': method, 'x-forwarded-uri': uri })
   const roles = () => [...ROLES, '--group-file', groups]
 
-  test('judges the original method and URI, by a trusted proxy alone', async () => {
+  test('judges the original method and URI, only from a trusted proxy', async () => {
     const gate = await startWith([...roles(), '--trust-proxy', 'loopback'], null)
     const status = async (user: string, headers: Record<string, string>) =>
       (await as(user, `${gate.url}/auth`, { headers })).status
@@ -198,7 +198,7 @@ describe('forward-auth', () => {
     expect(headers['x-forwarded-groups']).toBe('"site ops",ops%2Cmore')
   })
 
-  test('refuses where the proxy says half of it, or a client’s own headers come through', async () => {
+  test('rejects incomplete information, or a client’s own headers', async () => {
     const gate = await startWith([...roles(), '--trust-proxy', 'loopback'], null)
     for (const headers of [
       { 'x-forwarded-uri': READ },
@@ -222,7 +222,7 @@ describe('forward-auth', () => {
     socket.destroy()
   })
 
-  test('a proxy that is not trusted cannot ask for anybody with a role', async () => {
+  test('an untrusted proxy cannot ask about users with a role', async () => {
     const gate = await startWith(roles(), null)
     await until(() => gate.said().includes('require --trust-proxy'), gate.said)
     expect((await as('ada', gate.url, { headers: about('GET', READ) })).status).toBe(403)
@@ -231,7 +231,7 @@ describe('forward-auth', () => {
 })
 
 describe('without a login', () => {
-  test('open paths are served, exactly, to GET and HEAD alone', async () => {
+  test('open paths are matched exactly, and only for GET and HEAD', async () => {
     const gate = await startWith([...ROLES, '--group-file', groups])
     for (const path of ['/health', '/version', '/health?x=1']) {
       expect((await request(gate.url + path)).status, path).toBe(200)
@@ -265,7 +265,7 @@ describe('without a login', () => {
     expect(upstream.seen.length).toBe(served)
   })
 
-  test('--open-paths names others, or none', async () => {
+  test('--open-paths sets others, or none', async () => {
     const gate = await startWith(['--open-paths', '/ping', '--open-paths', '/mlflow/health'])
     expect((await request(`${gate.url}/ping`)).status).toBe(200)
     expect((await request(`${gate.url}/mlflow/health`)).status).toBe(200)
@@ -276,7 +276,7 @@ describe('without a login', () => {
     expect((await request(`${other.url}/health`)).status).toBe(401)
   })
 
-  test('a preflight of an allowed origin reaches the upstream, and nothing else does', async () => {
+  test('only a preflight of an allowed origin reaches the upstream', async () => {
     const gate = await startWith([...ROLES, '--group-file', groups, '--cors-origins', 'https://app.example'])
     const preflight = (origin: string, method = 'OPTIONS', more: Record<string, string> = {}, path = WRITE) =>
       request(gate.url + path, {
@@ -304,11 +304,11 @@ describe('without a login', () => {
   })
 })
 
-describe('requests across origins', () => {
+describe('cross-origin requests', () => {
   const post = (gate: Gate, headers: Record<string, string>, path = WRITE, method = 'POST') =>
     as('will', gate.url + path, { method, headers: { host: 'mlflow.lan:8080', ...headers } })
 
-  test('a page elsewhere cannot write with the login that the browser remembers', async () => {
+  test('a page of another origin cannot write with the browser’s saved login', async () => {
     const gate = await startWith(['--cors-origins', 'https://app.example'])
     for (const headers of [
       { 'sec-fetch-site': 'cross-site' },
@@ -330,7 +330,7 @@ describe('requests across origins', () => {
     await until(() => gate.log().filter(({ reason }) => reason === 'cross-origin').length === 7)
   })
 
-  test('the rest goes on: links, programs, tokens, allowed origins', async () => {
+  test('everything else works: links, programs, tokens, allowed origins', async () => {
     const gate = await startWith(['--cors-origins', 'https://app.example'])
     expect((await post(gate, { 'sec-fetch-site': 'cross-site' }, READ, 'GET')).status).toBe(200)
     expect((await post(gate, {})).status).toBe(200)
@@ -341,7 +341,7 @@ describe('requests across origins', () => {
     expect(valuesOf(upstream.seen[2], 'origin')).toEqual(['https://app.example'])
   })
 
-  test('a page of the gate is one of the upstream’s, by a name that MLflow takes', async () => {
+  test('a request from the gate’s page looks like one from MLflow’s own', async () => {
     const gate = await startWith([])
     const own = `localhost:${upstream.port}`
     await post(gate, { origin: 'http://mlflow.lan:8080' })
@@ -358,7 +358,7 @@ describe('requests across origins', () => {
     expect(valuesOf(upstream.seen[0], 'x-forwarded-host')).toEqual(['mlflow.lan:8080'])
   })
 
-  test('a redirect of the upstream leads to the gate', async () => {
+  test('a redirect by the upstream leads to the gate', async () => {
     const redirecting = await startUpstream(({ headers }, response) => {
       response.writeHead(308, { location: `http://${headers.host}/mlflow/` }).end()
     })
@@ -384,7 +384,7 @@ describe('on /gateway/', () => {
   const CHAT = '/gateway/openai/v1/chat/completions'
   const PRIVATE = /forwarded|real-ip|mlflow-authorization/
 
-  test('the login comes in X-MLflow-Authorization, and Authorization goes on', async () => {
+  test('takes the login from X-MLflow-Authorization, and passes Authorization on', async () => {
     const gate = await startWith([...ROLES, '--group-file', groups])
     const send = (user: string, headers: Record<string, string> = {}) =>
       request(gate.url + CHAT, {
@@ -409,7 +409,7 @@ describe('on /gateway/', () => {
     }
   })
 
-  test('nowhere else', async () => {
+  test('not elsewhere', async () => {
     const gate = await startWith([])
     const headers = { 'x-mlflow-authorization': basic('will', 'will'), authorization: 'Bearer sk-provider' }
     expect((await request(gate.url + READ, { headers })).status).toBe(401)
@@ -418,7 +418,7 @@ describe('on /gateway/', () => {
     expect((await request(other.url + CHAT, { headers })).status).toBe(401)
   })
 
-  test('--gateway-identity names the user there, too', async () => {
+  test('--gateway-identity sends the user there, too', async () => {
     const gate = await startWith(['--gateway-identity'])
     await as('will', gate.url + CHAT, { method: 'POST', body: '{}' })
     expect(valuesOf(upstream.seen[0], 'x-forwarded-user')).toEqual(['will'])

@@ -28,7 +28,7 @@ const openFile = (content: string) =>
   createPasswordFileProvider({ file: passwordFile(content), workers: 1, cacheSize: 100, cacheTtl: 60_000 })
 
 describe('alone', () => {
-  test('its users get in, the upstream learns their groups, and each credential is verified once', async () => {
+  test('its users can log in, the upstream gets their groups, and each credential is verified once', async () => {
     const provider = table()
     const verify = vi.spyOn(provider, 'verify')
     const upstream = await startUpstream()
@@ -49,7 +49,7 @@ describe('alone', () => {
     expect(answers).toEqual([401, 401, 429])
   })
 
-  test('metrics and log name it, with the reason of each refusal', async () => {
+  test('metrics and log have its name and the reason for each refusal', async () => {
     const upstream = await startUpstream()
     const gate = await openGate({ providers: [table()], upstream: upstream.url, failures: 1 })
     await request(gate.url, headers('ann', 'secret'))
@@ -81,7 +81,7 @@ describe('alone', () => {
     }
   })
 
-  test('requests on one connection are counted one by one', async () => {
+  test('requests on one connection are counted individually', async () => {
     const upstream = await startUpstream()
     const gate = await openGate({ providers: [table()], upstream: upstream.url })
     const { text } = raw(
@@ -182,7 +182,7 @@ describe('open connections end within a second', () => {
     expect(gate.log().map(({ reason }) => reason)).toEqual(['expired', 'expired'])
   })
 
-  test('and others go on', async () => {
+  test('but not others', async () => {
     const provider = table({ ann: ANN, bob: ANN })
     const upstream = await startWebSocketServer()
     const gate = await openGate({ providers: [provider], upstream: upstream.url })
@@ -196,7 +196,7 @@ describe('open connections end within a second', () => {
     expect(bob.socket.destroyed).toBe(false)
   })
 
-  test('a request that is still waiting for its response is answered 401', async () => {
+  test('a request still waiting for its response gets 401', async () => {
     const provider = table()
     const upstream = await startUpstream(() => {})
     const gate = await openGate({ providers: [provider], upstream: upstream.url })

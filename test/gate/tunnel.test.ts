@@ -22,7 +22,7 @@ async function open() {
 
 const CLOSE = Buffer.concat([Buffer.from([0x88, 15, 0x03, 0xf0]), Buffer.from('login revoked')])
 
-test('bytes pass both ways, and those towards the client are counted', async () => {
+test('bytes pass both ways, and those to the client are counted', async () => {
   const { gate, client, upstream } = await open()
   let seen = ''
   upstream.on('data', (part) => {
@@ -48,7 +48,7 @@ test('a revoked login between two frames: close code 1008, and both connections 
   await until(() => upstream.destroyed)
 })
 
-test('within a frame: that frame ends, nothing behind it comes through, and 1008', async () => {
+test('within a frame: that frame is completed, nothing follows it, and 1008', async () => {
   const { client, upstream, revoke } = await open()
   const frame = textFrame('x'.repeat(1000))
   upstream.write(frame.subarray(0, 500))
@@ -62,7 +62,7 @@ test('within a frame: that frame ends, nothing behind it comes through, and 1008
   expect(String(received)).not.toContain('secret')
 })
 
-test('within a frame that does not end: closed all the same', async () => {
+test('within a frame that does not end: closed anyway', async () => {
   const { client, upstream, revoke } = await open()
   upstream.write(textFrame('x'.repeat(1000)).subarray(0, 500))
   await until(() => client.frames().length === 500)
@@ -72,7 +72,7 @@ test('within a frame that does not end: closed all the same', async () => {
   await until(() => upstream.destroyed)
 })
 
-test('what the client sends after the revocation reaches no one', async () => {
+test('bytes sent by the client after the revocation are dropped', async () => {
   const { gate, client, upstream, revoke } = await open()
   let seen = ''
   upstream.on('data', (part) => {

@@ -19,7 +19,7 @@ describe('Host and Origin for the upstream', () => {
     expect(names.for(host, undefined, false).host).toBe(sent)
   })
 
-  test('the origin of an own page follows, and no other does', () => {
+  test('the origin of the gate’s own pages is mapped, and no other', () => {
     expect(names.for('a.lan', 'http://a.lan', true).origin).toBe('http://localhost:5000')
     expect(names.for('a.lan', 'http://b.lan', false).origin).toBe('http://b.lan')
     expect(names.for('localhost', 'null', true).origin).toBe('http://localhost')

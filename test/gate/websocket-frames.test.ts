@@ -17,7 +17,7 @@ function frame(length: number, isMasked = false): Buffer {
 
 const LENGTHS = [0, 1, 125, 126, 127, 65_535, 65_536, 70_000]
 
-test('frames of every length end where they end, however they are cut', () => {
+test('finds the end of frames of any length, however they are split', () => {
   const frames = fc.array(fc.tuple(fc.constantFrom(...LENGTHS), fc.boolean()), { minLength: 1, maxLength: 4 })
   const cuts = fc.array(fc.nat(1000), { maxLength: 20 })
   fc.assert(
