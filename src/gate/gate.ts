@@ -299,11 +299,11 @@ export class Gate {
   }
 }
 
-/** All that a session depends on in a request: the cookies, and the site that they were sent to. */
+/** All that a session depends on in a request: the cookies, and the site that they were sent to. No header has a line break. */
 const sessionShown = ({ headers, client }: Exchange): string | undefined =>
   headers.cookie === undefined
     ? undefined
-    : `${client.proto} ${headers.host} ${headers.forwardedHost} ${headers.cookie}`
+    : `${client.proto}\n${headers.host ?? ''}\n${headers.forwardedHost ?? ''}\n${headers.cookie}`
 
 type RefusalReason = Refusal['reason'] | 'malformed'
 

@@ -11,6 +11,7 @@ import type { Handler } from '../../src/gate/extension-points.js'
 import { createForward } from '../../src/gate/forward.js'
 import { confirm } from '../../src/gate/forward-auth.js'
 import { Gate } from '../../src/gate/gate.js'
+import type { GatePages } from '../../src/gate/pages/gate-pages.js'
 import { Rules } from '../../src/gate/rules.js'
 import { GateServers } from '../../src/gate/server.js'
 import { UpstreamNames } from '../../src/gate/upstream-name.js'
@@ -31,6 +32,8 @@ export interface InProcessOptions {
   readonly writers?: readonly string[]
   /** As --login-failures. */
   readonly failures?: number
+  /** Makes the gate's own pages, whose session cookies it then accepts. Default: none. */
+  readonly pages?: (logins: LoginPipeline, policy: Policy) => GatePages
 }
 
 export interface InProcessGate {
@@ -61,6 +64,7 @@ export async function openGate(options: InProcessOptions): Promise<InProcessGate
       ? confirm
       : createForward({ upstream, names: new UpstreamNames(none, url as string, undefined), rules, log })
   const metrics = new RequestMetrics()
+  const pages = options.pages?.(logins, policy)
   const gate = new Gate({
     realm: 'Test',
     logins,
@@ -69,6 +73,8 @@ export async function openGate(options: InProcessOptions): Promise<InProcessGate
     log,
     metrics,
     forwardAuth: upstream === undefined,
+    pages,
+    credentialSources: pages && [pages.sessionOf],
   })
   const servers = new GateServers(gate, new TrustedProxies(['loopback']), undefined)
   const server = servers.create()

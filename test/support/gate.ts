@@ -2,7 +2,13 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { closeSync, openSync, readFileSync, writeFileSync } from 'node:fs'
-import { createServer, type IncomingMessage, type ServerResponse, request as send } from 'node:http'
+import {
+  type Agent,
+  createServer,
+  type IncomingMessage,
+  type ServerResponse,
+  request as send,
+} from 'node:http'
 import { type AddressInfo, connect, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -286,9 +292,11 @@ export interface RequestOptions {
   readonly headers?: Record<string, string | string[]>
   readonly body?: string
   readonly socketPath?: string
+  /** Default: a connection of its own. */
+  readonly agent?: Agent
 }
 
-/** A request on a connection of its own. */
+/** A request, on a connection of its own unless there is an agent. */
 export function request(url: string, { body, ...options }: RequestOptions = {}): Promise<Answer> {
   return new Promise((resolve, reject) => {
     const outgoing = send(url, { agent: false, ...options }, (response) => {
