@@ -1,7 +1,8 @@
-// A file of a million tokens beside one of a million users: read at the start, and looked up. node bench/library/million-tokens.js [COUNT]
+// A file of a million tokens beside one of a million users: read at the start, looked up, and written with the day of the
+// last use while others are served. node bench/library/million-tokens.js [COUNT]
 import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { readFileSync, writeFileSync } from 'node:fs'
+import { copyFileSync, readFileSync, writeFileSync } from 'node:fs'
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
@@ -15,6 +16,8 @@ import { records } from '../support/records.js'
 
 const RUNS = 3
 const LOOKUPS = 200_000
+/** Milliseconds. */
+const PATIENCE = 60_000
 const [, , count = '1000000', kind] = process.argv
 
 if (kind !== undefined) await (kind === 'users' ? measureUsers() : measureTokens())
@@ -36,6 +39,8 @@ else {
       ['longest wait of the event loop meanwhile, ms', of(users, 'wait'), of(tokens, 'wait')],
       ['memory with it, MB', of(users, 'memory'), of(tokens, 'memory')],
       ['a remembered login looked up, µs', of(users, 'lookup', 2), of(tokens, 'lookup', 2)],
+      ['last use written and the file read again, ms after it', '', of(tokens, 'written')],
+      ['longest wait of the event loop meanwhile, ms', '', of(tokens, 'writeWait')],
     ])
   })
 }
@@ -82,17 +87,27 @@ async function measureUsers() {
 }
 
 async function measureTokens() {
-  const {
-    provider,
-    delay: _,
-    ...figures
-  } = await loaded(async () => {
-    const provider = new TokenProvider({ file: 'tokens' })
+  // Each run begins with a token that has not been used: its use is written once a day.
+  copyFileSync('tokens', 'unused-tokens')
+  const { provider, delay, ...figures } = await loaded(async () => {
+    const provider = new TokenProvider({ file: 'unused-tokens' })
     await provider.start()
     return provider
   })
   const credential = { kind: 'bearer', token: readFileSync('token', 'utf8') }
+  const before = provider.measures().counts.reloads
+  delay.reset()
+  const used = performance.now()
   if (!provider.remembered(credential)) throw new Error('not remembered')
-  console.log(JSON.stringify({ ...figures, lookup: lookup(provider, credential) }))
+  while (provider.measures().counts.reloads === before) {
+    if (performance.now() - used > PATIENCE) throw new Error('the last use was not written')
+    await sleep(5)
+  }
+  const written = performance.now() - used
+  const writeWait = delay.max / 1e6
+  const today = new Date().toISOString().slice(0, 10)
+  if (!readFileSync('unused-tokens').subarray(-200).toString().trimEnd().endsWith(today))
+    throw new Error('not written')
+  console.log(JSON.stringify({ ...figures, written, writeWait, lookup: lookup(provider, credential) }))
   await provider.close()
 }
