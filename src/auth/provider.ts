@@ -38,6 +38,11 @@ export interface Provider {
    * @param fresh whether it has to be that of the password that was verified just now, though it takes longer
    */
   passwordMark?(name: string, fresh?: boolean): PasswordMark | Promise<PasswordMark>
+  /**
+   * Resolves once changes of the account called `name` that were made elsewhere before this call are known here. Absent from
+   * providers that know them at once.
+   */
+  catchUp?(name: string): Promise<void>
   /** Incremented by every change that may revoke a login, so that earlier decisions are made again. */
   readonly epoch: number
   /** Calls `listener` after every increment of `epoch`. */

@@ -34,6 +34,8 @@ export class Watcher {
   #lastSeen: { readonly fingerprint: Fingerprint | undefined; readonly bytes?: Buffer } | undefined
   #turn: Promise<void> = Promise.resolve()
   #timer: NodeJS.Timeout | undefined
+  /** Calls of `caughtUp` that the next look answers. */
+  #waiting: (() => void)[] = []
   #closed = false
 
   constructor(path: string, listener: Listener) {
@@ -60,10 +62,22 @@ export class Watcher {
     return read
   }
 
+  /**
+   * Resolves once the listener has been called with every change made before this call. Reads nothing by itself: if the file
+   * has changed, it waits for the watcher, which waits for programs to finish writing.
+   */
+  async caughtUp(): Promise<void> {
+    const fingerprint = await stat(this.#path, { bigint: true }).then(fingerprintOf, codeOf)
+    if (this.#closed) return
+    if (fingerprint === this.#lastSeen?.fingerprint) return this.#turn
+    await new Promise<void>((resolve) => this.#waiting.push(resolve))
+  }
+
   async close(): Promise<void> {
     this.#closed = true
     clearTimeout(this.#timer)
     await this.#turn
+    for (const resolve of this.#waiting) resolve()
   }
 
   #lookLater(pause: number, change?: Change): void {
@@ -74,14 +88,18 @@ export class Watcher {
   }
 
   async #look(last: Change | undefined): Promise<void> {
+    const waiting = this.#waiting
+    this.#waiting = []
     const fingerprint = await stat(this.#path, { bigint: true }).then(fingerprintOf, codeOf)
-    if (fingerprint === this.#lastSeen?.fingerprint) return this.#lookLater(LOOK_MS)
-
-    const since = last?.since ?? performance.now()
-    if (fingerprint !== last?.fingerprint && performance.now() - since < PATIENCE_MS) {
-      return this.#lookLater(REST_MS, { fingerprint, since })
+    if (fingerprint !== this.#lastSeen?.fingerprint) {
+      const since = last?.since ?? performance.now()
+      if (fingerprint !== last?.fingerprint && performance.now() - since < PATIENCE_MS) {
+        this.#waiting.unshift(...waiting)
+        return this.#lookLater(REST_MS, { fingerprint, since })
+      }
+      await this.#tell(false).catch(() => {})
     }
-    await this.#tell(false).catch(() => {})
+    for (const resolve of waiting) resolve()
     this.#lookLater(LOOK_MS)
   }
 

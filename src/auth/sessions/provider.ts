@@ -20,6 +20,8 @@ import {
 const MAX_REMEMBERED = 10_000
 /** In milliseconds. */
 const LOGIN_UNDER_WAY = 60_000
+/** Least time between two looks for a password that another process may know, for each session; in milliseconds. */
+const CATCH_UP_AGAIN = 1000
 
 export interface SessionProviderOptions {
   readonly seals: Seals
@@ -38,6 +40,8 @@ interface Opened {
   /** The last password's mark that was found to be, or not to be, the one at the login: the same text as before is cheap. */
   seenMark?: string | undefined
   isSeenGood?: boolean
+  /** When the account's provider was last told to catch up; by performance.now(). */
+  caughtUpAt?: number
 }
 
 /** What an account's provider says of it now. */
@@ -97,7 +101,7 @@ export class SessionProvider implements Provider {
 
   /** The mark of the password that the user has just logged in by. */
   async markOf({ provider, name }: Principal): Promise<PasswordMark> {
-    return this.#accounts.find((each) => each.name === provider)?.passwordMark?.(name, true)
+    return this.#accountsOf({ provider })?.passwordMark?.(name, true)
   }
 
   /** The session in a cookie, if valid. Does not look up the account. */
@@ -156,8 +160,7 @@ export class SessionProvider implements Provider {
     const opened = credential.kind === 'session' ? this.#open(credential.value) : undefined
     if (opened === undefined) return { ok: false, reason: 'denied', unknown: true }
     const candidate = opened.session.user
-    const standing = this.#standingOf(opened.session)
-    const [account, mark] = await Promise.all([standing.account, standing.mark])
+    const { account, mark } = await this.#verifiedStandingOf(opened)
     if (account === 'unavailable') return { ok: false, reason: 'unavailable', candidate }
     const principal = account === undefined ? opened.principal : withAccount(opened.principal, account)
     if (principal === undefined || !hasMark(opened, mark)) return { ok: false, reason: 'denied', candidate }
@@ -190,13 +193,34 @@ export class SessionProvider implements Provider {
 
   /** The account is undefined where it can't be asked for: then the seal alone counts. */
   #standingOf({ provider, user, mark }: Session): Standing {
-    const known = this.#accounts.find(({ name }) => name === provider)
+    const known = this.#accountsOf({ provider })
     if (known === undefined) return { account: 'unknown', mark: undefined }
     // Both in one turn, so that a directory is asked once.
     return {
       account: known.account?.(user),
       mark: mark === undefined ? undefined : known.passwordMark?.(user),
     }
+  }
+
+  /**
+   * Another process may have begun the session by a password, or a stronger record of it, that this one does not know yet:
+   * then the provider catches up before the session is refused, but not at every request with an old cookie.
+   */
+  async #verifiedStandingOf(opened: Opened): Promise<{ account: Account | undefined; mark: PasswordMark }> {
+    const { session } = opened
+    const standing = this.#standingOf(session)
+    const [account, mark] = await Promise.all([standing.account, standing.mark])
+    const now = performance.now()
+    const isTooSoon = opened.caughtUpAt !== undefined && now - opened.caughtUpAt < CATCH_UP_AGAIN
+    if (account === 'unavailable' || isTooSoon || hasMark(opened, mark)) return { account, mark }
+    opened.caughtUpAt = now
+    await this.#accountsOf(session)?.catchUp?.(session.user)
+    const later = this.#standingOf(session)
+    return { account: await later.account, mark: await later.mark }
+  }
+
+  #accountsOf({ provider }: Pick<Session, 'provider'>): Provider | undefined {
+    return this.#accounts.find(({ name }) => name === provider)
   }
 
   #changed(): void {

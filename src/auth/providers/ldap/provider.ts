@@ -52,6 +52,7 @@ export class LdapProvider implements Provider {
   readonly account?: (name: string) => Account | Promise<Account>
   /** Absent where `account` is. */
   readonly passwordMark?: (name: string, fresh?: boolean) => PasswordMark | Promise<PasswordMark>
+  readonly catchUp?: (name: string) => Promise<void>
   readonly #settings: LdapSettings
   readonly #tell: (event: LdapEvent) => void
   readonly #directory: Directory
@@ -90,6 +91,7 @@ export class LdapProvider implements Provider {
     if (settings.bindAs === undefined) {
       this.account = (name) => then(this.#account(name), principalIn)
       this.passwordMark = (name, fresh = false) => then(this.#account(name, fresh), markIn)
+      this.catchUp = async (name) => void (await this.#account(name, true))
     }
   }
 

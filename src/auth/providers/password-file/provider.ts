@@ -161,6 +161,10 @@ class FileProvider implements PasswordFileProvider {
     return rehashed !== undefined && rehashed.from === encoded ? rehashed.to : encoded
   }
 
+  catchUp(): Promise<void> {
+    return this.#watcher.caughtUp()
+  }
+
   async verify(credential: Credential, _client: string, signal?: AbortSignal): Promise<Verdict> {
     if (credential.kind !== 'basic') return { ok: false, reason: 'denied', unknown: true }
     const { name: candidate } = credential
