@@ -29,7 +29,7 @@ describeWith(['chromium', 'mlflow'], 'MLflow in Chromium', () => {
 
   afterAll(() => stage?.close())
 
-  describe('by an address', () => {
+  describe('at an address', () => {
     let htgate: Server
 
     beforeAll(async () => {
@@ -78,7 +78,7 @@ describeWith(['chromium', 'mlflow'], 'MLflow in Chromium', () => {
       expect(failed.filter(({ path }) => path !== ASKS_FOR_BASIC_AUTH_APP)).toEqual([])
     }, 300_000)
 
-    test('with a wrong password sees nothing of MLflow', async () => {
+    test('shows nothing with a wrong password', async () => {
       const context = await stage.browser.newContext({
         httpCredentials: { username: USER, password: 'wrong' },
       })
@@ -90,7 +90,7 @@ describeWith(['chromium', 'mlflow'], 'MLflow in Chromium', () => {
     })
   })
 
-  describe('by a name that is not localhost', () => {
+  describe('at a name that is not localhost', () => {
     let gate: Server
     let url: string
 
@@ -155,7 +155,7 @@ describeWith(['chromium', 'mlflow'], 'MLflow in Chromium', () => {
       return (await response.json()).run.info
     }
 
-    test('a reader sees runs, charts, artifacts and traces, and MLflow’s page says why nothing can be changed', async () => {
+    test('a reader sees runs, charts, artifacts and traces, and MLflow’s page says why changes are refused', async () => {
       const context = await open('rita')
       const page = await context.newPage()
       const refused = refusals(page)
@@ -207,7 +207,7 @@ describeWith(['chromium', 'mlflow'], 'MLflow in Chromium', () => {
       await context.close()
     }, 300_000)
 
-    test('a page of another origin cannot write in the user’s name', async () => {
+    test('a page of another origin cannot write as the user', async () => {
       const context = await open('will')
       const page = await context.newPage()
       await page.goto(url) // The browser knows the login from now on.

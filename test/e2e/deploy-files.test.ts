@@ -35,12 +35,12 @@ function units(): { service: string; socket: string } {
 }
 
 describeWith(['systemd-analyze'], 'systemd', () => {
-  test('knows everything in the units', async () => {
+  test('knows every setting in the units', async () => {
     const { service, socket } = units()
     await expectNoComplaint('systemd-analyze', ['verify', '--man=no', service, socket])
   })
 
-  test('refuses a system call that the service may not make, and does not kill it over that', () => {
+  test('rejects forbidden system calls without killing the service', () => {
     const unit = readFileSync(units().service, 'utf8')
     expect(unit).toMatch(/^SystemCallFilter=~/m)
     expect(unit).toMatch(/^SystemCallErrorNumber=EPERM$/m)
@@ -53,7 +53,7 @@ describeWith(['systemd-analyze'], 'systemd', () => {
 })
 
 describeWith(['systemd-socket-activate'], 'systemd’s socket', () => {
-  test('is handed to htgate, which serves it', async () => {
+  test('is passed to htgate, which serves it', async () => {
     const file = join(temporaryFolder(), 'htpasswd')
     await htpasswd(['-cbB', file, 'alice', 'secret'])
     const echo = await startEcho()
@@ -133,7 +133,7 @@ describe('deploy/oidc', () => {
     ],
     ['google', 'https://accounts.google.com', 'email', 'groups', []],
   ])(
-    '%s.env is read by a shell, and htgate understands every option',
+    'a shell can read %s.env, and htgate accepts every option',
     async (name, issuer, user, groups, audience) => {
       const settings = await settingsOf(name)
       expect(settings).toMatchObject({
@@ -169,7 +169,7 @@ describe('deploy/oidc', () => {
     expect(readFileSync('deploy/ci/mlflow-github-actions.yaml', 'utf8')).toContain('id-token: write')
   })
 
-  test('keycloak-realm.json has the client, addresses and claims that the gate expects', async () => {
+  test('keycloak-realm.json has the client, URLs and claims that the gate expects', async () => {
     const { oidcClientId, oidcGroupsClaim, oidcAudience, oidcIssuer } = await settingsOf('keycloak')
     const realm = JSON.parse(readFileSync('deploy/oidc/keycloak-realm.json', 'utf8'))
     expect(oidcIssuer).toMatch(new RegExp(`/realms/${realm.realm}$`))
@@ -203,7 +203,7 @@ describeWith(['docker-compose'], 'Docker Compose', () => {
 })
 
 describeWith(['kubernetes-validate'], 'Kubernetes', () => {
-  test('the objects are as its schema has them', async () => {
+  test('the objects match its schema', async () => {
     const args = ['--strict', 'deploy/kubernetes/mlflow.yaml']
     const { stdout, stderr } = await expectNoComplaint('kubernetes-validate', args)
     expect(`${stdout}${stderr}`.match(/passed for resource \S+/g)).toEqual([

@@ -93,7 +93,7 @@ function through({ port }: Server, localAddress = `127.0.0.${10 + ++clients}`): 
 
 const seen = ({ body }: Page): Seen => JSON.parse(body) as Seen
 
-describeWith(['nginx', 'caddy', 'traefik', 'openssl'], 'behind a proxy that asks htgate', () => {
+describeWith(['nginx', 'caddy', 'traefik', 'openssl'], 'behind a proxy with forward-auth', () => {
   const all = frontsWithIssuer.map((front) => {
     let server: Server
     const start = async () => {
@@ -122,7 +122,7 @@ describeWith(['nginx', 'caddy', 'traefik', 'openssl'], 'behind a proxy that asks
       return { client, page: await issuer.logIn(client, login, user, `${user}-pw`) }
     }
 
-    test('a person is led to the issuer and back to the page with its query; the upstream learns who it is', async () => {
+    test('a person is redirected to the issuer and back to the page with its query; the upstream gets the name', async () => {
       const client = browser()
       client.setCookie(SITE, 'theme', 'dark')
       const first = await client.get(`${SITE}/?id=1&b=%2F`)
@@ -147,7 +147,7 @@ describeWith(['nginx', 'caddy', 'traefik', 'openssl'], 'behind a proxy that asks
       expect([...(client.cookies.get(NAME)?.keys() ?? [])].sort()).toEqual(['__Host-htgate', 'theme'])
     })
 
-    test('the upstream gets the other cookies as they are, and neither session nor token', async () => {
+    test('the upstream gets the other cookies unchanged, and neither session nor token', async () => {
       const { client } = await logIn()
       const value = client.cookie(SITE, '__Host-htgate') as string
       for (const [sent, kept] of [
@@ -190,7 +190,7 @@ describeWith(['nginx', 'caddy', 'traefik', 'openssl'], 'behind a proxy that asks
       expect(echo.targets).not.toContain(path)
     })
 
-    test('no one chooses their name by a header, however it is spelled', async () => {
+    test('clients cannot choose their name with a header, however it is spelled', async () => {
       const { client } = await logIn()
       const cookie = `__Host-htgate=${client.cookie(SITE, '__Host-htgate')}`
       const claims = Object.fromEntries(
@@ -208,7 +208,7 @@ describeWith(['nginx', 'caddy', 'traefik', 'openssl'], 'behind a proxy that asks
       expect(echo.targets).not.toContain('/forged')
     })
 
-    test('no one chooses what is asked, or where a login leads, by a header', async () => {
+    test('clients cannot choose the request judged, or the login’s target, with a header', async () => {
       const { client } = await logIn('/', 'bob')
       const cookie = `__Host-htgate=${client.cookie(SITE, '__Host-htgate')}`
       const write = '/api/2.0/mlflow/experiments/create'
@@ -244,7 +244,7 @@ describeWith(['nginx', 'caddy', 'traefik', 'openssl'], 'behind a proxy that asks
       }
     })
 
-    test('a reader writes nothing, and another site’s page gets nothing done', async () => {
+    test('a reader writes nothing, and another site’s page cannot act', async () => {
       const { client: bob } = await logIn('/', 'bob')
       expect((await bob.get(`${SITE}/`)).status).toBe(200)
       const write = `${SITE}/api/2.0/mlflow/experiments/create`
@@ -258,7 +258,7 @@ describeWith(['nginx', 'caddy', 'traefik', 'openssl'], 'behind a proxy that asks
       expect(echo.targets.length).toBeGreaterThanOrEqual(before)
     })
 
-    test('an old session is renewed on the way to a page, without a question', async () => {
+    test('an old session is renewed silently when a page is opened', async () => {
       const { client } = await logIn()
       const old = new SessionProvider({
         seals: new Seals([SECRET], `${issuer.url}\n${CLIENT_ID}`),
@@ -275,7 +275,7 @@ describeWith(['nginx', 'caddy', 'traefik', 'openssl'], 'behind a proxy that asks
       expect(client.cookie(SITE, '__Host-htgate')).not.toBe(old)
     })
 
-    test('a session that is over leads to the login, and its cookie is removed', async () => {
+    test('an expired session leads to the login, and its cookie is removed', async () => {
       const client = browser()
       client.setCookie(SITE, '__Host-htgate', 'AQIDBA')
       const page = await client.get(`${SITE}/`)
@@ -283,7 +283,7 @@ describeWith(['nginx', 'caddy', 'traefik', 'openssl'], 'behind a proxy that asks
       expect(client.cookie(SITE, '__Host-htgate')).toBeUndefined()
     })
 
-    test('the gate’s own pages: a token is made, works, and is revoked; logging out ends the session', async () => {
+    test('the gate’s own pages: a token is created, works, and is revoked; a logout ends the session', async () => {
       const { client } = await logIn('/.htgate/')
       const account = await client.get(`${SITE}/.htgate/`)
       expect(account.body).toContain('<dd>ann</dd>')
@@ -321,7 +321,7 @@ describeWith(['nginx', 'caddy', 'traefik', 'openssl'], 'behind a proxy that asks
       expect((await thief.get(`${SITE}/`)).status).toBe(302)
     })
 
-    test('pages of the gate’s that fail are shown as they are', async () => {
+    test('error pages of the gate are shown unchanged', async () => {
       const callback = await browser().get(`${SITE}/.htgate/callback?code=x&state=y`)
       expect(callback.status).toBe(400)
       expect(callback.body).toContain('Not logged in')
@@ -347,7 +347,7 @@ describeWith(['nginx', 'caddy', 'traefik', 'openssl'], 'behind a proxy that asks
     })
   })
 
-  test('while the issuer is down, a login is answered 503 on a page, and programs go on', async () => {
+  test('while the issuer is down, a login gets a 503 page, and programs still work', async () => {
     await issuer.stop()
     for (const { server } of all) {
       // The gate asks again when the last answer is ten seconds old.
@@ -366,7 +366,7 @@ describeWith(['nginx', 'caddy', 'traefik', 'openssl'], 'behind a proxy that asks
     }
   })
 
-  test('while htgate is down no one gets in, and clients get a 503', async () => {
+  test('while htgate is down, all clients get a 503', async () => {
     await htgate.stop()
     for (const { server } of all) {
       const page = await new WebClient(NAVIGATION, through(server())).get(`${SITE}/htgate-is-down`)

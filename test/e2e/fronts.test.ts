@@ -118,7 +118,7 @@ async function text(response: IncomingMessage): Promise<string> {
 
 /** What every proxy in front of MLflow must do, whichever program checks the password. */
 function keepsThePromises(front: () => Running): void {
-  test('the right password opens; the upstream learns the name, and nothing else about the login', async () => {
+  test('the right password is accepted; the upstream gets the name, and nothing else about the login', async () => {
     const { status, body } = await get(front(), '/a%20b/%C3%A9?q=%2F', {
       authorization: right,
       headers: {
@@ -142,7 +142,7 @@ function keepsThePromises(front: () => Running): void {
     expect(JSON.stringify(headers)).not.toContain('root')
   })
 
-  test('no spelling of a name header lets a client choose who it is', async () => {
+  test('no spelling of an identity header lets a client choose its name', async () => {
     const claims = Object.fromEntries(
       spellings('x-forwarded-user', 'x-forwarded-groups', 'x-remote-user', 'remote-user').map((name) => [
         name,
@@ -182,7 +182,7 @@ function keepsThePromises(front: () => Running): void {
     }
   })
 
-  test('the start of a body is passed on before its end', async () => {
+  test('the start of a body is forwarded before its end', async () => {
     const path = `/begun-${front().client}`
     const sent = begin(front(), path, {
       method: 'PUT',
@@ -195,7 +195,7 @@ function keepsThePromises(front: () => Running): void {
     sent.destroy()
   })
 
-  test('an event is passed on while the stream goes on', async () => {
+  test('an event is forwarded while the stream continues', async () => {
     const sent = begin(front(), '/events', { authorization: right }).end()
     const response = await answered(sent)
     const [first] = await once(response, 'data')
@@ -203,7 +203,7 @@ function keepsThePromises(front: () => Running): void {
     sent.on('error', () => {}).destroy()
   })
 
-  test('a WebSocket opens with the right password only', async () => {
+  test('a WebSocket opens only with the right password', async () => {
     const headers = {
       connection: 'Upgrade',
       upgrade: 'websocket',
@@ -229,7 +229,7 @@ function keepsRoles(front: () => Running): void {
   const send = (method: string, path: string, headers: OutgoingHttpHeaders = {}) =>
     get(front(), path, { method, authorization: reader, headers })
 
-  test('a reader reads and writes nothing, by the method and path that reach the upstream', async () => {
+  test('a reader can only read, judged by the method and path that reach the upstream', async () => {
     const read = '/api/2.0/mlflow/experiments/search'
     const write = '/api/2.0/mlflow/experiments/create'
     expect((await send('GET', read)).status).toBe(200)
@@ -274,7 +274,7 @@ for (const front of frontsAlone) {
 }
 
 const programs = new Set(fronts.map((front) => front.program))
-describeWith([...programs, 'openssl'], 'two of each proxy ask one htgate', () => {
+describeWith([...programs, 'openssl'], 'two of each proxy share one htgate', () => {
   const all = fronts.flatMap((front) =>
     [1, 2].map((n) => ({ name: `${front.name} (${n})`, front: running(front) })),
   )
@@ -284,7 +284,7 @@ describeWith([...programs, 'openssl'], 'two of each proxy ask one htgate', () =>
     keepsRoles(front)
   })
 
-  test('a user who is deleted is out everywhere, also where answers are reused', async () => {
+  test('a deleted user is rejected everywhere, even if decisions are cached', async () => {
     const authorization = basic('bob', 'secret')
     const statuses = () =>
       Promise.all(all.map(async ({ front }) => (await get(front(), '/', { authorization })).status))
@@ -294,7 +294,7 @@ describeWith([...programs, 'openssl'], 'two of each proxy ask one htgate', () =>
     await expect.poll(statuses, { timeout: 30_000, interval: 100 }).toEqual(all.map(() => 401))
   })
 
-  test('while htgate is down no one gets in', async () => {
+  test('while htgate is down, all requests are rejected', async () => {
     await htgate.stop()
     for (const { front } of all) {
       const { status } = await get(front(), '/htgate-is-down', { authorization: right })
@@ -345,7 +345,7 @@ describeWith(['nginx', 'openssl'], "nginx shows htgate's own status where auth_r
   })
 })
 
-describeWith(['nginx', 'openssl'], "nginx reuses htgate's answers", () => {
+describeWith(['nginx', 'openssl'], "nginx caches htgate's decisions", () => {
   const front = fronts.find(({ name }) => name.includes('reused')) as Front
   let asked: string[]
   let answers: string
@@ -383,7 +383,7 @@ describeWith(['nginx', 'openssl'], "nginx reuses htgate's answers", () => {
     expect(asked.filter((each) => each === 'GET /burst').length).toBeLessThanOrEqual(seconds + 1)
   })
 
-  test('an answer holds for its method, URI and credentials only', async () => {
+  test('a decision applies only to its method, URI and credentials', async () => {
     await get(client(), '/one', { authorization: right })
     await get(client(), '/one', { authorization: right, method: 'DELETE' })
     await get(client(), '/two', { authorization: right })
@@ -393,13 +393,13 @@ describeWith(['nginx', 'openssl'], "nginx reuses htgate's answers", () => {
     expect((await get(client(), '/one', { headers: { cookie: `x=${right}` } })).status).toBe(401)
   })
 
-  test('a refusal is never reused', async () => {
+  test('a refusal is never cached', async () => {
     for (let i = 0; i < 3; i++)
       expect((await get(client(), '/no', { authorization: wrong })).status).toBe(401)
     expect(asked.filter((each) => each === 'GET /no')).toHaveLength(3)
   })
 
-  test('only nginx can read the folder of the answers, which hold passwords', () => {
+  test('only nginx can read the cache folder, which holds passwords', () => {
     expect(statSync(answers).mode & 0o077).toBe(0)
   })
 })

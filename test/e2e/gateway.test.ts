@@ -103,7 +103,7 @@ describeWith(['mlflow'], 'MLflow’s gateway', () => {
     '/gateway/mlflow/v1/chat/completions',
     '/gateway/proxy/chat/chat/completions',
   ])(
-    'an agent logs in by X-MLflow-Authorization at %s, and the provider learns nothing of the user',
+    'an agent logs in with X-MLflow-Authorization at %s, and the provider gets no user data',
     async (path) => {
       const response = await chat(path, {
         'x-mlflow-authorization': basic('will', 'will'),
@@ -120,7 +120,7 @@ describeWith(['mlflow'], 'MLflow’s gateway', () => {
     },
   )
 
-  test('a reader may not spend money, and a wrong login is refused', async () => {
+  test('a reader may not use it, and a wrong login is rejected', async () => {
     const path = '/gateway/openai/v1/chat/completions'
     const agent = { authorization: 'Bearer sk-agent' }
     expect((await chat(path, { ...agent, 'x-mlflow-authorization': basic('rita', 'rita') })).status).toBe(403)
@@ -129,7 +129,7 @@ describeWith(['mlflow'], 'MLflow’s gateway', () => {
     expect(seen).toEqual([])
   })
 
-  test('a preflight of an allowed origin is answered by MLflow, and the request after it', async () => {
+  test('MLflow answers an allowed origin’s preflight and the request after it', async () => {
     const url = `${gate.url}/ajax-api/2.0/mlflow/experiments/create`
     const preflight = (origin: string) =>
       fetch(url, {
@@ -157,7 +157,7 @@ describeWith(['mlflow'], 'MLflow’s gateway', () => {
     expect((await create('https://evil.example')).status).toBe(403)
   })
 
-  test('/health and /version need no login, and nothing else is without one', async () => {
+  test('only /health and /version need no login', async () => {
     expect(await (await fetch(`${gate.url}/health`)).text()).toBe('OK')
     expect(await (await fetch(`${gate.url}/version`)).text()).toMatch(/^\d+\.\d+\.\d+$/)
     for (const path of ['/', '/static-files/x', '/ajax-api/3.0/mlflow/server-info', '/%68ealth']) {

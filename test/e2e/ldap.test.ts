@@ -57,7 +57,7 @@ describeWith(['mlflow', 'slapd', 'ldapmodify', 'openssl'], 'MLflow and a directo
     return status === 0 ? (stdout.toString().trim().split('\n').at(-1) as string) : `failed: ${stderr}`
   }
 
-  test('a writer does everything with MLflow’s own client', async () => {
+  test('a writer can do everything with MLflow’s own client', async () => {
     expect(await client(['all', String(4 << 20)], WRITER)).toMatch(/^\d+ [0-9a-f]{32}$/)
   }, 120_000)
 

@@ -57,7 +57,7 @@ function permissions(version: 'mlflow' | 'mlflow-2.22'): void {
     return { status: response.status, text }
   }
 
-  test('users are made on their first request, and permissions hold for each', async () => {
+  test('users are created on their first request, and permissions apply to each', async () => {
     const created = await call('zoë', 'experiments/create', { name: 'of zoë' })
     expect(created.status, created.text).toBe(200)
     const { experiment_id } = JSON.parse(created.text)
@@ -75,7 +75,7 @@ function permissions(version: 'mlflow' | 'mlflow-2.22'): void {
     expect(JSON.parse(user.text).user).toMatchObject({ username: 'zoë', is_admin: false })
   })
 
-  test('no one can pose as another user by a header', async () => {
+  test('users cannot impersonate others with a header', async () => {
     for (const name of ['X-Forwarded-User', 'X_Forwarded_User', 'Remote-User']) {
       const made = await call(
         'bob',
@@ -87,7 +87,7 @@ function permissions(version: 'mlflow' | 'mlflow-2.22'): void {
     }
   })
 
-  test('MLflow itself refuses requests without the gate’s header', async () => {
+  test('MLflow itself rejects requests without the gate’s header', async () => {
     const response = await fetch(`${mlflow.url}/api/2.0/mlflow/experiments/search?max_results=1`, {
       headers: { authorization: basic('admin', 'never used 123') },
     })

@@ -63,14 +63,14 @@ describeWith(['mlflow'], 'MLflow on SQLite, in gunicorn', () => {
     await mlflow?.stop()
   })
 
-  test('a run with params, metrics, a batch, artifacts and a model; all that was logged is there', async () => {
+  test('a run with params, metrics, a batch, artifacts and a model is logged completely', async () => {
     expect(said(await client(htgate, ['all', String(LARGE)], credentials))).toMatch(/^\d+ [0-9a-f]{32}$/)
   }, 300_000)
 
   test.each([
     ['without credentials', {}, 'This server requires a user name and password'],
     ['with a wrong password', { ...credentials, MLFLOW_TRACKING_PASSWORD: 'wrong' }, 'password is wrong'],
-  ])('%s the client fails at once, and says what to do', async (_, env, words) => {
+  ])('%s, the client fails at once, and says what to do', async (_, env, words) => {
     const started = Date.now()
     const result = said(await client(htgate, ['ping'], env))
     // Its first pause before it tries again would be 2 seconds; all of them take minutes.
@@ -80,7 +80,7 @@ describeWith(['mlflow'], 'MLflow on SQLite, in gunicorn', () => {
     expect(result).toContain('MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD')
   })
 
-  test('with MLflow stopped the client tells of 502, and htgate’s answer of the reason', async () => {
+  test('with MLflow stopped, the client reports 502, and htgate’s response the reason', async () => {
     const gateOfStopped = await gate({ url: `http://127.0.0.1:${await freePort()}` })
     onTestFinished(gateOfStopped.stop)
 
@@ -92,7 +92,7 @@ describeWith(['mlflow'], 'MLflow on SQLite, in gunicorn', () => {
     expect(JSON.parse(body).message).toContain('cannot be reached')
   }, 120_000)
 
-  test('while htgate is busy the client waits and tries again, and nothing is lost', async () => {
+  test('while htgate is busy, the client retries, and nothing is lost', async () => {
     // Every address may have a password of its own checked: so many that the queue stays full.
     const busy = await gate(mlflow, '--trust-proxy', 'loopback', '--hash-queue', '32')
     onTestFinished(busy.stop)
@@ -139,11 +139,11 @@ describeWith(['mlflow', 'initdb', 'postgres', 'psql'], 'MLflow on PostgreSQL', (
     await postgres?.stop()
   })
 
-  test('a run with params, metrics, a batch, artifacts and a model; all that was logged is there', async () => {
+  test('a run with params, metrics, a batch, artifacts and a model is logged completely', async () => {
     expect(said(await client(htgate, ['all', String(1 << 20)], credentials))).toMatch(/^\d+ [0-9a-f]{32}$/)
   }, 300_000)
 
-  test('with the database’s password wrong the user sees MLflow’s own error, passed on whole', async () => {
+  test('with a wrong database password, the user sees MLflow’s own error unchanged', async () => {
     await postgres.sql(`ALTER ROLE mlflow PASSWORD 'changed'`)
     await postgres.sql(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'mlflow'`)
     const path = '/api/2.0/mlflow/experiments/get-by-name?experiment_name=Default'

@@ -78,7 +78,7 @@ describeWith(['chromium', 'mlflow'], 'Chromium and MLflow', () => {
 
   for (const { name, startIssuer, missing } of ISSUERS)
     describeIf(missing, name, () => {
-      test('log in, see runs, make a token, use it, revoke it', async () => {
+      test('log in, see runs, create a token, use it, revoke it', async () => {
         const gate = await start(startIssuer)
         const context = await stage.browser.newContext({ viewport: { width: 1280, height: 800 } })
         onTestFinished(() => context.close())

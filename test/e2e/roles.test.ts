@@ -109,7 +109,7 @@ function guarded(version: 'mlflow' | 'mlflow-2.22', prefix = '', args: string[] 
       : []),
   ]
 
-  test('a reader changes nothing, however the request is written', async () => {
+  test('a reader changes nothing, however the request is spelled', async () => {
     const before = await stateOf(home)
     const routes = parseRoutes(MLFLOW_ROUTES).filter(({ access }) => access === 'write' || access === 'admin')
     const generic = routes.map(({ method, path }): [string, string, object] => [
@@ -157,7 +157,7 @@ function guarded(version: 'mlflow' | 'mlflow-2.22', prefix = '', args: string[] 
     expect(await stateOf(home)).toEqual(before)
   }, 60_000)
 
-  test('forward-auth refuses the same requests, by the original method and URI', async () => {
+  test('forward-auth refuses the same requests, judging the original method and URI', async () => {
     const requests = changes().flatMap(([method, path]) => spellings(method, prefix + path))
     for (const { method, target } of requests) {
       // A proxy hands on what its own parser took; that has no absolute form and no white space.
@@ -182,7 +182,7 @@ function guarded(version: 'mlflow' | 'mlflow-2.22', prefix = '', args: string[] 
     expect(response.status).toBe(200)
   })
 
-  test('GraphQL reads, and its mutations change nothing', async () => {
+  test('GraphQL is a read: its mutations change nothing', async () => {
     const before = await stateOf(home)
     for (const query of [
       'mutation { testMutation(inputString: "x") { echo } }',
@@ -199,7 +199,7 @@ function guarded(version: 'mlflow' | 'mlflow-2.22', prefix = '', args: string[] 
     expect(await stateOf(home)).toEqual(before)
   })
 
-  test('the same requests do change something when they come from an admin', async () => {
+  test('the same requests from an admin do change something', async () => {
     // Or the reader's tests above would prove nothing.
     let before = await stateOf(home)
     for (const [method, path, body] of changes()) {
@@ -238,7 +238,7 @@ function guarded(version: 'mlflow' | 'mlflow-2.22', prefix = '', args: string[] 
     )
   })
 
-  test('a reader reads, a writer logs a training run with artifacts, an admin makes webhooks', async () => {
+  test('a reader reads, a writer logs a training run with artifacts, an admin creates webhooks', async () => {
     expect(String((await client('rita', ['ping'])).stdout)).toMatch(/^\d+\n$/)
     const written = await client('will', ['all', String(1 << 20)])
     expect(written.stderr.toString().includes('Exception')).toBe(false)

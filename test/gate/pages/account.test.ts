@@ -10,7 +10,7 @@ const statusWith = async (url: string, token: string, method = 'GET') =>
   (await request(url, { method, headers: { authorization: `Bearer ${token}` } })).status
 
 describe('the account page', () => {
-  test('says who I am', async () => {
+  test('shows the user', async () => {
     const { gate, logIn } = await startLab()
     const { client } = await logIn()
     const page = await client.get(`${gate.url}/.htgate/`)
@@ -32,7 +32,7 @@ describe('the account page', () => {
     expect(page.url).toBe(`${gate.url}/.htgate/`)
   })
 
-  test('is there for users of a password file, too', async () => {
+  test('is available to users of a password file, too', async () => {
     const { gate } = await startLab()
     const client = new WebClient({ authorization: `Basic ${Buffer.from('alice:secret').toString('base64')}` })
     const page = await client.get(`${gate.url}/.htgate/`)
@@ -72,7 +72,7 @@ test('the log says how each user was authenticated', async () => {
 })
 
 describe('tokens', () => {
-  test('are made with a role, shown once, listed with their last use, and revoked', async () => {
+  test('are created with a role, shown once, listed with their last use, and revoked', async () => {
     const { gate, logIn } = await startLab()
     const { client } = await logIn()
     const page = await client.get(`${gate.url}/.htgate/`)
@@ -100,7 +100,7 @@ describe('tokens', () => {
     expect(await statusWith(gate.url, token)).toBe(401)
   })
 
-  test('can do no more than their owner, whatever the form says', async () => {
+  test('can do no more than their owner, whatever the form requests', async () => {
     const { gate, logIn } = await startLab()
     const { client } = await logIn('/', 'bob')
     const page = await client.get(`${gate.url}/.htgate/`)
@@ -133,7 +133,7 @@ describe('tokens', () => {
     expect(await statusWith(gate.url, token)).toBe(200)
   })
 
-  test('of one account are not those of another by the same name', async () => {
+  test('of one account are not those of another with the same name', async () => {
     const { gate, logIn } = await startLab({ file: passwordFile(record('ann', 'file-pw')) })
     const { client } = await logIn()
     const page = await client.get(`${gate.url}/.htgate/`)
@@ -151,7 +151,7 @@ describe('tokens', () => {
     expect(await statusWith(gate.url, tokenIn(made))).toBe(200)
   })
 
-  test('cannot make tokens', async () => {
+  test('cannot create tokens', async () => {
     const { gate, logIn } = await startLab()
     const { client } = await logIn()
     const page = await client.get(`${gate.url}/.htgate/`)
@@ -164,7 +164,7 @@ describe('tokens', () => {
     expect((await thief.post(`${gate.url}/.htgate/tokens`, fields)).status).toBe(403)
   })
 
-  test('are not made by another site’s form', async () => {
+  test('cannot be created by another site’s form', async () => {
     const { gate, logIn } = await startLab()
     const { client } = await logIn()
     const fields = { name: 'x', role: 'read', days: '30' }

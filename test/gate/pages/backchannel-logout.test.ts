@@ -6,7 +6,7 @@ import { startLab } from './support.js'
 
 const form = { 'content-type': 'application/x-www-form-urlencoded' }
 
-test('who logs out at the issuer is logged out here too, in every process', async () => {
+test('a logout at the issuer ends the session here, in every process', async () => {
   const { gate, issuer, logIn } = await startLab({ args: ['--workers', '2'] })
   const { client } = await logIn()
   const { client: other } = await logIn()
@@ -26,7 +26,7 @@ test('who logs out at the issuer is logged out here too, in every process', asyn
   expect(await statuses(`htgate=${other.cookie(gate.url, 'htgate')}`)).toEqual([200])
 })
 
-test('a worker that starts later knows of a logout', async () => {
+test('a worker that starts later knows about a logout', async () => {
   const { gate, logIn } = await startLab({ args: ['--workers', '2'] })
   const { client } = await logIn()
   const cookie = `htgate=${client.cookie(gate.url, 'htgate')}`

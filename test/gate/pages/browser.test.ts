@@ -63,7 +63,7 @@ describeWith(['chromium'], 'the pages in Chromium', () => {
     httpCredentials: { username: 'alice', password: 'secret' },
   })
 
-  test('make and revoke a token by the keyboard alone; focus is seen, and in the order of the page', async () => {
+  test('create and revoke a token with the keyboard only; focus is visible and in page order', async () => {
     const gate = await gateWithTokens()
     const { page, blocked } = await open(withScripts(true))
     await page.goto(`${gate.url}/.htgate/`)
@@ -95,7 +95,7 @@ describeWith(['chromium'], 'the pages in Chromium', () => {
     expect(blocked).toEqual([])
   }, 120_000)
 
-  test('the same without scripts, on a phone: nothing is wider than the screen', async () => {
+  test('work without scripts, and on a phone nothing is wider than the screen', async () => {
     const gate = await gateWithTokens()
     const { page } = await open({ ...withScripts(false), ...PHONE })
     await page.goto(`${gate.url}/.htgate/`)
@@ -140,7 +140,7 @@ describeWith(['chromium'], 'the pages in Chromium', () => {
     }
   }, 120_000)
 
-  test('401, 403, 429, 502 and 503 say what to do, and a button opens the same page again', async () => {
+  test('401, 403, 429, 502 and 503 say what to do, and a button reloads the page', async () => {
     const upstream = await startUpstream()
     const file = passwordFile(record('alice', 'secret') + record('bob', 'builder'))
     const args = ['--writers', 'user:alice', '--login-failures', '2']
@@ -191,7 +191,7 @@ describeWith(['chromium'], 'the pages in Chromium', () => {
     expect(blocked).toEqual([])
   }, 120_000)
 
-  test('log in at an issuer, make a token, and log out', async () => {
+  test('log in at an issuer, create a token, and log out', async () => {
     const { gate } = await startLab()
     const { page, blocked } = await open()
     await page.goto(`${gate.url}/.htgate/`)

@@ -22,14 +22,14 @@ test('nginx gets the same as 401 and Location', async () => {
   expect(asked).toMatchObject({ status: 401, headers: { location: '/.htgate/login?return=%2Fruns' } })
 })
 
-test('a proxy that names the host gets an absolute URL, not one relative to the gate’s address', async () => {
+test('a proxy that sends the host gets an absolute URL, not one relative to the gate’s address', async () => {
   const { gate } = await startLab({ forwardAuth: true, args: ['--trust-proxy', 'loopback'] })
   const front = { 'x-forwarded-host': 'mlflow.example.org', 'x-forwarded-proto': 'https' }
   const asked = await request(`${gate.url}/`, { headers: { ...page, ...front } })
   expect(asked.headers.location).toBe('https://mlflow.example.org/.htgate/login?return=%2Fruns%3Fa%3D1')
 })
 
-test('the answer brings the client’s cookies without the gate’s own', async () => {
+test('the response has the client’s cookies without the gate’s own', async () => {
   const { gate, logIn } = await startLab({ forwardAuth: true, args: ['--trust-proxy', 'loopback'] })
   const { client } = await logIn('/.htgate/')
   const session = `htgate=${client.cookie(gate.url, 'htgate')}`
@@ -44,7 +44,7 @@ test('the answer brings the client’s cookies without the gate’s own', async 
   }
 })
 
-test('a question is no page of the gate’s own, whatever path it comes by', async () => {
+test('an authorization request never gets the gate’s own pages, whatever its path', async () => {
   const { gate } = await startLab({ forwardAuth: true, args: ['--trust-proxy', 'loopback'] })
   for (const path of ['/.htgate', '/.htgate/']) {
     const asked = await request(gate.url + path, { headers: { ...page, accept: '*/*' } })
@@ -52,7 +52,7 @@ test('a question is no page of the gate’s own, whatever path it comes by', asy
   }
 })
 
-test('behind a proxy, the login goes on under the name that people know', async () => {
+test('behind a proxy, the login uses the public name', async () => {
   const { gate, issuer } = await startLab({ forwardAuth: true, args: ['--trust-proxy', 'loopback'] })
   const front = { 'x-forwarded-host': 'mlflow.example.org', 'x-forwarded-proto': 'https' }
   const client = new WebClient()
@@ -67,7 +67,7 @@ test('behind a proxy, the login goes on under the name that people know', async 
   expect(session.status).toBe(302)
 })
 
-test('a session answers with user and groups', async () => {
+test('a session yields user and groups', async () => {
   const { gate, logIn } = await startLab({ forwardAuth: true, args: ['--trust-proxy', 'loopback'] })
   const { client } = await logIn('/.htgate/')
   const cookie = `htgate=${client.cookie(gate.url, 'htgate')}`

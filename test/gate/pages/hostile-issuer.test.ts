@@ -110,7 +110,7 @@ async function expectRefused(
   await until(() => gate.output().includes('login at the issuer failed: '), gate.output)
 }
 
-test('a sound answer begins a session, which is for exactly its user and groups', async () => {
+test('a valid response begins a session for exactly its user and groups', async () => {
   const { gate, upstream, logIn } = await subject()
   const { page, client } = await logIn()
   expect(page).toMatchObject({ status: 302 })
@@ -120,7 +120,7 @@ test('a sound answer begins a session, which is for exactly its user and groups'
   expect(valuesOf(upstream.seen.at(-1), 'x-forwarded-groups')).toEqual(['ml-team'])
 })
 
-describe('ID tokens that are refused', () => {
+describe('rejected ID tokens', () => {
   test.each<[string, Answer]>([
     ['of another client, by azp', { claims: { azp: 'other' } }],
     ['of another client, by azp beside ours', { claims: { aud: ['mlflow', 'other'], azp: 'other' } }],
@@ -160,7 +160,7 @@ describe('ID tokens that are refused', () => {
     }
   })
 
-  test('a clock that is off by a minute is no reason', async () => {
+  test('a clock that is off by a minute is tolerated', async () => {
     const { logIn } = await subject()
     for (const claims of [
       { iat: seconds() + 50, nbf: seconds() + 50, exp: seconds() + 300 },
@@ -188,22 +188,22 @@ describe('claims', () => {
     ['an object', { toString: 'ann' }],
     ['a number', 7],
     ['what programs are called', 'sub:u-2'],
-  ])('a name with %s is refused', async (_, preferred_username) => {
+  ])('a name with %s is rejected', async (_, preferred_username) => {
     const lab = await subject()
     await expectRefused(lab, { claims: { preferred_username } })
     expect(lab.gate.output()).not.toContain('x'.repeat(300))
   })
 
-  test('no name at all is refused', async () => {
+  test('a missing name is rejected', async () => {
     await expectRefused(await subject(), { claims: { preferred_username: undefined } })
   })
 
-  test('userinfo of another subject is refused', async () => {
+  test('userinfo of another subject is rejected', async () => {
     const claims = { preferred_username: undefined }
     await expectRefused(await subject(), { claims, userinfo: { sub: 'u-2', preferred_username: 'root' } })
   })
 
-  test('an e-mail address that is not verified is refused', async () => {
+  test('an unverified e-mail address is rejected', async () => {
     const lab = await subject(['--oidc-user-claim', 'email'])
     await expectRefused(lab, { claims: { email: 'ann@example.org', email_verified: false } })
     const { page } = await lab.logIn({ claims: { email: 'ann@example.org', email_verified: true } })
@@ -218,7 +218,7 @@ describe('claims', () => {
     expect(Buffer.from(sent as string, 'latin1').toString()).toBe('Zoë Ångström 李')
   })
 
-  test('200 groups, some of them malformed: the session holds those that rules name, and stays small', async () => {
+  test('200 groups, some malformed: the session holds those named in rules, and stays small', async () => {
     const names = Array.from({ length: 200 }, (_, i) => `department-of-machine-learning-${i}`)
     const { gate, upstream, logIn } = await subject(
       names.slice(0, 150).flatMap((name) => ['--writers', `group:${name}`]),
@@ -241,7 +241,7 @@ describe('claims', () => {
   })
 })
 
-describe('what the token endpoint answers', () => {
+describe('responses of the token endpoint', () => {
   test.each<[string, Answer['reply'], number]>([
     ['that the code is not good', { status: 400, body: '{"error":"invalid_grant"}' }, 403],
     ['HTML', { body: '<h1>hello</h1>', type: 'text/html' }, 403],
@@ -254,15 +254,15 @@ describe('what the token endpoint answers', () => {
   })
 })
 
-describe('mix-up of issuers', () => {
-  test('an answer that another issuer claims as its own, or two of them, is refused', async () => {
+describe('issuer mix-up', () => {
+  test('a response with another issuer’s name, or two names, is rejected', async () => {
     const lab = await subject()
     await expectRefused(lab, { query: (query) => query.set('iss', 'https://evil.example') })
     await expectRefused(lab, { query: (query) => query.append('iss', 'https://evil.example') })
     expect(lab.issuer.asked).not.toContain('/token')
   })
 
-  test('where the issuer says that it names itself, an answer without its name is refused', async () => {
+  test('if the issuer announces `iss`, a response without it is rejected', async () => {
     const lab = await subject()
     const metadata = { authorization_response_iss_parameter_supported: true }
     lab.issuer.metadata = metadata
@@ -301,8 +301,8 @@ describe('mix-up of issuers', () => {
   })
 })
 
-describe('a login under way', () => {
-  test('one that was left open for an hour ends well; after half a day it is over', async () => {
+describe('a login in progress', () => {
+  test('succeeds after an hour, and has expired after half a day', async () => {
     const { gate, begin } = await subject()
     const client = new WebClient()
     const [soon, late] = [await begin(client, '/runs?a=1#b'), await begin(client)]
@@ -315,7 +315,7 @@ describe('a login under way', () => {
     expect((await late()).status).toBe(400)
   })
 
-  test('its code goes to the issuer once, whatever the browser repeats', async () => {
+  test('its code is sent to the issuer once, whatever the browser repeats', async () => {
     const { gate, issuer, begin } = await subject()
     const client = new WebClient()
     const finish = await begin(client)
@@ -328,7 +328,7 @@ describe('a login under way', () => {
     expect(issuer.asked.filter((path) => path === '/token')).toHaveLength(1)
   })
 
-  test('a session that someone else has planted is replaced', async () => {
+  test('a planted session is replaced', async () => {
     const { gate, logIn } = await subject()
     const { cookie: planted } = await logIn({ claims: { preferred_username: 'mallory' } })
     const victim = new WebClient()
@@ -339,7 +339,7 @@ describe('a login under way', () => {
     expect(account.body).toContain('<dd>ann</dd>')
   })
 
-  test('a callback in the middle of another login ends neither', async () => {
+  test('a callback during another login ends neither', async () => {
     const { begin } = await subject()
     const client = new WebClient()
     const [one, two] = [await begin(client, '/one'), await begin(client, '/two')]

@@ -115,7 +115,7 @@ const REQUESTS: readonly (readonly [string, string, string, Record<string, strin
   ),
 ]
 
-test('an outsider gets nothing, and nothing of theirs comes back', async () => {
+test('an outsider gets nothing, and none of their input is reflected', async () => {
   const { gate, issuer, upstream } = await startLab()
   expect(REQUESTS.length).toBeGreaterThan(55)
   const own = [new URL(gate.url).host, new URL(issuer.url).host]
@@ -148,7 +148,7 @@ test('an outsider gets nothing, and nothing of theirs comes back', async () => {
   expect((await issuer.logIn(client, login, 'ann', 'ann-pw')).status).toBe(200)
 })
 
-test('another site’s page gets nothing done with the session of its visitor', async () => {
+test('another site’s page cannot act with its visitor’s session', async () => {
   const { gate, logIn, tokenFile } = await startLab()
   const { client } = await logIn('/.htgate/')
   const account = await client.get(`${gate.url}/.htgate/`)
@@ -178,7 +178,7 @@ test('another site’s page gets nothing done with the session of its visitor', 
   expect(good.status).toBe(201)
 })
 
-test('a name of a token is shown as text', async () => {
+test('a token’s name is shown as text', async () => {
   const { gate, logIn } = await startLab()
   const { client } = await logIn('/.htgate/')
   const code = formsIn(await client.get(`${gate.url}/.htgate/`))[0]?.hidden.code as string
@@ -191,7 +191,7 @@ test('a name of a token is shown as text', async () => {
   expect(list.headers.get('content-security-policy')).toMatch(/default-src 'none'.*frame-ancestors 'none'/)
 })
 
-test('a request target in other forms reaches no page and no upstream', async () => {
+test('unusual forms of the request target reach no page and no upstream', async () => {
   const { gate, upstream } = await startLab()
   for (const target of [
     `http://evil.example/.htgate/login`,

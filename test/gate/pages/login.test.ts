@@ -7,7 +7,7 @@ import { ISSUERS, startLab } from './support.js'
 
 for (const { name, start, missing } of ISSUERS) {
   describeIf(missing, `logins at ${name}`, () => {
-    test('a person who opens a page logs in and comes to where she wanted to go', async () => {
+    test('a person who opens a page logs in and returns to that page', async () => {
       const { gate, issuer, upstream } = await startLab({ start })
       const client = new WebClient()
       const first = await client.get(`${gate.url}/runs?id=1&b=%2F`)
@@ -31,7 +31,7 @@ for (const { name, start, missing } of ISSUERS) {
       expect(valuesOf(upstream.seen.at(-1), 'x-forwarded-groups')).toEqual(['ml-team'])
     })
 
-    test('the session cookie is small, sealed and not for scripts, and the upstream never sees it', async () => {
+    test('the session cookie is small, sealed and hidden from scripts, and never reaches the upstream', async () => {
       const { gate, logIn, upstream } = await startLab({ start })
       const { client } = await logIn()
       const value = client.cookie(gate.url, 'htgate') as string
@@ -44,7 +44,7 @@ for (const { name, start, missing } of ISSUERS) {
       expect(valuesOf(upstream.seen.at(-1), 'cookie')).toEqual(['theme=dark'])
     })
 
-    test('bearer tokens of the issuer are taken, and its ID tokens are not', async () => {
+    test('the issuer’s bearer tokens are accepted, its ID tokens are not', async () => {
       const { gate, issuer, upstream } = await startLab({ start })
       const token = await issuer.programToken()
       const answer = await request(`${gate.url}/`, { headers: { authorization: `Bearer ${token}` } })
@@ -63,8 +63,8 @@ for (const { name, start, missing } of ISSUERS) {
   })
 }
 
-describe('who is led to a login', () => {
-  test('requests of pages and programs get 401 in JSON, without a dialogue for browsers', async () => {
+describe('redirects to the login', () => {
+  test('requests by pages and programs get a 401 in JSON, without a browser dialog', async () => {
     const { gate } = await startLab()
     const browser = { 'user-agent': 'Mozilla/5.0', 'sec-fetch-mode': 'cors', accept: '*/*' }
     const xhr = await request(`${gate.url}/ajax-api/2.0/mlflow/runs/search`, {
@@ -94,12 +94,12 @@ describe('who is led to a login', () => {
     expect(page).toMatchObject({ status: 302, headers: { location: '/.htgate/login?return=%2F' } })
   })
 
-  test('passwords go on to work beside', async () => {
+  test('passwords still work', async () => {
     const { gate } = await startLab()
     expect((await asAlice(`${gate.url}/`)).status).toBe(200)
   })
 
-  test('who asks for it gets the browser’s dialogue, and a session that ends with the account', async () => {
+  test('/.htgate/password shows the browser’s dialog, and its session ends with the account', async () => {
     const { gate } = await startLab()
     const client = new WebClient()
     const asked = await client.get(`${gate.url}/.htgate/password?return=%2Fruns`)
@@ -113,7 +113,7 @@ describe('who is led to a login', () => {
 })
 
 describeIf(goMissing(), 'a login in two tabs', () => {
-  test('tabs do not get into each other’s way', async () => {
+  test('tabs do not interfere with each other', async () => {
     const { gate, issuer } = await startLab({ start: startZitadel })
     const client = new WebClient()
     const one = await client.open(`${gate.url}/one`)
@@ -129,8 +129,8 @@ describeIf(goMissing(), 'a login in two tabs', () => {
   })
 })
 
-describe('a login under way', () => {
-  test('F5 and the back button on the callback lead on, and the code is not used again', async () => {
+describe('a login in progress', () => {
+  test('F5 and the back button on the callback continue, and the code is not reused', async () => {
     const { gate, logIn, issuer } = await startLab()
     const { client } = await logIn('/runs')
     const callback = client.visited.find((url) => url.includes('/.htgate/callback')) as string
@@ -141,7 +141,7 @@ describe('a login under way', () => {
     expect(issuer.name).toBe('oidc-provider')
   })
 
-  test('many logins that were not finished do not pile up cookies', async () => {
+  test('unfinished logins do not pile up cookies', async () => {
     const { gate } = await startLab()
     const client = new WebClient()
     for (let i = 0; i < 12; i++) await client.open(`${gate.url}/${i}`)
@@ -149,7 +149,7 @@ describe('a login under way', () => {
     expect(names.length).toBeLessThanOrEqual(6)
   })
 
-  test('a browser passes by a page that takes along what follows #', async () => {
+  test('a browser passes through a page that preserves the fragment', async () => {
     const { gate, issuer } = await startLab()
     const client = new WebClient()
     const bounce = await client.get(`${gate.url}/.htgate/login?return=%2F`, { 'sec-fetch-dest': 'document' })
@@ -181,7 +181,7 @@ describe('a login under way', () => {
     '/.htgate/callback?code=x&state=y',
     `/${'x'.repeat(3000)}`,
     '/é',
-  ])('it does not lead to %j', async (target) => {
+  ])('it does not redirect to %j', async (target) => {
     const { gate, issuer } = await startLab()
     const client = new WebClient()
     const login = await client.open(`${gate.url}/.htgate/login?return=${encodeURIComponent(target)}`)
@@ -191,7 +191,7 @@ describe('a login under way', () => {
 })
 
 describe('attacks on a login', () => {
-  test('a callback that this browser did not ask for does not log in', async () => {
+  test('a callback for a login that this browser did not start does not log in', async () => {
     const { gate, issuer } = await startLab()
     const attacker = new WebClient()
     const login = await attacker.open(`${gate.url}/`)
@@ -203,7 +203,7 @@ describe('attacks on a login', () => {
     expect(victim.cookie(gate.url, 'htgate')).toBeUndefined()
   })
 
-  test('state, code and nonce of another login are refused', async () => {
+  test('state, code and nonce of another login are rejected', async () => {
     const { gate, issuer } = await startLab()
     const client = new WebClient()
     const login = await client.open(`${gate.url}/one`)
@@ -221,7 +221,7 @@ describe('attacks on a login', () => {
     }
   })
 
-  test('an error of the issuer is shown on a page, without what the issuer sent', async () => {
+  test('an issuer’s error is shown on a page, without its text', async () => {
     const { gate } = await startLab()
     const client = new WebClient()
     await client.open(`${gate.url}/`)
@@ -237,7 +237,7 @@ describe('attacks on a login', () => {
     expect(page.body).not.toContain('alert(1)')
   })
 
-  test('the answer of another issuer is refused', async () => {
+  test('a response of another issuer is rejected', async () => {
     const { gate, issuer } = await startLab()
     const client = new WebClient()
     const login = await client.open(`${gate.url}/`)
@@ -250,7 +250,7 @@ describe('attacks on a login', () => {
     expect(login.url.startsWith(issuer.url)).toBe(true)
   })
 
-  test('a session of another gate or secret is refused', async () => {
+  test('a session of another gate or secret is rejected', async () => {
     const lab = await startLab()
     const other = await startLab()
     const { client } = await lab.logIn()
@@ -259,7 +259,7 @@ describe('attacks on a login', () => {
     expect((await thief.get(`${other.gate.url}/`)).status).toBe(302)
   })
 
-  test('another host name than this machine’s has no login over plain HTTP', async () => {
+  test('over plain HTTP, only this machine’s names have a login', async () => {
     const { gate } = await startLab()
     const page = await request(`${gate.url}/.htgate/login`, {
       headers: { host: 'mlflow.example.org', accept: 'text/html' },
@@ -274,7 +274,7 @@ describe('attacks on a login', () => {
 })
 
 describe('logging out', () => {
-  test('a form does it, here and at the issuer; afterwards the cookie is worth nothing', async () => {
+  test('a form logs out, here and at the issuer; afterwards the cookie is worthless', async () => {
     const { gate, logIn } = await startLab()
     const { client } = await logIn()
     const value = client.cookie(gate.url, 'htgate') as string
@@ -289,7 +289,7 @@ describe('logging out', () => {
     expect((await thief.get(`${gate.url}/`)).status).toBe(302)
   })
 
-  test('another site cannot do it', async () => {
+  test('another site cannot log the user out', async () => {
     const { gate, logIn } = await startLab()
     const { client } = await logIn()
     const account = await client.get(`${gate.url}/.htgate/`)

@@ -5,13 +5,13 @@ import { passwordFile, record, request, startGate, until, valuesOf } from '../..
 import { formsIn, WebClient } from '../../support/web-client.js'
 import { startLab } from './support.js'
 
-describe('as time goes by', () => {
+describe('over time', () => {
   beforeEach(() => {
     vi.useFakeTimers({ toFake: ['Date', 'performance'] })
     onTestFinished(() => void vi.useRealTimers())
   })
 
-  test('a session is renewed when a page is opened, without a question, and with the groups of now', async () => {
+  test('a session is renewed silently when a page is opened, with current groups', async () => {
     const { gate, logIn, users, upstream } = await startLab({ args: ['--session-ttl', '4s'] })
     const { client } = await logIn()
     const first = client.cookie(gate.url, 'htgate') as string
@@ -26,7 +26,7 @@ describe('as time goes by', () => {
     expect(valuesOf(upstream.seen.at(-1), 'x-forwarded-groups')).toEqual([])
   })
 
-  test('when the issuer does not know the user any more, the next page leads to its login', async () => {
+  test('if the user is logged out at the issuer, the next page leads to its login', async () => {
     const { gate, issuer, logIn } = await startLab({ args: ['--session-ttl', '4s'] })
     const { client } = await logIn()
     const value = client.cookie(gate.url, 'htgate') as string
@@ -39,7 +39,7 @@ describe('as time goes by', () => {
     expect((await thief.get(`${gate.url}/`)).status).toBe(302)
   })
 
-  test('requests of a page are let in to the end of the session, and then get 401', async () => {
+  test('a page’s requests are accepted until the session ends, and then get 401', async () => {
     const { gate, logIn } = await startLab({ args: ['--session-ttl', '3s'] })
     const { client } = await logIn()
     const xhr = { accept: 'application/json', 'sec-fetch-mode': 'cors', 'sec-fetch-dest': 'empty' }
@@ -51,7 +51,7 @@ describe('as time goes by', () => {
     expect(ended.headers.get('content-type')).toBe('application/json')
   })
 
-  test('while the issuer is down, sessions go on, and no one is redirected to it', async () => {
+  test('while the issuer is down, sessions stay valid, and browsers are not redirected to it', async () => {
     const { gate, issuer, logIn } = await startLab({ args: ['--session-ttl', '20s'] })
     const { client } = await logIn()
     vi.advanceTimersByTime(10_100)
@@ -64,7 +64,7 @@ describe('as time goes by', () => {
   })
 })
 
-test('the gate starts without the issuer, says so, and lets passwords and sessions in', async () => {
+test('the gate starts without the issuer, says so, and accepts passwords and sessions', async () => {
   const lab = await startLab()
   const { client } = await lab.logIn()
   const value = client.cookie(lab.gate.url, 'htgate') as string
@@ -78,7 +78,7 @@ test('the gate starts without the issuer, says so, and lets passwords and sessio
   expect((await replica.get(`${gate.url}/`)).status).toBe(200)
 })
 
-describe('sessions by a password', () => {
+describe('sessions begun with a password', () => {
   const asUser = (user: string, password: string) => ({
     authorization: `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`,
   })
@@ -89,7 +89,7 @@ describe('sessions by a password', () => {
     return client
   }
 
-  test('end when the password changes, also for what is open; other users’ go on', async () => {
+  test('end when the password changes, with their open connections; other users’ stay', async () => {
     const bob = record('bob', 'secret')
     const file = passwordFile(record('alice', 'secret') + bob)
     const { gate, upstream } = await startLab({ file })
@@ -129,7 +129,7 @@ describe('sessions by a password', () => {
     await until(async () => (await client.get(`${gate.url}/`)).status !== 200)
   })
 
-  test('outlast the record’s replacement by a stronger one at the same login', async () => {
+  test('survive a rehash of the record at that login', async () => {
     const file = passwordFile()
     const { gate } = await startLab({ file, args: ['--rehash', 'bcrypt:5'] })
     const client = await logInWith(gate.url)
@@ -141,7 +141,7 @@ describe('sessions by a password', () => {
     expect((await client.get(`${gate.url}/`)).status).toBe(200)
   })
 
-  test('do not begin with a token in the password’s place', async () => {
+  test('do not begin with a token used as the password', async () => {
     const { gate, tokenFile } = await startLab()
     const made = { user: 'alice', role: 'read', name: 'ci', account: 'file' } as const
     const { token } = await createToken(tokenFile, made)
@@ -152,7 +152,7 @@ describe('sessions by a password', () => {
   })
 })
 
-test('a secret that is replaced at SIGHUP ends the sessions of the old one only when that is gone', async () => {
+test('a new secret on SIGHUP ends sessions of the old one only once that is removed', async () => {
   const { gate, logIn, secretFile } = await startLab()
   const { client } = await logIn()
   writeFileSync(
@@ -168,7 +168,7 @@ test('a secret that is replaced at SIGHUP ends the sessions of the old one only 
   expect((await client.get(`${gate.url}/`)).status).toBe(302)
 })
 
-test('logged out in one process, a session is over in all', async () => {
+test('a logout in one process ends the session in all', async () => {
   const { gate, logIn } = await startLab({ args: ['--workers', '3'] })
   const { client } = await logIn()
   const value = client.cookie(gate.url, 'htgate') as string
