@@ -11,6 +11,7 @@ export default defineConfig({
     expect: { poll: { timeout: 30_000, interval: 20 } },
     // Two cores: tests that start processes and measure latency get in each other's way beyond that.
     maxWorkers: 2,
+    isolate: false,
     sequence: { sequencer: LongestFirst },
   },
 })

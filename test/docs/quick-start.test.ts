@@ -3,6 +3,7 @@ import { dirname, join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { temporaryFolder } from '../support/folder.js'
 import { OUR_HTGATE } from '../support/htgate.js'
+import { QUIET } from '../support/mlflow.js'
 import { describeWith, peer } from '../support/peers.js'
 import { basic } from '../support/requests.js'
 import { OUR_HTPASSWD, run } from '../support/run.js'
@@ -28,7 +29,7 @@ function freshHome(...folders: string[]): { home: string; env: Record<string, st
   symlinkSync(OUR_HTPASSWD, join(bin, 'htpasswd'))
   symlinkSync(process.execPath, join(bin, 'node'))
   const path = [bin, ...folders, '/usr/local/bin', '/usr/bin', '/bin'].join(':')
-  return { home, env: { HOME: home, PATH: path, TMPDIR: home, MLFLOW_DISABLE_TELEMETRY: 'true' } }
+  return { home, env: { HOME: home, PATH: path, TMPDIR: home, ...QUIET } }
 }
 
 /** An expect script that runs a line at a terminal and answers its two prompts for a password. */

@@ -6,6 +6,7 @@ import {
   asAlice,
   memoryOf,
   raw,
+  request,
   startGate,
   startGateProcess,
   startUpstream,
@@ -14,6 +15,7 @@ import {
   valuesOf,
 } from '../support/gate.js'
 import { startRawUpstream } from '../support/raw-upstream.js'
+import { settled } from '../support/until.js'
 
 // HTTP/1.1 through the gate, on bare connections at both ends.
 
@@ -52,7 +54,8 @@ describe('Expect: 100-continue, end to end', () => {
     const { socket, text } = raw(gate.port, PUT)
     await until(() => upstream.text().endsWith('\r\n\r\n'), upstream.text)
     expect(upstream.text()).toMatch(/\r\nExpect: 100-continue\r\n/)
-    await new Promise((resolve) => setTimeout(resolve, 100))
+    // Another client's turn, from beginning to end.
+    expect((await request(gate.url)).status).toBe(401)
     expect(text()).toBe('')
     ask()
     await until(() => text() === 'HTTP/1.1 100 Continue\r\n\r\n', text)
@@ -109,7 +112,7 @@ describe('interim responses', () => {
     const before = memoryOf(gate)
     const { socket, text } = raw(gate.port, GET)
     socket.pause()
-    await new Promise((resolve) => setTimeout(resolve, 500))
+    await settled(() => sent)
     expect(memoryOf(gate) - before).toBeLessThan(50_000_000)
     socket.resume()
     await until(
@@ -387,7 +390,7 @@ describe('an invalid request gets an error that says why, and is counted, logged
     const { socket, text, closed } = raw(gate.port, GET)
     await until(() => text().includes('begun'), text)
     socket.write('\x16\x03\x01 this is not a request\r\n\r\n')
-    await new Promise((resolve) => setTimeout(resolve, 100))
+    expect((await request(gate.url)).status).toBe(401)
     end()
     await closed
     expect(text()).toMatch(/5\r\nbegun\r\n5\r\nended\r\n0\r\n\r\nHTTP\/1\.1 400 /)

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { temporaryFolder } from '../support/folder.js'
 import { OUR_HTGATE } from '../support/htgate.js'
+import { QUIET } from '../support/mlflow.js'
 import { describeWith, peer } from '../support/peers.js'
 import { basic } from '../support/requests.js'
 import { htpasswd, run } from '../support/run.js'
@@ -21,10 +22,14 @@ async function guard(source: string, options: readonly string[] = []): Promise<S
   return guardCommand([process.execPath, '-e', source], options)
 }
 
-async function guardCommand(command: readonly string[], options: readonly string[] = []): Promise<Server> {
+async function guardCommand(
+  command: readonly string[],
+  options: readonly string[] = [],
+  env: Record<string, string> = {},
+): Promise<Server> {
   const port = await freePort()
   const args = ['--file', await passwordFile(), '--listen', `127.0.0.1:${port}`, ...options, '--', ...command]
-  const server = await startServer(process.execPath, [OUR_HTGATE, ...args], { port, patience: 150_000 })
+  const server = await startServer(process.execPath, [OUR_HTGATE, ...args], { port, env, patience: 150_000 })
   onTestFinished(server.stop)
   return server
 }
@@ -161,6 +166,7 @@ describeWith(['mlflow'], 'MLflow behind htgate, started with one command', () =>
     const server = await guardCommand(
       [peer('mlflow') as string, 'server', '--port', '{port}', ...store],
       ['--drain-timeout', '5'],
+      QUIET,
     )
     const url = `${server.url}/api/2.0/mlflow/experiments/search?max_results=1`
     expect((await fetch(url)).status).toBe(401)

@@ -142,15 +142,16 @@ describe('a half-closed client', () => {
   })
 
   test('that is gone is detected, before and during the response', async () => {
+    let begun = 0
     let over = 0
     const { port } = await start((exchange) => {
       exchange.sink = { ...exchange.sink, over: () => void over++ }
       if (exchange.head.path === '/begun') exchange.respond(200, undefined, '', CHUNKED)
+      begun++
     })
-    for (const path of ['/', '/begun']) {
-      const { socket } = client(port, get(path))
-      setTimeout(() => socket.destroy(), 100)
-    }
+    const clients = ['/', '/begun'].map((path) => client(port, get(path)))
+    await until(() => begun === 2)
+    for (const { socket } of clients) socket.destroy()
     await until(() => over === 2)
   })
 
@@ -275,10 +276,10 @@ describe('responses', () => {
       exchange.end('T: x\r\n')
     }).then(async ({ port }) => {
       const { socket, text, ended } = client(port, head)
-      let over = false
-      setTimeout(() => (over = true), 150)
-      await until(() => ended() || over)
-      socket.destroy()
+      await until(() => ended() || text().includes('\r\n\r\n'))
+      // The server closes the connection behind the response.
+      socket.end()
+      await until(ended)
       return text()
     })
 

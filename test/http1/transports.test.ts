@@ -4,7 +4,6 @@ import { type AddressInfo, connect as connectTcp, createServer, type Server, typ
 import { join } from 'node:path'
 import { connect as connectTls, createServer as createTlsServer, type TLSSocket } from 'node:tls'
 import { expect, onTestFinished, test } from 'vitest'
-import type { ClientError, OutgoingRequest } from '../../src/http1/client-connection.js'
 import { ClientPool, type Target } from '../../src/http1/client-pool.js'
 import { CHUNKED } from '../../src/http1/framing.js'
 import { HttpServer, tlsOptions } from '../../src/http1/server.js'
@@ -13,6 +12,8 @@ import { makeCertificate } from '../support/certificate.js'
 import { temporaryFolder } from '../support/folder.js'
 import { statuses, until } from '../support/gate.js'
 import { describeIf, lackingPeers } from '../support/peers.js'
+import { settled } from '../support/until.js'
+import { ask } from './ask.js'
 
 // What server.test.ts and client.test.ts show over TCP, where the transport could make a difference: TLS, whose sockets
 // read and end in their own way, and unix sockets.
@@ -57,16 +58,6 @@ async function listen(server: Server, transport: Transport): Promise<Target> {
   return transport === 'TLS'
     ? { host: 'localhost', port, tls: true, ca: certificate().cert }
     : { host: '127.0.0.1', port, tls: false }
-}
-
-/** Resolves when `count` has stopped growing. */
-async function settled(count: () => number): Promise<number> {
-  let last = -1
-  while (last !== count()) {
-    last = count()
-    await new Promise((resolve) => setTimeout(resolve, 300))
-  }
-  return last
 }
 
 for (const transport of TRANSPORTS)
@@ -346,30 +337,3 @@ for (const transport of TRANSPORTS)
       expect(wrong.error()?.message).toContain("Host: localhost. is not in the cert's altnames")
     })
   })
-
-/** Sends a request, and notes what comes. */
-function ask(pool: ClientPool, request: Partial<OutgoingRequest> = {}, fresh = false, drain = () => {}) {
-  const events: string[] = []
-  let error: ClientError | undefined
-  const connection = pool.send(
-    { method: 'GET', path: '/', lines: 'Host: x\r\n', length: 0, ...request },
-    {
-      inform: (head) => void events.push(`${head.status}`),
-      respond: (head) => void events.push(`${head.status}`),
-      body: (bytes) => void events.push(bytes.toString('latin1')),
-      end: (trailers) => void events.push(`end${trailers ? ` ${trailers.text.trim()}` : ''}`),
-      drain,
-      failed: (each) => {
-        error = each
-        events.push(each.failure)
-      },
-    },
-    fresh,
-  )
-  const over = () =>
-    until(
-      () => error !== undefined || events.at(-1)?.startsWith('end') === true,
-      () => events.map((event) => event.slice(0, 100)),
-    )
-  return { connection, events, over, error: () => error }
-}

@@ -24,6 +24,9 @@ import { environment } from './environment.js'
 import { temporaryFolder } from './folder.js'
 import { heard } from './heard.js'
 import { basic } from './requests.js'
+import { until } from './until.js'
+
+export { until }
 
 const BIN = fileURLToPath(new URL('../../bin/htgate.js', import.meta.url))
 
@@ -204,21 +207,6 @@ export function runGate(
     log: () => linesOf(output),
     reload: () => void child.kill('SIGHUP'),
     ended,
-  }
-}
-
-/** Waits until `condition` holds; after `timeout` milliseconds, which no fake clock counts, it fails with what `state` says. */
-export async function until(
-  condition: () => boolean | Promise<boolean>,
-  state: () => unknown = () => '',
-  timeout = 20_000,
-): Promise<void> {
-  const start = process.hrtime()
-  while (!(await condition())) {
-    const [seconds, nanoseconds] = process.hrtime(start)
-    if (1e3 * seconds + nanoseconds / 1e6 > timeout)
-      throw new Error(`waited in vain for ${condition}: ${String(state())}`)
-    await new Promise((resolve) => setTimeout(resolve, 10))
   }
 }
 

@@ -7,6 +7,7 @@ import { onTestFinished } from 'vitest'
 import { environment } from './environment.js'
 import { lackingPeers, peer } from './peers.js'
 import { freePort } from './servers.js'
+import { until } from './until.js'
 import type { Page, WebClient } from './web-client.js'
 
 // Real issuers, each with the same client and users.
@@ -178,16 +179,12 @@ export async function startZitadel(settings: IssuerSettings): Promise<RealIssuer
   for (const stream of [child.stdin, child.stdout]) stream.on('error', () => {})
   child.stdin.end(JSON.stringify({ clientId: CLIENT_ID, clientSecret: CLIENT_SECRET, ...settings }))
   await once(child.stdout, 'data')
-  for (let tries = 0; tries < 100; tries++) {
-    if (
-      await fetch(url).then(
-        () => true,
-        () => false,
-      )
-    )
-      break
-    await new Promise((resolve) => setTimeout(resolve, 20))
-  }
+  await until(() =>
+    fetch(url).then(
+      () => true,
+      () => false,
+    ),
+  )
   return {
     name: 'zitadel',
     url,

@@ -106,7 +106,9 @@ function accepts(port: number): Promise<boolean> {
  */
 export async function freePort(): Promise<number> {
   for (;;) {
-    const port = 20_000 + Math.floor(Math.random() * 12_000)
+    // Each of the processes that run tests has a range of its own.
+    const port =
+      20_000 + 3_000 * (Number(process.env.VITEST_POOL_ID ?? 0) % 4) + Math.floor(Math.random() * 3_000)
     const probe = createServer()
     const free = await new Promise<boolean>((resolve) => {
       probe.on('error', () => resolve(false))

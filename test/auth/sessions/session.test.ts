@@ -1,10 +1,11 @@
 import { createCipheriv, randomBytes } from 'node:crypto'
 import { expect, test } from 'vitest'
-import type { Account, Provider } from '../../../src/auth/provider.js'
+import type { Account } from '../../../src/auth/provider.js'
 import { EndedSessions } from '../../../src/auth/sessions/ended.js'
 import { SessionProvider } from '../../../src/auth/sessions/provider.js'
 import { parseSecrets, Seals } from '../../../src/auth/sessions/seal.js'
 import { ConfiguredGroups } from '../../../src/auth/sessions/session.js'
+import { accountsProvider } from '../../support/accounts-provider.js'
 
 const A = 'a'.repeat(32)
 const B = 'b'.repeat(32)
@@ -12,28 +13,12 @@ const HOUR = 3_600_000
 const ann = { name: 'ann', provider: 'oidc', groups: ['ml', 'other'] }
 const cookie = (value: string) => ({ kind: 'session', value }) as const
 
-/** Accounts as a provider has them; undefined for an issuer, which can't be asked. */
-function provider(name: string, account?: (user: string) => Account): Provider {
-  return {
-    name,
-    concurrency: 1,
-    accepts: () => false,
-    remembered: () => undefined,
-    verify: async () => ({ ok: false, reason: 'denied' }),
-    ...(account ? { account } : {}),
-    epoch: 0,
-    onChange: () => {},
-    status: () => ({ ready: true }),
-    close: async () => {},
-  }
-}
-
 function sessions(options: Partial<ConstructorParameters<typeof SessionProvider>[0]> = {}): SessionProvider {
   return new SessionProvider({
     seals: new Seals([A], 'gate'),
     groups: new ConfiguredGroups(['ml', 'staff']),
     ttl: HOUR,
-    accounts: [provider('oidc')],
+    accounts: [accountsProvider('oidc')],
     ...options,
   })
 }
@@ -51,7 +36,7 @@ test('a session has its user and the configured groups, and ends', async () => {
   expect(await provider.verify(cookie(value))).toMatchObject({ ok: false, reason: 'denied' })
 })
 
-const marked = { ...provider('oidc'), passwordMark: () => 'a mark' }
+const marked = { ...accountsProvider('oidc'), passwordMark: () => 'a mark' }
 
 test('the cookie stays under 500 bytes with 200 groups and the longest name', () => {
   const names = Array.from({ length: 200 }, (_, i) => `department-of-machine-learning-${i}`)
@@ -197,7 +182,7 @@ test('what ended is forgotten when its time is over, and bounded', () => {
 
 test('where the account can be asked for, the session ends with it', async () => {
   let account: Account = { name: 'ann', provider: 'file', groups: ['ml'] }
-  const provider1 = sessions({ accounts: [provider('file', () => account)] })
+  const provider1 = sessions({ accounts: [accountsProvider('file', () => account)] })
   const value = provider1.begin({ ...account })
   expect(provider1.remembered(cookie(value))?.groups).toEqual(['ml'])
   account = { name: 'ann', provider: 'file', groups: ['staff'] }
@@ -212,7 +197,7 @@ test('where the account can be asked for, the session ends with it', async () =>
 test('a session that began with a password ends when the password is another', async () => {
   const account: Account = { name: 'ann', provider: 'file', groups: ['ml'] }
   let mark: string | undefined = 'first'
-  const file = { ...provider('file', () => account), passwordMark: () => mark }
+  const file = { ...accountsProvider('file', () => account), passwordMark: () => mark }
   const asked = sessions({ accounts: [file] })
   const value = asked.begin(account, undefined, await asked.markOf(account))
   const later = asked.begin(account)

@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { eventsOf } from '../../../../src/auth/events.js'
 import { UsersTable } from '../../../../src/auth/providers/password-file/users-table.js'
 import { isFull } from '../../../support/authenticator.js'
+import { countTurns } from '../../../support/turns.js'
 
 const SHA = '{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ='
 const APR1 = '$apr1$JI4wh3am$AmhephVqLTUyAVpFQeHZC0'
@@ -187,15 +188,7 @@ function plainReading(bytes: Buffer): Map<string, string> {
 test('a large file is read in slices, and others have their turn between them', async () => {
   const lines = Array.from({ length: 200_000 }, (_, i) => `user${i}:${APR1}\n`)
   const bytes = Buffer.from(lines.join(''))
-  let turns = 0
-  let building = true
-  const takeTurn = () => {
-    turns++
-    if (building) setImmediate(takeTurn)
-  }
-  setImmediate(takeTurn)
-  const table = await UsersTable.build(bytes)
-  building = false
+  const { result: table, turns } = await countTurns(() => UsersTable.build(bytes))
   expect(table.size).toBe(200_000)
   expect(table.encodedOf(Buffer.from('user199999'))).toBe(APR1)
   expect(turns).toBeGreaterThan(2)

@@ -14,7 +14,9 @@ import {
   readTokens,
   revokeTokens,
 } from '../../../../src/auth/providers/tokens/token-file.js'
+import { accountsProvider } from '../../../support/accounts-provider.js'
 import { temporaryFolder } from '../../../support/folder.js'
+import { countTurns } from '../../../support/turns.js'
 
 const DAY = 86_400_000
 const bearer = (token: string): Credential => ({ kind: 'bearer', token })
@@ -34,23 +36,11 @@ async function open(options: TokenProviderOptions): Promise<TokenProvider> {
 }
 
 /** A provider of accounts that a test can change. */
-function accounts(name: string, table: Map<string, Account>, isAsync = false): Provider {
-  return {
-    name,
-    concurrency: 1,
-    accepts: () => false,
-    remembered: () => undefined,
-    verify: async () => ({ ok: false, reason: 'denied' }),
-    account: (user) => {
-      const account = table.get(user) ?? 'unknown'
-      return isAsync ? Promise.resolve(account) : account
-    },
-    epoch: 0,
-    onChange: () => {},
-    status: () => ({ ready: true }),
-    close: async () => {},
-  }
-}
+const accounts = (name: string, table: Map<string, Account>, isAsync = false): Provider =>
+  accountsProvider(name, (user) => {
+    const account = table.get(user) ?? 'unknown'
+    return isAsync ? Promise.resolve(account) : account
+  })
 
 const bob = { name: 'bob', provider: 'file', groups: [] }
 const alice = { name: 'alice', provider: 'file', groups: ['ml'] }
@@ -327,15 +317,7 @@ test('a hundred thousand tokens are found again without keeping the event loop',
     )
   }
   const bytes = Buffer.concat(lines)
-  let turns = 0
-  let building = true
-  const takeTurn = () => {
-    turns++
-    if (building) setImmediate(takeTurn)
-  }
-  setImmediate(takeTurn)
-  const table = await TokenTable.build(bytes)
-  building = false
+  const { result: table, turns } = await countTurns(() => TokenTable.build(bytes))
   expect(table.size).toBe(100_000)
   expect(turns).toBeGreaterThan(2)
   for (const [i, token] of tokens.entries()) {

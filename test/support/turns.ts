@@ -1,0 +1,13 @@
+/** Does `action`; `turns` counts how often others had their turn in the event loop meanwhile. */
+export async function countTurns<T>(action: () => Promise<T>): Promise<{ result: T; turns: number }> {
+  let turns = 0
+  let over = false
+  const takeTurn = () => {
+    turns++
+    if (!over) setImmediate(takeTurn)
+  }
+  setImmediate(takeTurn)
+  const result = await action()
+  over = true
+  return { result, turns }
+}
