@@ -12,8 +12,8 @@ const sha = (password: string) => `{SHA}${createHash('sha1').update(password).di
 const letIn = (user: string) => ({ ok: true, user, principal: { name: user, provider: 'file', groups: [] } })
 const ANN = `ann:${sha('secret')}`
 
-describe('who sent the request', () => {
-  test('a user with the right password is let in, by name', async () => {
+describe('the sender of a request', () => {
+  test('a user with the right password is accepted, by name', async () => {
     const subject = await authenticatorFor([ANN])
     expect(await subject.authenticate(basic('ann', 'secret'))).toEqual(letIn('ann'))
   })
@@ -23,7 +23,7 @@ describe('who sent the request', () => {
     expect(await subject.authenticate(basic('Jürgen', 'pä:ß: 密'))).toEqual(letIn('Jürgen'))
   })
 
-  test('a wrong password and an unknown user get the same answer', async () => {
+  test('a wrong password and an unknown user get the same verdict', async () => {
     const subject = await authenticatorFor([ANN])
     const denied = { ok: false, reason: 'denied' }
     expect(await subject.authenticate(basic('ann', 'wrong'))).toEqual({ ...denied, user: 'ann' })
@@ -36,19 +36,19 @@ describe('who sent the request', () => {
     expect(subject.counters()).toMatchObject({ hashes: 1, denied: 1, cached: 0 })
   })
 
-  test('so does a user whose record no password fits', async () => {
+  test('so does a user whose record matches no password', async () => {
     const subject = await authenticatorFor([ANN, 'bob:secret'])
     expect(await subject.authenticate(basic('bob', 'secret'))).toMatchObject({ reason: 'denied' })
     expect(subject.counters()).toMatchObject({ hashes: 1, cached: 0 })
   })
 
-  test('of several records of one user the first counts', async () => {
+  test('the first of several records of a user counts', async () => {
     const subject = await authenticatorFor([ANN, `ann:${sha('second')}`])
     expect(await subject.authenticate(basic('ann', 'second'))).toMatchObject({ reason: 'denied' })
     expect(await subject.authenticate(basic('ann', 'secret'))).toMatchObject({ ok: true })
   })
 
-  test('without credentials, or with some that cannot be read, the answer comes at once', async () => {
+  test('missing or malformed credentials are denied synchronously', async () => {
     const subject = await authenticatorFor([ANN])
     expect(subject.authenticate(undefined)).toEqual({ ok: false, reason: 'no-credentials' })
     expect(subject.authenticate('Bearer abc')).toEqual({ ok: false, reason: 'no-credentials' })
@@ -59,21 +59,21 @@ describe('who sent the request', () => {
     expect(subject.counters()).toMatchObject({ noCredentials: 2, malformed: 1, hashes: 0 })
   })
 
-  test('a file without users refuses all logins', async () => {
+  test('a file without users denies all logins', async () => {
     const subject = await authenticatorFor([])
     expect(await subject.authenticate(basic('ann', 'secret'))).toMatchObject({ reason: 'denied' })
   })
 })
 
-describe('a password that was right once', () => {
-  test('is remembered: the next answer comes at once', async () => {
+describe('a verified password', () => {
+  test('is cached: the next verdict is synchronous', async () => {
     const subject = await authenticatorFor([ANN])
     await subject.authenticate(basic('ann', 'secret'))
     expect(subject.authenticate(basic('ann', 'secret'))).toEqual(letIn('ann'))
     expect(subject.counters()).toMatchObject({ hits: 1, misses: 1, hashes: 1, cached: 1 })
   })
 
-  test('is what `remembered` tells, which never hashes', async () => {
+  test('is what `remembered` returns, without hashing', async () => {
     const subject = await authenticatorFor([ANN])
     expect(subject.remembered(basic('ann', 'secret'))).toBeUndefined()
     await subject.authenticate(basic('ann', 'secret'))
@@ -83,20 +83,20 @@ describe('a password that was right once', () => {
     expect(subject.counters().hashes).toBe(1)
   })
 
-  test('is hashed each time if nothing is to be remembered', async () => {
+  test('is hashed each time without a cache', async () => {
     const subject = await authenticatorFor([ANN], { cacheSize: 0 })
     for (let i = 0; i < 3; i++) await subject.authenticate(basic('ann', 'secret'))
     expect(subject.counters()).toMatchObject({ hashes: 3, cached: 0 })
   })
 
-  test('a wrong one is not remembered', async () => {
+  test('is not cached if it is wrong', async () => {
     const subject = await authenticatorFor([ANN])
     for (let i = 0; i < 3; i++) await subject.authenticate(basic('ann', 'wrong'))
     expect(subject.counters()).toMatchObject({ hashes: 3, denied: 3, cached: 0 })
   })
 })
 
-test('100 simultaneous first requests with one password cost one hash', async () => {
+test('needs one hash for 100 simultaneous first requests', async () => {
   const subject = await authenticatorFor([`ann:${await hash('secret', { cost: 6 })}`])
   const verdicts = await Promise.all(
     Array.from({ length: 100 }, () => subject.authenticate(basic('ann', 'secret'))),
@@ -108,7 +108,7 @@ test('100 simultaneous first requests with one password cost one hash', async ()
 describe('under a flood of wrong passwords', () => {
   const guesses = (count: number) => Array.from({ length: count }, (_, i) => basic('bob', `guess ${i}`))
 
-  test('the queue is bounded, and beyond it the answer is busy', async () => {
+  test('the queue is bounded, and further logins are busy', async () => {
     const subject = await authenticatorFor([`bob:${await hash('x', { cost: 8 })}`], { workers: 1, queue: 4 })
     const flood = guesses(50).map((guess) => subject.authenticate(guess))
     expect(subject.counters().queued).toBe(4)
@@ -118,7 +118,7 @@ describe('under a flood of wrong passwords', () => {
     expect(subject.counters()).toMatchObject({ hashes: 5, busy: 45, denied: 5, queued: 0 })
   })
 
-  test('a remembered user does not wait', async () => {
+  test('a cached user does not wait', async () => {
     const subject = await authenticatorFor([ANN, `bob:${await hash('x', { cost: 8 })}`], { workers: 1 })
     await subject.authenticate(basic('ann', 'secret'))
     const flood = Promise.all(guesses(30).map((guess) => subject.authenticate(guess)))
@@ -128,7 +128,7 @@ describe('under a flood of wrong passwords', () => {
     await flood
   })
 
-  test('a new user is the next but one, from the same address too', async () => {
+  test('a new user waits for at most one other, even from the same address', async () => {
     const encoded = await hash('secret', { cost: 8 })
     const subject = await authenticatorFor([`ann:${encoded}`, `bob:${encoded}`], { workers: 1, queue: 30 })
     const flood = guesses(40).map((guess) => subject.authenticate(guess, '10.0.0.1'))
@@ -138,7 +138,7 @@ describe('under a flood of wrong passwords', () => {
     await Promise.all(flood)
   })
 
-  test('a new user from elsewhere is too, however many names the flood tries', async () => {
+  test('so does a new user from elsewhere, however many names the flood tries', async () => {
     const subject = await authenticatorFor([`ann:${await hash('secret', { cost: 8 })}`], {
       workers: 1,
       queue: 30,
@@ -154,7 +154,7 @@ describe('under a flood of wrong passwords', () => {
 })
 
 describe('the file', () => {
-  test('that is missing refuses all logins, until it appears', async () => {
+  test('that is missing makes logins unavailable until it appears', async () => {
     const file = join(temporaryFolder(), '.htpasswd')
     const subject = await authenticatorAt(file)
     expect(await subject.authenticate(basic('ann', 'secret'))).toEqual({
@@ -178,7 +178,7 @@ describe('the file', () => {
     expect(subject.events.at(-1)).toMatchObject({ type: 'loaded', users: 1, schemes: { sha1: 1 } })
   })
 
-  test('that goes away refuses all logins, remembered ones too', async () => {
+  test('that is removed makes logins unavailable, even cached ones', async () => {
     const subject = await authenticatorFor([ANN])
     await subject.authenticate(basic('ann', 'secret'))
     rmSync(subject.file)
@@ -202,7 +202,7 @@ describe('the file', () => {
     expect(told()).toHaveLength(2) // once by itself, once when asked
   })
 
-  test('is read again at once when that is asked for', async () => {
+  test('is reloaded at once on request', async () => {
     const subject = await authenticatorFor([ANN])
     writeFileSync(`${subject.file}.new`, `bob:${sha('secret')}\n`)
     renameSync(`${subject.file}.new`, subject.file)
@@ -211,7 +211,7 @@ describe('the file', () => {
     expect(subject.counters()).toMatchObject({ users: 1, reloads: 2 })
   })
 
-  test('with bad lines works but for them, and they are named', async () => {
+  test('with invalid lines works without them, and reports them', async () => {
     const subject = await authenticatorFor(['nonsense', ANN, 'bob:plaintext', `:${sha('x')}`])
     expect(await subject.authenticate(basic('ann', 'secret'))).toMatchObject({ ok: true })
     expect(subject.events.map(({ level, message }) => `${level}: ${message}`)).toEqual([
@@ -221,7 +221,7 @@ describe('the file', () => {
     ])
   })
 
-  test('that changes while a password is hashed: the answer goes by the new one', async () => {
+  test('that changes while a password is hashed: the new content decides', async () => {
     const subject = await authenticatorFor([`ann:${await hash('secret', { cost: 9 })}`])
     const verdict = subject.authenticate(basic('ann', 'secret'))
     writeFileSync(subject.file, `ann:${await hash('other', { cost: 4 })}\n`)
@@ -232,7 +232,7 @@ describe('the file', () => {
 })
 
 describe('closing', () => {
-  test('answers who waits, and who comes later, that nothing is available', async () => {
+  test('makes waiting and later logins unavailable', async () => {
     const subject = await authenticatorFor([`ann:${await hash('secret', { cost: 10 })}`], { workers: 1 })
     const waiting = ['a', 'b', 'c'].map((password) => subject.authenticate(basic('ann', password)))
     await subject.close()
@@ -241,7 +241,7 @@ describe('closing', () => {
     await expect(subject.reload()).rejects.toMatchObject({ code: 'ERR_CLOSED' })
   })
 
-  test('may be done twice', async () => {
+  test('can be repeated', async () => {
     const subject = await authenticatorFor([ANN])
     await subject.close()
     await subject.close()
@@ -258,7 +258,7 @@ test.each([
   ['cacheSize', { cacheSize: -1 }],
   ['cacheTtl', { cacheTtl: Number.NaN }],
   ['onEvent', { onEvent: 'log' }],
-])('a bad option %s is refused by name', async (name, options) => {
+])('an invalid option %s is rejected by name', async (name, options) => {
   const given = { ...(name === 'file' ? {} : { file: '/x' }), ...options } as AuthenticatorOptions
   await expect(createAuthenticator(given)).rejects.toMatchObject({
     name: 'HtgateError',
@@ -267,7 +267,7 @@ test.each([
   })
 })
 
-test('no header lets anybody in who has no password', async () => {
+test('no header is accepted without a password', async () => {
   const subject = await authenticatorFor([ANN, 'bob:', `cyd:{PLAIN}`, '{SHA}:x'], { queue: 100_000 })
   const text = fc.oneof(fc.constantFrom('ann', 'bob', 'secre', '{SHA}', ''), fc.string({ maxLength: 8 }))
   const header = fc.oneof(

@@ -88,20 +88,20 @@ describe('malformed', () => {
     expect(read(header)).toBe('malformed')
   })
 
-  test('a user and a password at the limit are none of that', () => {
+  test('a user and a password at the limit are accepted', () => {
     const user = 'x'.repeat(MAX_USER_BYTES)
     const password = 'x'.repeat(MAX_PASSWORD_BYTES)
     expect(read(`Basic ${base64(`${user}:${password}`)}`)).toEqual([user, password])
   })
 })
 
-test('a password need not be UTF-8: files hold what was typed', () => {
+test('a password need not be UTF-8, since files hold what was typed', () => {
   const bytes = Buffer.from('a:p\xe4ss', 'latin1')
   const { password } = parseAuthorization(`Basic ${base64(bytes)}`) as BasicCredential
   expect(password).toEqual(bytes.subarray(2))
 })
 
-describe('any header at all', () => {
+describe('any header', () => {
   const text = fc.string({ unit: 'binary', maxLength: 60 })
   const header = fc.oneof(
     text,
@@ -110,7 +110,7 @@ describe('any header at all', () => {
     fc.tuple(text, text).map(([user, password]) => `Basic ${base64(`${user}:${password}`)}`),
   )
 
-  test('is read without a crash, and as what it says', () => {
+  test('is parsed without a crash, and faithfully', () => {
     fc.assert(
       fc.property(fc.oneof(header, fc.array(header, { maxLength: 3 })), (authorization) => {
         const credential = parseAuthorization(authorization)
@@ -125,7 +125,7 @@ describe('any header at all', () => {
     )
   })
 
-  test('made of a user and a password is read back as them', () => {
+  test('made of a user and a password is parsed back to them', () => {
     const printable = fc.string({ unit: 'grapheme', maxLength: 40 })
     fc.assert(
       fc.property(printable, printable, (user, password) => {

@@ -7,7 +7,7 @@ beforeEach(() => {
 })
 const counterOf = (window: number) => new FailureCounter(window, () => now)
 
-test('failures count from the first on, until its time is over', () => {
+test('failures count until the window of the first one ends', () => {
   const failures = counterOf(60_000)
   expect([failures.add('a'), failures.add('a'), failures.add('b')]).toEqual([1, 2, 1])
   now += 59_000
@@ -17,7 +17,7 @@ test('failures count from the first on, until its time is over', () => {
   expect([failures.count('a'), failures.remaining('a'), failures.add('a')]).toEqual([0, 0, 1])
 })
 
-test('one can be taken back, and all can be forgotten', () => {
+test('one can be undone, and all can be cleared', () => {
   const failures = counterOf(60_000)
   failures.add('a')
   failures.add('a')
@@ -29,14 +29,14 @@ test('one can be taken back, and all can be forgotten', () => {
   expect(failures.count('a')).toBe(0)
 })
 
-test('memory is bounded: the oldest give way', () => {
+test('memory is bounded: the oldest are dropped', () => {
   const failures = counterOf(60_000)
   for (let i = 0; i < 150_000; i++) failures.add(`key ${i}`)
   expect(failures.size).toBe(100_000)
   expect([failures.count('key 0'), failures.count('key 149999')]).toEqual([0, 1])
 })
 
-test('whose window is over takes no room, even if never asked for again', () => {
+test('expired ones use no memory, even if never looked up again', () => {
   const failures = counterOf(1000)
   for (let i = 0; i < 100; i++) failures.add(`old ${i}`)
   now += 600

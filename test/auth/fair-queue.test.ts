@@ -20,7 +20,7 @@ function drain(queue: FairQueue<string>): string[] {
   return items
 }
 
-test('one user’s items come in their order', () => {
+test('one user’s items stay in order', () => {
   expect(drain(queueOf(9, ['c/u/1', 'c/u/2', 'c/u/3']).queue)).toEqual(['c/u/1', 'c/u/2', 'c/u/3'])
 })
 
@@ -34,7 +34,7 @@ test('clients take turns, the newest first, however many users one claims to be'
   expect(drain(queue)).toEqual(['d/u/1', 'c/w/1', 'd/u/2', 'c/v/1', 'c/u/1'])
 })
 
-test('suspects wait for others, but not for ever', () => {
+test('suspects wait for others, but not forever', () => {
   const queue = new FairQueue<string>(99)
   for (let i = 0; i < 4; i++) queue.push(`suspect ${i}`, `s${i}`, 'u', true)
   for (let i = 0; i < 8; i++) queue.push(`other ${i}`, `c${i}`, 'u')
@@ -44,7 +44,7 @@ test('suspects wait for others, but not for ever', () => {
   expect(order).toBe('ooosooosooss')
 })
 
-test('a client that becomes a suspect while it waits is one from then on', () => {
+test('a client that becomes a suspect while waiting is treated as one', () => {
   const queue = new FairQueue<string>(99)
   for (const item of ['a/1', 'a/2', 'b/1']) queue.push(item, item[0] as string, item)
   queue.suspect('b')
@@ -54,25 +54,25 @@ test('a client that becomes a suspect while it waits is one from then on', () =>
   expect(drain(queue)).toEqual(['c/1', 'a/2', 'a/1', 'b/1'])
 })
 
-test('when it is full, the client that has waited longest gives way to a new one', () => {
+test('when full, it drops the client that has waited longest for a new one', () => {
   const { queue, gone } = queueOf(2, ['c/u/1', 'd/v/1', 'e/w/1'])
   expect(gone).toEqual(['c/u/1'])
   expect(drain(queue)).toEqual(['e/w/1', 'd/v/1'])
 })
 
-test('when it is full, the last of who has most gives way to another', () => {
+test('when full, it drops the last item of the client with the most', () => {
   const { queue, gone } = queueOf(3, ['c/u/1', 'c/v/1', 'c/v/2', 'd/u/1'])
   expect(gone).toEqual(['c/v/2'])
   expect(drain(queue)).toEqual(['d/u/1', 'c/v/1', 'c/u/1'])
 })
 
-test('who has most does not displace others', () => {
+test('the client with the most items displaces no other', () => {
   const { queue, gone } = queueOf(3, ['c/u/1', 'c/u/2', 'd/u/1', 'c/u/3', 'c/v/1'])
   expect(gone).toEqual(['c/u/3', 'c/u/2'])
   expect(drain(queue)).toEqual(['d/u/1', 'c/v/1', 'c/u/1'])
 })
 
-test('when it is full, suspects give way', () => {
+test('when full, it drops suspects first', () => {
   const queue = new FairQueue<string>(3)
   for (const client of ['a', 'b', 'c']) queue.push(client, client, 'u', true)
   expect(queue.push('other', 'd', 'u')).toBe('a')
@@ -80,11 +80,11 @@ test('when it is full, suspects give way', () => {
   expect(drain(queue)).toEqual(['other', 'suspect', 'c'])
 })
 
-test('where nothing may wait everything is refused', () => {
+test('with no room, it rejects everything', () => {
   expect(queueOf(0, ['c/u/1', 'd/u/1']).gone).toEqual(['c/u/1', 'd/u/1'])
 })
 
-test('an item can be taken out', () => {
+test('an item can be removed', () => {
   const { queue } = queueOf(9, ['c/u/1', 'c/u/2', 'd/u/1'])
   queue.push('s', 'e', 'u', true)
   expect(queue.remove('c/u/1', 'c', 'u')).toBe(true)
@@ -93,7 +93,7 @@ test('an item can be taken out', () => {
   expect(drain(queue)).toEqual(['d/u/1', 'c/u/2'])
 })
 
-describe('someone new, in a flood of guesses that come as fast as they are answered', () => {
+describe('a new user, in a flood of guesses that come as fast as they are answered', () => {
   const THREADS = 2
 
   /** How many guesses are answered before someone new at `address` is, who comes after `rounds` of them. */

@@ -49,7 +49,7 @@ const fail = (limiter: LoginLimiter, times: number, user?: string, client?: stri
   Array.from({ length: times }, (_, i) => login(limiter, false, `guess ${i}`, user, client))
 
 describe('the limit', () => {
-  test('holds for one user from one client', () => {
+  test('applies to one user from one client', () => {
     const { limiter } = limiterOf({ failures: 3 })
     expect(fail(limiter, 5)).toEqual(['denied', 'denied', 'denied', 'limited', 'limited'])
     expect(login(limiter, true, 'secret')).toBe('limited')
@@ -57,7 +57,7 @@ describe('the limit', () => {
     expect(login(limiter, true, 'secret', 'ann', '192.0.2.2')).toBe('ok')
   })
 
-  test('says when it ends, five minutes after the first failure', () => {
+  test('reports when it ends, five minutes after the first failure', () => {
     const { limiter, clock } = limiterOf({ failures: 2 })
     login(limiter, false, 'one')
     clock.now += MINUTE
@@ -67,7 +67,7 @@ describe('the limit', () => {
     expect(login(limiter, true, 'secret')).toBe('ok')
   })
 
-  test('of 0 is none', () => {
+  test('is off at 0', () => {
     const { limiter, events } = limiterOf({ failures: 0 })
     expect(new Set(fail(limiter, 50))).toEqual(new Set(['denied']))
     expect(events).toEqual([])
@@ -90,21 +90,21 @@ describe('the limit', () => {
     expect(login(limiter, false, 'old')).toBe('limited')
   })
 
-  test('starts anew with the first right password', () => {
+  test('is reset by the right password', () => {
     const { limiter } = limiterOf({ failures: 3 })
     fail(limiter, 2)
     expect(login(limiter, true, 'secret')).toBe('ok')
     expect(fail(limiter, 2)).toEqual(['denied', 'denied'])
   })
 
-  test('counts a wrong password once, so that a forgotten script locks no one out', () => {
+  test('counts a wrong password once, so that a forgotten script locks out no user', () => {
     const { limiter, clock } = limiterOf({ failures: 3 })
     for (let i = 0; i < 100; i++, clock.now += 1000)
       expect(login(limiter, false, 'last year’s')).toBe('denied')
     expect(login(limiter, true, 'secret')).toBe('ok')
   })
 
-  test('lets one password through every 30 seconds: among others’ guesses the right one gets in', () => {
+  test('lets one password through every 30 seconds, so the right one succeeds among others’ guesses', () => {
     const { limiter, clock } = limiterOf({ failures: 10 })
     fail(limiter, 10)
     clock.now += 29_999
@@ -113,7 +113,7 @@ describe('the limit', () => {
     expect(login(limiter, true, 'secret')).toBe('ok')
   })
 
-  test('lets through no more than that, however many guess', () => {
+  test('lets through no more than that, however many clients guess', () => {
     const { limiter, clock } = limiterOf({ failures: 10 })
     let verified = 0
     for (let i = 0; i < 2999; i++, clock.now += 100)
@@ -137,8 +137,8 @@ describe('the limit', () => {
   })
 })
 
-describe('answers', () => {
-  test('are delayed from the fourth failure on, by up to ten seconds, whatever the user', () => {
+describe('responses', () => {
+  test('are delayed from the fourth failure on, by up to ten seconds, for any user', () => {
     const { limiter, clock } = limiterOf()
     const delays: number[] = []
     for (let i = 0; i < 60; i++) {
@@ -167,7 +167,7 @@ describe('answers', () => {
     expect(limiter.delayOf(attemptOf(limiter, 'another'))).toBe(250)
   })
 
-  test('for a client that has gone are not', async () => {
+  test('are not delayed for a client that has disconnected', async () => {
     const { limiter } = limiterOf()
     fail(limiter, 8)
     const gone = new AbortController()
@@ -180,7 +180,7 @@ describe('answers', () => {
 })
 
 describe('several processes', () => {
-  test('count each other’s failures, and know each other’s logins', () => {
+  test('share failures and successful logins', () => {
     const key = Buffer.alloc(32, 1)
     const one = limiterOf({ failures: 2, key })
     const two = limiterOf({ failures: 2, key })
@@ -197,7 +197,7 @@ describe('several processes', () => {
     expect(two.limiter.delayOf(of('192.0.2.1'))).toBe(250)
   })
 
-  test('count one wrong password once, whichever of them it comes to', () => {
+  test('count a wrong password once, whichever of them gets it', () => {
     const key = Buffer.alloc(32, 1)
     const one = limiterOf({ failures: 2, key })
     const two = limiterOf({ failures: 2, key })
@@ -209,7 +209,7 @@ describe('several processes', () => {
     expect(login(one.limiter, true, 'secret')).toBe('ok')
   })
 
-  test('tell each other neither passwords nor what could be guessed from', () => {
+  test('share neither passwords nor anything to guess them from', () => {
     const { limiter, records } = limiterOf()
     login(limiter, false, 'a wrong one')
     expect(records).toEqual([
@@ -219,7 +219,7 @@ describe('several processes', () => {
   })
 })
 
-test('a flood of names and passwords fills no memory, and does not slow down when it is full', () => {
+test('a flood of names and passwords uses bounded memory, and stays fast when it is full', () => {
   const { limiter } = limiterOf({ failures: 1 })
   const names = (from: number) => {
     const start = process.cpuUsage()

@@ -63,7 +63,7 @@ class BrokenTable extends TableProvider {
 const settled = () => new Promise((resolve) => setImmediate(resolve))
 
 describe('a login', () => {
-  test('that a provider remembers is answered without a promise', async () => {
+  test('cached by a provider is answered synchronously', async () => {
     const subject = pipelineOf([tableOf({ ann: 'secret' })])
     expect(subject.remembered(basic('ann', 'secret'))).toBeUndefined()
     const granted = { ok: true, principal: { name: 'ann', provider: 'table', groups: [] } }
@@ -72,7 +72,7 @@ describe('a login', () => {
     expect(subject.remembered(basic('ann', 'secret'))).toEqual(granted)
   })
 
-  test('with an empty password is denied before any provider is asked', async () => {
+  test('with an empty password is denied without asking a provider', async () => {
     const slow = slowTableOf({ ann: '' })
     const subject = pipelineOf([slow])
     expect(subject.login(basic('ann', ''), ADDRESS)).toEqual({
@@ -83,7 +83,7 @@ describe('a login', () => {
     expect(slow.asked).toEqual([])
   })
 
-  test('of a kind that no provider takes is refused', () => {
+  test('of a kind that no provider accepts is denied', () => {
     const subject = pipelineOf([tableOf({})])
     expect(subject.login({ kind: 'bearer', token: 'x' }, ADDRESS)).toEqual({
       ok: false,
@@ -91,7 +91,7 @@ describe('a login', () => {
     })
   })
 
-  test('of an unknown user and one with a wrong password get the same answer', async () => {
+  test('of an unknown user and one with a wrong password get the same verdict', async () => {
     const subject = pipelineOf([tableOf({ ann: 'secret' })])
     for (const name of ['ann', 'eve']) {
       expect(await subject.login(basic(name, 'x'), ADDRESS)).toEqual({
@@ -102,7 +102,7 @@ describe('a login', () => {
     }
   })
 
-  test('that has expired by itself is denied, and ends when it expires', async () => {
+  test('that has already expired is denied; a valid one ends when it expires', async () => {
     const now = Date.now()
     const rows = new Map([
       ['ann', { password: 'secret', expiresAt: now - 1 }],
@@ -125,7 +125,7 @@ describe('a login', () => {
       },
     ],
   ])(
-    'of a provider that %s, against its promise, is unavailable, and the next one is asked',
+    'of a provider that %s, against its contract, is unavailable, and the next one is tried',
     async (_, fail) => {
       const subject = pipelineOf([new BrokenTable(fail)])
       for (let i = 0; i < 5; i++) {
@@ -135,8 +135,8 @@ describe('a login', () => {
   )
 })
 
-describe('equal logins at the same time', () => {
-  test('share one verdict, whatever address they come from', async () => {
+describe('concurrent equal logins', () => {
+  test('share one verdict, whatever their addresses', async () => {
     const slow = slowTableOf({ ann: 'secret' })
     const subject = pipelineOf([slow])
     const logins = [1, 2, 3, 4].map((i) => subject.login(basic('ann', 'secret'), `192.0.2.${i}`))
@@ -146,7 +146,7 @@ describe('equal logins at the same time', () => {
     expect(subject.counters()).toMatchObject({ results: { verified: 4 }, asked: 4 })
   })
 
-  test('end the work for them when all who wait have gone, and not before', async () => {
+  test('abort their work only once all waiting clients have gone', async () => {
     const slow = slowTableOf({ ann: 'secret' })
     const subject = pipelineOf([slow])
     const gone = [new AbortController(), new AbortController()]
@@ -162,7 +162,7 @@ describe('equal logins at the same time', () => {
     expect(await another).toMatchObject({ ok: true })
   })
 
-  test('that still wait in the queue when their clients go never reach the provider', async () => {
+  test('still queued when their clients disconnect never reach the provider', async () => {
     const slow = slowTableOf({})
     const subject = pipelineOf([slow])
     const gone = new AbortController()
@@ -179,7 +179,7 @@ describe('equal logins at the same time', () => {
 })
 
 describe('several providers', () => {
-  test('are asked in their order; a name that one knows is not asked of the next', async () => {
+  test('are tried in order; a name known to one is not tried with the next', async () => {
     const subject = pipelineOf([
       tableOf({ ann: 'one' }, 'first'),
       tableOf({ ann: 'two', bob: 'two' }, 'second'),
@@ -194,13 +194,13 @@ describe('several providers', () => {
     expect(subject.login(basic('bob', 'two'), ADDRESS)).toMatchObject({ principal: { provider: 'second' } })
   })
 
-  test('one of them unreachable, leave open who knows the name', async () => {
+  test('if one is unreachable, it stays open who knows the name', async () => {
     const unavailable: Verdict = { ok: false, reason: 'unavailable' }
     const subject = pipelineOf([new BrokenTable(async () => unavailable), tableOf({ bob: 'two' })])
     expect(await subject.login(basic('bob', 'two'), ADDRESS)).toEqual({ ...unavailable, candidate: 'bob' })
   })
 
-  test('do not remember a name that an earlier one has come to know', async () => {
+  test('drop a cached login once an earlier one knows the name', async () => {
     const first = tableOf({}, 'first')
     const subject = pipelineOf([first, tableOf({ ann: 'two' }, 'second')])
     await subject.login(basic('ann', 'two'), ADDRESS)
@@ -211,7 +211,7 @@ describe('several providers', () => {
     expect(await subject.login(basic('ann', 'two'), ADDRESS)).toMatchObject({ reason: 'denied' })
   })
 
-  test('that know their own users need no change for that', async () => {
+  test('that list their users need no change for that', async () => {
     const first = Object.assign(tableOf({}, 'first'), {
       knows: (credential: Credential) => first.rows.has((credential as BasicCredential).name),
     })
@@ -222,7 +222,7 @@ describe('several providers', () => {
     expect(subject.remembered(basic('ann', 'two'))).toBeUndefined()
   })
 
-  test('ask again, after five minutes, whether an earlier one knows a name by now', async () => {
+  test('check again, after five minutes, whether an earlier one knows a name', async () => {
     let now = 0
     const first = tableOf({}, 'first')
     const subject = pipelineOf([first, tableOf({ ann: 'two' }, 'second')], { clock: () => now })
@@ -239,7 +239,7 @@ describe('several providers', () => {
     ['known to the first', 'ann'],
     ['known to the second', 'bob'],
     ['known to none', 'eve'],
-  ])('are all asked once by a failed login with a name %s, in any order of theirs', async (_, name) => {
+  ])('are each tried once by a failed login with a name %s, in any order', async (_, name) => {
     for (const turn of [0, 1]) {
       const providers = [slowTableOf({ ann: 'x' }, 'a'), slowTableOf({ bob: 'x' }, 'b')]
       if (turn === 1) providers.reverse()
@@ -257,7 +257,7 @@ describe('several providers', () => {
     }
   })
 
-  test('learn nothing of the names that others know', async () => {
+  test('learn nothing about names that others know', async () => {
     const second = slowTableOf({}, 'second')
     const subject = pipelineOf([tableOf({ ann: 'x' }, 'first'), second])
     const names: (string | undefined)[] = []
@@ -272,7 +272,7 @@ describe('several providers', () => {
     expect(names[1]).toBe(names[0]) // It costs the same each time.
   })
 
-  test('one of them hanging, do not delay the others', async () => {
+  test('are not delayed by one that hangs', async () => {
     const hanging = slowTableOf({}, 'hanging')
     hanging.accepts = ({ kind }) => kind === 'bearer'
     const subject = pipelineOf([hanging, tableOf({ ann: 'secret' })])
@@ -290,13 +290,13 @@ describe('the login of an open connection', () => {
     return verdict.principal
   }
 
-  test('is the same until something changes', async () => {
+  test('stays the same until something changes', async () => {
     const subject = pipelineOf([tableOf({ ann: 'secret' })])
     const principal = await principalOf(subject)
     expect(await subject.recheck(basic('ann', 'secret'), principal, ADDRESS)).toEqual({ is: 'same' })
   })
 
-  test('is judged again after a change, which listeners and the epoch announce', async () => {
+  test('is rechecked after a change, which listeners and the epoch announce', async () => {
     const table = tableOf({ ann: 'secret' })
     const subject = pipelineOf([tableOf({}, 'other'), table])
     const principal = await principalOf(subject)
@@ -316,7 +316,7 @@ describe('the login of an open connection', () => {
     expect(await subject.recheck(basic('ann', 'secret'), principal, ADDRESS)).toEqual({ is: 'revoked' })
   })
 
-  test('is revoked when another provider vouches for the name now', async () => {
+  test('is revoked if another provider now handles the name', async () => {
     const first = tableOf({}, 'first')
     const subject = pipelineOf([first, tableOf({ ann: 'secret' }, 'second')])
     const principal = await principalOf(subject)
@@ -332,7 +332,7 @@ describe('the login of an open connection', () => {
     expect(await subject.recheck(basic('ann', 'secret'), principal, ADDRESS)).toEqual({ is: 'revoked' })
   })
 
-  test('stays while no provider can tell', async () => {
+  test('stays while no provider can decide', async () => {
     const principal = { name: 'ann', provider: 'broken', groups: [] }
     const subject = pipelineOf([new BrokenTable(async () => ({ ok: false, reason: 'unavailable' }))])
     expect(await subject.recheck(basic('ann', 'secret'), principal, ADDRESS)).toEqual({ is: 'unknown' })
@@ -340,7 +340,7 @@ describe('the login of an open connection', () => {
     expect(await subject.recheck(basic('ann', 'secret'), principal, ADDRESS)).toEqual({ is: 'unknown' })
   })
 
-  test('does not count as a login, nor as a failed one', async () => {
+  test('counts neither as a login nor as a failed one', async () => {
     const table = tableOf({ ann: 'secret' })
     const subject = limitedPipeline([table], { failures: 1 })
     const principal = await principalOf(subject)
@@ -354,7 +354,7 @@ describe('the login of an open connection', () => {
 })
 
 describe('the counters', () => {
-  test('count every request, also those that its connection let in', async () => {
+  test('count every request, including those accepted by their connection', async () => {
     const subject = limitedPipeline([tableOf({ ann: 'secret' })], { failures: 1 })
     const verdict = await subject.login(basic('ann', 'secret'), ADDRESS)
     for (let i = 0; i < 9; i++) if (verdict.ok) subject.countRemembered(verdict.principal)
@@ -387,7 +387,7 @@ describe('the counters', () => {
     })
   })
 
-  test('of several processes add up; what each has in full is not added', () => {
+  test('of several processes are added up, except those that are the same in each', () => {
     const counters = (users: number, hashes: number) => {
       const subject = pipelineOf([
         Object.assign(tableOf({}), {
@@ -411,7 +411,7 @@ describe('failed logins', () => {
   const guess = (subject: LoginPipeline, i: number, name = 'ann') =>
     subject.login(basic(name, `guess ${i}`), ADDRESS)
 
-  test('that arrive at the same time do not slip through', async () => {
+  test('cannot bypass the limit by arriving at the same time', async () => {
     const slow = slowTableOf({ ann: 'secret' })
     slow.rows.set('ann', { password: 'secret' })
     const subject = pipelineOf([slow], { limiter: new LoginLimiter({ failures: 3 }), queue: 100 })
@@ -425,21 +425,21 @@ describe('failed logins', () => {
     expect(reasons.filter((reason) => reason === 'limited')).toHaveLength(17)
   })
 
-  test('that are equal count once, at the same time and one after the other', async () => {
+  test('that are equal count once, concurrently or in sequence', async () => {
     const subject = limitedPipeline([tableOf({ ann: 'secret' })], { failures: 2 })
     await Promise.all(Array.from({ length: 20 }, () => subject.login(basic('ann', 'old'), ADDRESS)))
     expect(await subject.login(basic('ann', 'old'), ADDRESS)).toMatchObject({ reason: 'denied' })
     expect(await subject.login(basic('ann', 'secret'), ADDRESS)).toMatchObject({ ok: true })
   })
 
-  test('do not stop a login that is remembered', async () => {
+  test('do not block a cached login', async () => {
     const subject = limitedPipeline([tableOf({ ann: 'secret' })], { failures: 1 })
     await subject.login(basic('ann', 'secret'), ADDRESS)
     for (let i = 0; i < 3; i++) await guess(subject, i)
     expect(subject.login(basic('ann', 'secret'), ADDRESS)).toMatchObject({ ok: true })
   })
 
-  test('are none where the provider is busy or unavailable', async () => {
+  test('are not counted if the provider is busy or unavailable', async () => {
     const verdicts: Verdict[] = [
       { ok: false, reason: 'busy' },
       { ok: false, reason: 'unavailable' },
@@ -456,7 +456,7 @@ describe('failed logins', () => {
     expect(reasons).toEqual(['busy', 'unavailable', 'denied', 'limited'])
   })
 
-  test('of tokens do not count: tokens cannot be guessed', async () => {
+  test('with tokens do not count: tokens cannot be guessed', async () => {
     const table = tableOf({ ann: 'secret' })
     table.accepts = () => true
     const subject = limitedPipeline([table], { failures: 1 })
@@ -468,7 +468,7 @@ describe('failed logins', () => {
     expect(await subject.login(basic('ann', 'secret'), ADDRESS)).toMatchObject({ ok: true })
   })
 
-  test('of more clients than answers can be delayed are not heard', async () => {
+  test('of more clients than responses can be delayed are rejected at once', async () => {
     const table = tableOf({})
     let asked = 0
     const verify = table.verify.bind(table)
@@ -513,7 +513,7 @@ test('a flood from many addresses waits behind a client without failures', async
   expect(slow.names.indexOf('ann') - before).toBeLessThan(4)
 })
 
-test('closing answers all who wait, and all who come later, and closes the providers', async () => {
+test('closing answers waiting and later logins, and closes the providers', async () => {
   const slow = slowTableOf({})
   let closed = 0
   slow.close = async () => {

@@ -84,7 +84,7 @@ describe.each([
   ['Fastify', withFastify],
   ['Hono', withHono],
 ])('%s', (_, greeter) => {
-  test('lets in who has the password, the first time and when it is remembered', async () => {
+  test('accepts the right password, the first time and from the cache', async () => {
     const url = await greeter(await authenticatorFor([RECORD], { realm: REALM }))
     for (let i = 0; i < 2; i++) {
       const response = await get(url, basic('ann', 'secret'))
@@ -93,7 +93,7 @@ describe.each([
     }
   })
 
-  test('asks for a missing or wrong one', async () => {
+  test('sends a challenge if it is missing or wrong', async () => {
     const url = await greeter(await authenticatorFor([RECORD], { realm: REALM }))
     for (const authorization of [undefined, basic('ann', 'wrong'), basic('eve', 'secret'), 'Basic ?']) {
       const response = await get(url, authorization)
@@ -103,7 +103,7 @@ describe.each([
     }
   })
 
-  test('answers 503, not 401, when passwords cannot be checked', async () => {
+  test('responds with 503, not 401, if passwords cannot be verified', async () => {
     const subject = await authenticatorFor([RECORD])
     const url = await greeter(subject)
     await subject.close()
@@ -114,7 +114,7 @@ describe.each([
   })
 })
 
-test('a user who has to wait for others gets 503 and when to come again', async () => {
+test('a user who has to wait for others gets 503 with Retry-After', async () => {
   const subject = await authenticatorFor([RECORD], { workers: 1, queue: 0 })
   const url = await nodeHttp(subject)
   const responses = await Promise.all(
@@ -126,7 +126,7 @@ test('a user who has to wait for others gets 503 and when to come again', async 
   expect(busy.length).toBe(subject.counters().busy)
 })
 
-test('two Authorization headers are refused, though each by itself is good', async () => {
+test('two Authorization headers are rejected, even if each is valid', async () => {
   const url = new URL(await nodeHttp(await authenticatorFor([RECORD])))
   const line = `Authorization: ${basic('ann', 'secret')}\r\n`
   expect(await rawGet(url, line)).toContain('200 OK')

@@ -19,7 +19,7 @@ describe('the cache of verified passwords', () => {
     expect(cache.has(key)).toBe(true)
   })
 
-  test('tells apart what differs in user, password or stored hash, wherever one ends and the next begins', () => {
+  test('distinguishes user, password and stored hash, wherever one ends and the next begins', () => {
     const cache = new VerifiedCache(10, HOUR)
     const keys = [
       cache.keyOf(credentials('ann', 'secret'), 'hash'),
@@ -31,12 +31,12 @@ describe('the cache of verified passwords', () => {
     expect(new Set(keys).size).toBe(keys.length)
   })
 
-  test('another process makes other keys', () => {
+  test('has different keys in another process', () => {
     const [a, b] = [new VerifiedCache(1, HOUR), new VerifiedCache(1, HOUR)]
     expect(a.keyOf(credentials('ann', 'x'), 'y')).not.toBe(b.keyOf(credentials('ann', 'x'), 'y'))
   })
 
-  test('is bounded, and forgets first what was not used for longest', () => {
+  test('is bounded, and evicts the least recently used', () => {
     const cache = new VerifiedCache(2, HOUR)
     cache.add('a')
     cache.add('b')
@@ -46,7 +46,7 @@ describe('the cache of verified passwords', () => {
     expect(cache.size).toBe(2)
   })
 
-  test('forgets after its time, however often it was asked meanwhile', () => {
+  test('expires entries, however often they are used', () => {
     let now = 0
     const cache = new VerifiedCache(2, 1000, () => now)
     cache.add('a')
@@ -57,7 +57,7 @@ describe('the cache of verified passwords', () => {
     expect(cache.size).toBe(0)
   })
 
-  test('of no size remembers nothing', () => {
+  test('with size 0 caches nothing', () => {
     const cache = new VerifiedCache(0, HOUR)
     cache.add('a')
     expect(cache.has('a')).toBe(false)

@@ -44,7 +44,7 @@ async function measure(
   return probabilityOfLarger(times.known, times.unknown)
 }
 
-describe('times do not tell who exists', { retry: 2, timeout: 120_000 }, () => {
+describe('timing does not reveal which users exist', { retry: 2, timeout: 120_000 }, () => {
   test.each([
     ['one scheme, 15 users', 15, KINDS.slice(0, 1)],
     ['four schemes and costs, 15 users', 15, KINDS],
@@ -55,7 +55,7 @@ describe('times do not tell who exists', { retry: 2, timeout: 120_000 }, () => {
     expect(Math.abs(probability - 0.5)).toBeLessThan(NOISE)
   })
 
-  test('a plaintext record, a broken one, and one that costs too much take the time of a stranger', async () => {
+  test('plaintext, damaged and too costly records take as long as unknown users', async () => {
     const lines = [`ann:${await hash('x', { cost: 5 })}`, 'bob:plaintext', 'cyd:$2y$10$broken', 'dan:']
     const costly = `eve:${(await hash('x', { cost: 5 })).replace('$05$', '$31$')}`
     const subject = await authenticatorFor([...lines, costly], { workers: 1 })

@@ -50,7 +50,7 @@ test('the cookie stays under 500 bytes with 200 groups and the longest name', ()
   expect(provider.remembered(cookie(value))?.groups).toHaveLength(200)
 })
 
-test('sessions of another gate, another key or another kind of seal are refused', () => {
+test('sessions of another gate, key or kind of seal are rejected', () => {
   const value = sessions().begin(ann)
   expect(sessions({ seals: new Seals([B], 'gate') }).remembered(cookie(value))).toBeUndefined()
   expect(sessions({ seals: new Seals([A], 'other') }).remembered(cookie(value))).toBeUndefined()
@@ -59,7 +59,7 @@ test('sessions of another gate, another key or another kind of seal are refused'
   expect(new Seals([A], 'gate').open('login', login)?.toString()).toBe('x')
 })
 
-test('any changed bit, and any other spelling, is refused', () => {
+test('any changed bit, and any other spelling, is rejected', () => {
   const provider = sessions()
   const value = provider.begin(ann)
   const bytes = Buffer.from(value, 'base64url')
@@ -81,7 +81,7 @@ test('any changed bit, and any other spelling, is refused', () => {
   }
 })
 
-test('a tag that is cut short is refused', () => {
+test('a truncated tag is rejected', () => {
   const key = randomBytes(32)
   const sealed = createCipheriv('aes-256-gcm', key, randomBytes(12))
   sealed.final()
@@ -91,7 +91,7 @@ test('a tag that is cut short is refused', () => {
   }
 })
 
-test('a new secret above the old one ends no session; without the old one it does', () => {
+test('a new secret above the old one ends no session; removing the old one does', () => {
   const old = sessions().begin(ann)
   const both = sessions({ seals: new Seals([B, A], 'gate') })
   expect(both.remembered(cookie(old))).toBeDefined()
@@ -103,13 +103,13 @@ test('a new secret above the old one ends no session; without the old one it doe
   expect(both.remembered(cookie(fresh))).toBeDefined()
 })
 
-test('when other groups are configured, sessions are made anew', () => {
+test('sessions are invalid once other groups are configured', () => {
   const value = sessions().begin(ann)
   expect(sessions({ groups: new ConfiguredGroups(['ml']) }).remembered(cookie(value))).toBeUndefined()
   expect(sessions({ groups: new ConfiguredGroups(['staff', 'ml']) }).remembered(cookie(value))).toBeDefined()
 })
 
-test('a shorter TTL counts for sessions that have begun, too', () => {
+test('a shorter TTL applies to existing sessions, too', () => {
   let now = 1_790_000_000_000
   const value = sessions({ now: () => now }).begin(ann)
   now += HOUR / 2
@@ -117,7 +117,7 @@ test('a shorter TTL counts for sessions that have begun, too', () => {
   expect(sessions({ now: () => now, ttl: 2 * HOUR }).remembered(cookie(value))).toBeDefined()
 })
 
-test('logged out, a session is over, and only that one', () => {
+test('a logout ends only its own session', () => {
   const provider = sessions()
   const [first, second] = [provider.begin(ann), provider.begin(ann)]
   const ended = provider.logOut(first)
@@ -167,7 +167,7 @@ test('an issuer ends one session by its sid, or all by the account’s sub, but 
   expect(process.logOutBy({ sub: 'ann' }, now, 'c')).toBeUndefined()
 })
 
-test('what ended is forgotten when its time is over, and bounded', () => {
+test('ended sessions are forgotten when they would have expired, and bounded', () => {
   const ended = new EndedSessions()
   const session = (id: string) => ({ ...ann, id, user: 'ann', origin: {}, issued: 0, expires: 0 })
   ended.add({ id: 'first', until: 10 }, 0)
@@ -180,7 +180,7 @@ test('what ended is forgotten when its time is over, and bounded', () => {
   expect(ended.has(session('99999'))).toBe(true)
 })
 
-test('where the account can be asked for, the session ends with it', async () => {
+test('if the account can be looked up, the session ends with it', async () => {
   let account: Account = { name: 'ann', provider: 'file', groups: ['ml'] }
   const provider1 = sessions({ accounts: [accountsProvider('file', () => account)] })
   const value = provider1.begin({ ...account })
@@ -194,7 +194,7 @@ test('where the account can be asked for, the session ends with it', async () =>
   expect(sessions().remembered(cookie(value))).toBeUndefined()
 })
 
-test('a session that began with a password ends when the password is another', async () => {
+test('a session that began with a password ends when the password changes', async () => {
   const account: Account = { name: 'ann', provider: 'file', groups: ['ml'] }
   let mark: string | undefined = 'first'
   const file = { ...accountsProvider('file', () => account), passwordMark: () => mark }
@@ -221,7 +221,7 @@ test('a session that began with a password ends when the password is another', a
   expect(await waits.verify(cookie(value))).toMatchObject({ ok: false })
 })
 
-test('a form’s code is bound to its user and lasts for hours', () => {
+test('a form’s code is bound to its user and valid for hours', () => {
   const seals = new Seals([A], 'gate')
   const now = 1_790_000_000_000
   const code = seals.formCode('oidc\nann', now)

@@ -48,7 +48,7 @@ const isUserSearch = ({ operation, bytes }: { operation: string; bytes: Buffer }
 const AT_ONCE = 20_000
 
 describe('a directory that answers', () => {
-  test('lets alice in, over two connections: one that searches, one that binds', async () => {
+  test('accepts alice, over two connections: one searches, one binds', async () => {
     const { answer, server } = await answered(() => undefined)
     expect(answer).toBe('alice')
     const asked = server.requests.map(({ operation, dn }) => `${operation} ${dn}`)
@@ -58,7 +58,7 @@ describe('a directory that answers', () => {
     expect(server.connections).toBe(3)
   })
 
-  test('references in an answer are ignored, and not followed', async () => {
+  test('referrals in a response are ignored', async () => {
     const elsewhere = await fakeLdap(wonderland())
     const { answer } = await answered((request) =>
       isUserSearch(request)
@@ -110,7 +110,7 @@ describe('a directory that answers', () => {
     expect(server.requests.filter(({ operation, dn }) => operation === 'bind' && dn === '')).toEqual([])
   })
 
-  test('more entries than were asked for: refused', async () => {
+  test('more entries than requested: rejected', async () => {
     const { answer } = await answered((request) =>
       isUserSearch(request)
         ? [entry(request, ALICE, { uid: ['alice'] }), result(request, 'search', { code: 4 })]
@@ -119,7 +119,7 @@ describe('a directory that answers', () => {
     expect(answer).toBe('denied')
   })
 
-  test('another server is asked where the first does not answer', async () => {
+  test('another server is tried if the first does not answer', async () => {
     const server = await fakeLdap(wonderland())
     const silent = await fakeLdap(() => NOTHING)
     const hosts = (first: string) => `ldap://${first} 127.0.0.1:${server.port}`
@@ -177,7 +177,7 @@ describe('a directory that fails', () => {
     }
   })
 
-  test('a byte now and then is no answer either', async () => {
+  test('a trickle of bytes times out, too', async () => {
     const { answer, took } = await answered(async (request, { socket }) => {
       if (!isUserBind(request)) return undefined
       for (const byte of result(request, 'bind')) {
@@ -190,7 +190,7 @@ describe('a directory that fails', () => {
     expect(took).toBeLessThan(AT_ONCE)
   })
 
-  test('ends in mid answer', async () => {
+  test('ends in the middle of a response', async () => {
     for (const end of ['end', 'destroy', 'resetAndDestroy'] as const) {
       const { answer, took } = await answered(
         (request, { socket }) => {
@@ -205,7 +205,7 @@ describe('a directory that fails', () => {
     }
   })
 
-  test('thousands of messages in one piece, and one message in thousands of pieces', async () => {
+  test('thousands of messages in one packet, and one message in thousands of packets', async () => {
     const many = await answered(
       (request) =>
         isUserSearch(request)
@@ -289,7 +289,7 @@ describeWith(['openssl'], 'TLS with a directory', () => {
     }
   })
 
-  test('StartTLS that is refused, hangs or breaks off: no password goes out', async () => {
+  test('StartTLS that is rejected, hangs or breaks off: no password is sent', async () => {
     const ways: Handler[] = [
       (request) => (request.operation === 'extended' ? result(request, 'extended', { code: 2 }) : undefined),
       (request) => (request.operation === 'extended' ? result(request, 'extended', { code: 52 }) : undefined),
@@ -309,7 +309,7 @@ describeWith(['openssl'], 'TLS with a directory', () => {
     }
   })
 
-  test('what is sent along with StartTLS in plain text is no answer', async () => {
+  test('plain text sent along with StartTLS is not a response', async () => {
     const folder = temporaryFolder()
     const { cert, key } = makeCertificate(folder, 'localhost')
     const { answer, server, messages } = await answered(
@@ -367,7 +367,7 @@ describe('Active Directory', () => {
     expect(messages()).toBe(`ldap: "alice": ${words}`)
   })
 
-  test('data 52e is a wrong password, and needs no words', async () => {
+  test('data 52e is a wrong password, and is not logged', async () => {
     const { answer, messages } = await answered((request) =>
       isUserBind(request) ? result(request, 'bind', { code: 49, diagnostic: DIAGNOSTIC('52e') }) : undefined,
     )
@@ -444,7 +444,7 @@ describe('Active Directory', () => {
     ).toBe(true)
   })
 
-  test('a principal name that begins with another user’s account name is refused', async () => {
+  test('a principal name that starts with another user’s account name is rejected', async () => {
     const server = await fakeLdap(corp('u:CORP\\mallory'))
     const { who, messages } = await directory({ ...asUser, url: `${server.url}/DC=corp?sAMAccountName` })
     expect(await who('alice', 'wonderland')).toBe('denied')

@@ -33,7 +33,7 @@ test.each([
   expect(commonNameOf(dn)).toBe(name)
 })
 
-test('DNs that differ in case and spaces only are the same', () => {
+test('DNs that differ only in case and spaces are equal', () => {
   expect(isSameDn('uid=Alice, OU=People,dc=x', 'UID=alice,ou=people,DC=X')).toBe(true)
   expect(isSameDn('cn=a\\2Cb,dc=x', 'cn=a\\,b,dc=x')).toBe(true)
   expect(isSameDn('cn=a,cn=b,dc=x', 'cn=a\\,cn=b,dc=x')).toBe(false)
@@ -58,7 +58,7 @@ test.each(['(', '(a=b', '(a=b))', '(&)', '(cn=\\zz)', '(objectGUID=\\ff\\fe)', '
   },
 )
 
-test('whatever is filled in stays a value', () => {
+test('any substituted text stays a value', () => {
   const template = parseFilter(
     '(|(&(objectClass=groupOfNames)(member={dn}))(memberUid={user})(x=a{user}*{user}b))',
     'x',
@@ -73,7 +73,7 @@ test('whatever is filled in stays a value', () => {
   expect(template.toString()).toContain('{dn}')
 })
 
-test('a name is compared as it is', () => {
+test('a name is compared literally', () => {
   const filter = parseFilter('(objectClass=*)', 'x')
   for (const name of ['*', 'a*', ')(uid=*', 'a\\', '\0', '', '{dn}']) {
     expect(filterFor(filter, 'uid', name)).toMatchObject({

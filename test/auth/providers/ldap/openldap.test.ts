@@ -57,7 +57,7 @@ describeWith(['slapd', 'ldapmodify'], 'OpenLDAP', () => {
   })
   afterAll(() => slapd?.end())
 
-  test('lets in who has the password, with the groups of memberOf', async () => {
+  test('accepts the right password, with the groups in memberOf', async () => {
     const { who, provider } = await directory(options())
     expect(await who('alice', 'wonderland')).toBe('alice ML-Team staff, all')
     expect(await who('alice', 'wrong')).toBe('denied')
@@ -65,7 +65,7 @@ describeWith(['slapd', 'ldapmodify'], 'OpenLDAP', () => {
     expect(provider.status()).toEqual({ ready: true })
   })
 
-  test('the name is as the directory writes it', async () => {
+  test('the name is spelled as in the directory', async () => {
     const { who } = await directory(options())
     expect(await who('ALICE', 'wonderland')).toMatch(/^alice /)
     const byMail = { url: `${slapd.url}/${PEOPLE}?mail`, userAttribute: 'uid' }
@@ -117,7 +117,7 @@ describeWith(['slapd', 'ldapmodify'], 'OpenLDAP', () => {
     expect(await who('x'.repeat(300), 'wonderland')).toBe('unknown')
   })
 
-  test('an empty password is refused, and one that servers would cut or cannot read', async () => {
+  test('rejects passwords that are empty, or that servers would truncate or misread', async () => {
     const { who } = await directory(options())
     expect(await who('alice', '')).toBe('denied')
     expect(await who('alice', 'wonderland\0')).toBe('denied')
@@ -127,7 +127,7 @@ describeWith(['slapd', 'ldapmodify'], 'OpenLDAP', () => {
     expect(await who('nopassword', 'x')).toBe('denied')
   })
 
-  test('a name with two entries is refused', async () => {
+  test('a name with two entries is rejected', async () => {
     const { who, messages } = await directory(options({ url: `${slapd.url}/${PEOPLE}?mail` }))
     expect(await who('shared@example.org', 'builder')).toBe('denied')
     expect(await who('shared@example.org', 'evil')).toBe('denied')
@@ -155,7 +155,7 @@ describeWith(['slapd', 'ldapmodify'], 'OpenLDAP', () => {
     expect(await (await directory(options(apache))).who('alice', 'wonderland')).toMatch(/^alice /)
   })
 
-  test('a certificate that is not trusted ends in 503, and nothing is sent', async () => {
+  test('an untrusted certificate results in 503, and nothing is sent', async () => {
     for (const more of [{ url: `${slapd.secureUrl}/${PEOPLE}` }, { startTls: true }]) {
       const { login, provider, messages } = await directory(options(more))
       expect(await login('alice', 'wonderland')).toMatchObject({
@@ -181,7 +181,7 @@ describeWith(['slapd', 'ldapmodify'], 'OpenLDAP', () => {
     expect(messages()).toContain('"reset": the password must be changed first')
   })
 
-  test('a wrong service password answers unavailable, not denied', async () => {
+  test('a wrong service password makes logins unavailable, not denied', async () => {
     const { login, provider } = await directory(
       options({ bindPasswordFile: undefined, bindPassword: 'wrong' }),
     )
@@ -189,7 +189,7 @@ describeWith(['slapd', 'ldapmodify'], 'OpenLDAP', () => {
     expect(provider.status().detail).toContain(`cannot bind as ${SERVICE.dn}`)
   })
 
-  test('the service password is read with each login, so it can be replaced', async () => {
+  test('the service password is read at each login, so it can be replaced', async () => {
     const file = join(slapd.folder, 'replaced')
     writeFileSync(file, SERVICE.password)
     const { who, provider } = await directory(options({ bindPasswordFile: file }))
@@ -207,7 +207,7 @@ describeWith(['slapd', 'ldapmodify'], 'OpenLDAP', () => {
     expect(provider.status().detail).toContain('no such object')
   })
 
-  test('without a service account, the user binds by a DN made of the name', async () => {
+  test('without a service account, the user binds with a DN made from the name', async () => {
     const own = { url: `${slapd.url}/${PEOPLE}`, bindDn: undefined, bindPasswordFile: undefined }
     const { who } = await directory({ ...own, bindAs: `uid={},${PEOPLE}` })
     expect(await who('alice', 'wonderland')).toBe('alice ML-Team staff, all')
@@ -219,19 +219,19 @@ describeWith(['slapd', 'ldapmodify'], 'OpenLDAP', () => {
     expect(await who('PLAIN', 'wonderland')).toBe('denied')
   })
 
-  test('200 first logins at once are all let in, over few connections', async () => {
+  test('200 first logins at once all succeed, over few connections', async () => {
     const { who } = await directory(options({ concurrency: 8 }))
     const logins = Array.from({ length: 200 }, (_, i) => who(`user${i}`, `secret${i}`))
     expect(await Promise.all(logins)).toEqual(Array.from({ length: 200 }, (_, i) => `user${i}`))
   })
 
-  test('the same login at the same time is asked for once', async () => {
+  test('concurrent equal logins query once', async () => {
     const { login } = await directory(options())
     const verdicts = await Promise.all(Array.from({ length: 50 }, () => login('alice', 'wonderland')))
     expect(new Set(verdicts).size).toBe(1)
   })
 
-  test('a login is remembered, and asked again in the background: a changed password ends it', async () => {
+  test('a login is cached and verified again in the background: a changed password ends it', async () => {
     const { provider, login, messages } = await directory(options({ ttl: 2000 }))
     expect((await login('user1', 'secret1')).ok).toBe(true)
     expect(provider.remembered(basic('user1', 'secret1'))).toMatchObject({ name: 'user1', provider: 'ldap' })
@@ -257,7 +257,7 @@ describeWith(['slapd', 'ldapmodify'], 'OpenLDAP', () => {
     expect(messages()).toContain('"user1": the directory no longer grants the login')
   })
 
-  test('a deleted user and one that is used no more are forgotten', async () => {
+  test('deleted users and unused logins leave the cache', async () => {
     const { provider, login } = await directory(options({ ttl: 600 }))
     await login('user2', 'secret2')
     await login('user3', 'secret3')
@@ -272,7 +272,7 @@ describeWith(['slapd', 'ldapmodify'], 'OpenLDAP', () => {
     expect(provider.measures().gauges.cached).toBe(0)
   })
 
-  test('groups are asked again too', async () => {
+  test('groups are refreshed, too', async () => {
     const { provider, login } = await directory(options({ ttl: 600 }))
     await login('user4', 'secret4')
     const { epoch } = provider
@@ -285,7 +285,7 @@ describeWith(['slapd', 'ldapmodify'], 'OpenLDAP', () => {
     expect(await until(groups, (it) => it?.length === 0, 2000)).toEqual([])
   })
 
-  test('an account without a login: who it is now, and that it ended', async () => {
+  test('an account without a login: its current state, and its end', async () => {
     const { provider } = await directory(options({ ttl: 400 }))
     const account = async (name: string) => (await provider.account?.(name)) ?? 'absent'
     expect(await account('alice')).toMatchObject({
@@ -329,7 +329,7 @@ describeWith(['slapd', 'ldapmodify'], 'OpenLDAP', () => {
     expect(await mark(true)).not.toBe(first)
   })
 
-  test('stopped, restarted, killed, hanging: 503, and remembered logins last their time', async () => {
+  test('stopped, restarted, killed, hanging: 503, and cached logins stay valid until they expire', async () => {
     const { provider, login, who, events } = await directory(options({ ttl: 60_000, timeout: 500 }))
     expect((await login('bob', 'builder')).ok).toBe(true)
     await slapd.stop()

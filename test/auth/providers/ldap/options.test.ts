@@ -51,15 +51,15 @@ test.each<[string, Partial<LdapOptions>, string]>([
   ['a timeout of no time', { timeout: 0 }, 'ldap.timeout must be a whole number from 100 to 300000'],
   ['a ttl below 0', { ttl: -1 }, 'ldap.ttl must be'],
   ['an authority that is not there', { ca: '/nowhere.pem' }, 'ldap.ca cannot be read: /nowhere.pem: '],
-])('%s is refused at the start', (_, options, words) => {
+])('%s is rejected at the start', (_, options, words) => {
   expect(() => ldapSettings({ url, ...options })).toThrow(words)
 })
 
-test('StartTLS makes ldap:// to another machine good', () => {
+test('StartTLS permits ldap:// to another machine', () => {
   expect(ldapSettings({ url: 'ldap://ldap.example.org/dc=x', startTls: true }).security).toBe('starttls')
 })
 
-test('an authority that is no certificate is refused', () => {
+test('an authority that is not a certificate is rejected', () => {
   const ca = join(temporaryFolder(), 'ca.pem')
   writeFileSync(ca, 'nothing')
   expect(() => ldapSettings({ url, ca })).toThrow('is a file without certificates')

@@ -68,11 +68,11 @@ test.each([
   ['ldap://h/dc=x????!unknown', 'unknown extension !unknown'],
   ['ldap://h/dc=%zz', 'percent sign'],
   ['ldapi://run/dc=x', 'has no socket'],
-])('%s is refused', (url, words) => {
+])('%s is rejected', (url, words) => {
   expect(() => parseLdapUrl(url)).toThrow(words)
 })
 
-test('what stays on this machine', () => {
+test('hosts on this machine', () => {
   const local = (url: string) => parseLdapUrl(url).endpoints.every(isLocal)
   for (const host of ['localhost', 'ldap.localhost', '127.0.0.1', '127.8.0.1', '[::1]']) {
     expect(local(`ldap://${host}/`), host).toBe(true)

@@ -44,7 +44,7 @@ async function subject(
 const ann = { preferred_username: 'ann', realm_access: { roles: ['ml', 'staff'] } }
 const denied = { ok: false, reason: 'denied' }
 
-test('an access token lets its user in, with the user’s groups, until it expires', async () => {
+test('an access token is accepted, with the user’s groups, until it expires', async () => {
   const { issuer, provider } = await subject()
   const exp = now() + 100
   const token = await issuer.sign({ ...ann, exp })
@@ -58,7 +58,7 @@ test('an access token lets its user in, with the user’s groups, until it expir
   expect(provider.remembered(bearer(token))).toBe((verdict as { principal: unknown }).principal)
 })
 
-test('types: at+jwt, JWT and none are taken', async () => {
+test('types: at+jwt, JWT and none are accepted', async () => {
   const { verdictOn } = await subject()
   for (const typ of ['at+jwt', 'application/at+jwt', 'JWT', undefined]) {
     expect(await verdictOn(ann, { header: { typ } })).toMatchObject({ ok: true })
@@ -90,13 +90,13 @@ test.each<[string, Claims, SignOptions?]>([
   ['an empty name', { preferred_username: '' }],
   ['a name like one without a name', { preferred_username: 'sub:u-2' }],
   ['half a character', { preferred_username: 'a\ud800' }],
-])('refused: %s', async (_, claims, options) => {
+])('rejected: %s', async (_, claims, options) => {
   const { verdictOn } = await subject()
   expect(await verdictOn({ ...ann, ...claims }, options)).toMatchObject(denied)
   expect(await verdictOn(ann)).toMatchObject({ ok: true })
 })
 
-test('refused: alg none, and HS256 with the public key', async () => {
+test('rejected: alg none, and HS256 with the public key', async () => {
   const { issuer, provider } = await subject()
   const [, payload] = (await issuer.sign(ann)).split('.')
   const none = Buffer.from(JSON.stringify({ alg: 'none' })).toString('base64url')
@@ -111,7 +111,7 @@ test('refused: alg none, and HS256 with the public key', async () => {
   }
 })
 
-test('refused: a key in the token, another key by the same ID, and changed claims', async () => {
+test('rejected: a key in the token, another key with the same ID, and modified claims', async () => {
   const { issuer, provider, verdictOn } = await subject()
   const other = await generateKeyPair('ES256', { extractable: true })
   expect(await verdictOn(ann, { key: other.privateKey })).toMatchObject(denied)
@@ -125,13 +125,13 @@ test('refused: a key in the token, another key by the same ID, and changed claim
   expect(await provider.verify(bearer(`${head}.${payload}.${signature}`))).toMatchObject(denied)
 })
 
-test('clocks may be a minute apart', async () => {
+test('clocks may differ by a minute', async () => {
   const { verdictOn } = await subject()
   expect(await verdictOn({ ...ann, exp: now() - 30 })).toMatchObject({ ok: true })
   expect(await verdictOn({ ...ann, iat: now() + 30, nbf: now() + 30 })).toMatchObject({ ok: true })
 })
 
-test('with the client as audience, a token has to say that it is for access', async () => {
+test('with the client as audience, a token must be marked as an access token', async () => {
   const { verdictOn } = await subject({ audiences: ['mlflow'] })
   expect(await verdictOn({ ...ann, aud: 'mlflow' })).toMatchObject(denied)
   expect(await verdictOn({ ...ann, aud: 'mlflow', scp: 'access' })).toMatchObject({ ok: true })
@@ -140,7 +140,7 @@ test('with the client as audience, a token has to say that it is for access', as
   })
 })
 
-test('only tokens of certain clients, where that is asked for', async () => {
+test('only tokens of allowed clients, if configured', async () => {
   const { verdictOn } = await subject({ clients: ['trainer'] })
   expect(await verdictOn({ ...ann, azp: 'trainer' })).toMatchObject({ ok: true })
   expect(await verdictOn({ ...ann, client_id: 'trainer' })).toMatchObject({ ok: true })
@@ -149,12 +149,12 @@ test('only tokens of certain clients, where that is asked for', async () => {
   expect(await verdictOn(ann)).toMatchObject(denied)
 })
 
-test('without an audience, no bearer tokens are taken', async () => {
+test('without an audience, no bearer tokens are accepted', async () => {
   const { issuer, provider } = await subject({ audiences: [] })
   expect(provider.accepts(bearer(await issuer.sign(ann)))).toBe(false)
 })
 
-test('a program has no user name: its subject is it, marked', async () => {
+test('a program has no user name: its name is sub: and its subject', async () => {
   const { verdictOn } = await subject()
   expect(await verdictOn({ sub: 'ci-bot' })).toMatchObject({
     ok: true,
@@ -162,7 +162,7 @@ test('a program has no user name: its subject is it, marked', async () => {
   })
 })
 
-test('an access token without a name is completed by userinfo, if that is of the same subject', async () => {
+test('an access token without a name is completed from userinfo of the same subject', async () => {
   const { issuer, verdictOn } = await subject()
   let sub = 'u-1'
   issuer.answers.set('/userinfo', (_, response) =>
@@ -175,7 +175,7 @@ test('an access token without a name is completed by userinfo, if that is of the
   })
 })
 
-test('an e-mail address counts only when it is verified', async () => {
+test('an e-mail address counts only if it is verified', async () => {
   const { verdictOn } = await subject({ claims: { user: 'email', groups: 'groups' } })
   const email = 'ann@example.org'
   expect(await verdictOn({ email, email_verified: true })).toMatchObject({ principal: { name: email } })
@@ -189,7 +189,7 @@ function stoppedClock(): (ms: number) => void {
   return (ms) => void vi.advanceTimersByTime(ms)
 }
 
-test('a new key is found, but a flood of unknown ones asks the issuer once', async () => {
+test('a new key is fetched, but a flood of unknown ones fetches once', async () => {
   const elapse = stoppedClock()
   const { issuer, provider, verdictOn } = await subject({}, 300)
   expect(await verdictOn(ann)).toMatchObject({ ok: true })
@@ -206,7 +206,7 @@ test('a new key is found, but a flood of unknown ones asks the issuer once', asy
   expect(issuer.asked.filter((path) => path === '/jwks').length - asked).toBeLessThanOrEqual(1)
 })
 
-test('a withdrawn key ends with the age of the keys', async () => {
+test('a withdrawn key ends when the cached keys expire', async () => {
   const elapse = stoppedClock()
   const { issuer, provider } = await subject({}, 50, 100)
   const token = await issuer.sign(ann)
@@ -216,7 +216,7 @@ test('a withdrawn key ends with the age of the keys', async () => {
   expect(await provider.verify(bearer(token))).toMatchObject(denied)
 })
 
-test('while the issuer is down, known keys are used, and an unknown one is refused', async () => {
+test('while the issuer is down, known keys are used, and unknown ones rejected', async () => {
   const elapse = stoppedClock()
   const { issuer, provider, verdictOn } = await subject({}, 20, 20)
   issuer.isDown = true
@@ -226,7 +226,7 @@ test('while the issuer is down, known keys are used, and an unknown one is refus
   expect(provider.status()).toEqual({ ready: true })
 })
 
-test('an issuer that is down at the start is asked again, and meanwhile answers are 503', async () => {
+test('an issuer that is down at the start is retried, with 503 until it answers', async () => {
   const issuer = await startIssuer()
   issuer.isDown = true
   const told: string[] = []
@@ -253,7 +253,7 @@ test('an issuer that is down at the start is asked again, and meanwhile answers 
   ])
 })
 
-test('an issuer that calls itself something else is not taken', async () => {
+test('an issuer with another name in its metadata is rejected', async () => {
   const { issuer } = await subject()
   issuer.metadata = { issuer: `${issuer.url}/` }
   await expect(new Issuer({ url: issuer.url, fetch }).discover()).rejects.toThrow(
@@ -261,7 +261,7 @@ test('an issuer that calls itself something else is not taken', async () => {
   )
 })
 
-test('two issuers: each is judged by its own keys', async () => {
+test('two issuers: each is verified with its own keys', async () => {
   const main = await startIssuer()
   const ci = await startIssuer()
   const trust = parseTrust(`issuer=${ci.url},audience=mlflow-api,claim=repository:org/*,role=write`)

@@ -30,7 +30,7 @@ async function subject(): Promise<{
   }
 }
 
-test('tells which sessions end', async () => {
+test('identifies the sessions to end', async () => {
   const { verify, sign } = await subject()
   expect(await verify([await sign()])).toMatchObject({ origin: { sid: 's-1', sub: 'u-1' }, jti: 'j-1' })
   expect((await verify([await sign({ sid: undefined })])).origin).toEqual({ sid: undefined, sub: 'u-1' })
@@ -39,7 +39,7 @@ test('tells which sessions end', async () => {
   expect(await verify([await sign({ aud: ['mlflow', 'other'] })])).toBeDefined()
 })
 
-test('an old token ends no session of a later login', async () => {
+test('an old token does not end a later session', async () => {
   const { verify, sign } = await subject()
   const iat = seconds() - 200
   expect((await verify([await sign({ iat })])).before).toBe((iat + 60) * 1000)
@@ -67,12 +67,12 @@ test.each<[string, Record<string, unknown>, SignOptions?]>([
   ['a sid that is a list', { sid: ['s-1'] }],
   ['an empty sub', { sub: '', sid: undefined }],
   ['an access token', {}, { header: { typ: 'at+jwt' } }],
-])('refused: %s', async (_, claims, options) => {
+])('rejected: %s', async (_, claims, options) => {
   const { verify, sign } = await subject()
   await expect(verify([await sign(claims, options)])).rejects.toThrow(BadToken)
 })
 
-test('refused: none, two, no JWT, alg none, and HS256 with the public key', async () => {
+test('rejected: none, two, no JWT, alg none, and HS256 with the public key', async () => {
   const { issuer, verify, sign } = await subject()
   const token = await sign()
   const [, payload] = token.split('.')

@@ -4,7 +4,7 @@ import { parseTrust, unmet } from '../../../../src/auth/providers/oidc/trust.js'
 
 const GITHUB = 'https://token.actions.githubusercontent.com'
 
-test('a trust is read from one line', () => {
+test('a trust is parsed from one line', () => {
   expect(
     parseTrust(`issuer=${GITHUB},audience=mlflow,claim=repository:org/train,claim=ref=refs/heads/main`),
   ).toEqual({
@@ -58,7 +58,7 @@ test.each([
   expect(unmet(trust, { c: actual })).toBe(isMet ? undefined : 'c')
 })
 
-test('dotted paths lead into objects, and never into what objects inherit', () => {
+test('dotted paths reach into objects, but never into inherited properties', () => {
   const claims = { realm_access: { roles: ['a', 'a', 'b\n', 7, ''] }, 'https://x.org/groups': ['c'] }
   expect(groupsOf(claims, 'realm_access.roles')).toEqual(['a'])
   expect(groupsOf(claims, 'https://x.org/groups')).toEqual(['c'])

@@ -26,14 +26,14 @@ function poolOf(workers: number, options: { maxTime?: number } = {}) {
   return { subject, died }
 }
 
-describe('threads that hash', () => {
-  test('tell whether a password fits', async () => {
+describe('hash threads', () => {
+  test('verify passwords', async () => {
     const { subject } = poolOf(1)
     expect(await subject.ask(question('secret'))).toBe(true)
     expect(await subject.ask(question('wrong'))).toBe(false)
   })
 
-  test('answer each question as it was asked, in whatever order they are done', async () => {
+  test('match each result to its request, in any order', async () => {
     const { subject } = poolOf(3)
     const answers = await Promise.all(
       Array.from({ length: 60 }, (_, i) => subject.ask(question(i % 3 ? 'wrong' : 'secret'))),
@@ -41,12 +41,12 @@ describe('threads that hash', () => {
     expect(answers).toEqual(answers.map((_, i) => i % 3 === 0))
   })
 
-  test('a hash of an unknown kind fits nothing', async () => {
+  test('a hash of an unknown scheme matches nothing', async () => {
     const { subject } = poolOf(1)
     expect(await subject.ask({ task: 'verify', password: Buffer.from('x'), encoded: 'x' })).toBe(false)
   })
 
-  test('one that dies is replaced; only its own question stays without an answer', async () => {
+  test('one that dies is replaced; only its own request fails', async () => {
     const { subject, died } = poolOf(1)
     const answers = [DEADLY, question('secret'), DEADLY, question('wrong')].map((each) => subject.ask(each))
     expect(await Promise.all(answers)).toEqual(['unavailable', true, 'unavailable', false])
@@ -54,14 +54,14 @@ describe('threads that hash', () => {
     expect(died[0]).toBeInstanceOf(TypeError)
   })
 
-  test('one that dies while others wait for nothing is replaced with the next question', async () => {
+  test('one that dies while idle is replaced at the next request', async () => {
     const { subject, died } = poolOf(1)
     expect(await subject.ask(DEADLY)).toBe('unavailable')
     await vi.waitFor(() => expect(died).toHaveLength(1), 30_000)
     expect(await subject.ask(question('secret'))).toBe(true)
   })
 
-  test('an abandoned one is ended, and another thread takes its place', async () => {
+  test('an abandoned hash ends its thread, and another takes its place', async () => {
     const { subject, died } = poolOf(1)
     const gone = new AbortController()
     const hopeless = subject.ask({ task: 'verify', password: Buffer.from('x'), encoded: COSTLY }, gone.signal)
@@ -72,7 +72,7 @@ describe('threads that hash', () => {
     expect(died).toEqual([])
   })
 
-  test('an abandoned one is finished if that takes no longer than starting a thread', async () => {
+  test('an abandoned hash is finished if that takes no longer than starting a thread', async () => {
     const { subject } = poolOf(1)
     const gone = new AbortController()
     await subject.ask(question('x')) // The thread has started.
@@ -81,7 +81,7 @@ describe('threads that hash', () => {
     expect(await answer).toBe(true)
   })
 
-  test('one abandoned before its turn is never hashed', async () => {
+  test('a hash abandoned before its turn is never computed', async () => {
     const { subject } = poolOf(1)
     const gone = new AbortController()
     const first = subject.ask(question('secret'))
@@ -90,7 +90,7 @@ describe('threads that hash', () => {
     expect([await first, await second]).toEqual([true, 'abandoned'])
   })
 
-  test('one that takes too long is ended, waited for or not', async () => {
+  test('a hash that takes too long is aborted, awaited or not', async () => {
     const { subject, died } = poolOf(1, { maxTime: 3000 })
     const answers = [
       subject.ask({ task: 'verify', password: Buffer.from('x'), encoded: COSTLY }),
@@ -100,7 +100,7 @@ describe('threads that hash', () => {
     expect(died).toEqual([])
   })
 
-  test('after closing there are no answers', async () => {
+  test('after closing, there are no results', async () => {
     const { subject } = poolOf(1)
     const waiting = [subject.ask(question('secret')), subject.ask(question('x'))]
     await subject.close()
@@ -130,12 +130,12 @@ const loggedIn = (child: Result) => ({
 const EXPECTED = { stderr: '', stdout: 'true true\n', status: 0 }
 
 describe('a process', () => {
-  test('that closes its authenticator ends by itself', async () => {
+  test('that closes its authenticator exits', async () => {
     const script = await login('await authenticator.close()')
     expect(loggedIn(await run(process.execPath, script))).toEqual(EXPECTED)
   })
 
-  test('that forgets to ends by itself too', async () => {
+  test('that forgets to close it exits, too', async () => {
     expect(loggedIn(await run(process.execPath, await login('')))).toEqual(EXPECTED)
   })
 })
@@ -144,7 +144,7 @@ describeIf(
   [...lacksOrdinaryUser, ...(peer('nice') ? [] : ['nice'])],
   'a process with less priority than its threads would have',
   () => {
-    test('is not allowed to raise theirs, and hashes all the same', async () => {
+    test('that cannot raise their priority hashes anyway', async () => {
       const args = ['-n', '15', process.execPath, ...(await login(''))]
       expect(loggedIn(await run('nice', args, ordinaryUser))).toEqual(EXPECTED)
     })

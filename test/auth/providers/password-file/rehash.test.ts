@@ -16,7 +16,7 @@ function encodedOf(file: string, user: string): string {
   return line?.split(':')[1] ?? ''
 }
 
-describe('a record that is weaker than asked for', () => {
+describe('a record weaker than --rehash', () => {
   test('is replaced at the next login, and every other byte of the file stays', async () => {
     const subject = await authenticatorFor(['# staff', `bob:${SECRET}`, `ann:${SECRET}:Ann Other`, 'x'], {
       rehash,
@@ -30,7 +30,7 @@ describe('a record that is weaker than asked for', () => {
     expect(subject.events).toContainEqual(expect.objectContaining({ type: 'rehashed', user: 'ann' }))
   })
 
-  test('still opens to its password, at no further hash', async () => {
+  test('still matches its password, without another hash', async () => {
     const subject = await authenticatorFor([`ann:${SECRET}`], { rehash })
     await subject.authenticate(basic('ann', 'secret'))
     await vi.waitFor(() => expect(subject.counters()).toMatchObject({ rehashes: 1, reloads: 2 }), 30_000)
@@ -38,20 +38,20 @@ describe('a record that is weaker than asked for', () => {
     expect(await subject.authenticate(basic('ann', 'wrong'))).toMatchObject({ ok: false, reason: 'denied' })
   })
 
-  test('stays as it is after a wrong password', async () => {
+  test('is kept after a wrong password', async () => {
     const subject = await authenticatorFor([`ann:${SECRET}`], { rehash })
     expect(await subject.authenticate(basic('ann', 'wrong'))).toMatchObject({ ok: false })
     expect(encodedOf(subject.file, 'ann')).toBe(SECRET)
     expect(subject.counters().rehashes).toBe(0)
   })
 
-  test('stays as it is without --rehash', async () => {
+  test('is kept without --rehash', async () => {
     const subject = await authenticatorFor([`ann:${SECRET}`])
     expect(await subject.authenticate(basic('ann', 'secret'))).toMatchObject({ ok: true })
     expect(encodedOf(subject.file, 'ann')).toBe(SECRET)
   })
 
-  test('stays as it is where bcrypt would cut the password', async () => {
+  test('is kept if bcrypt would truncate the password', async () => {
     const password = 'x'.repeat(73)
     const subject = await authenticatorFor([`ann:${await hash(password, { scheme: 'sha1' })}`], { rehash })
     expect(await subject.authenticate(basic('ann', password))).toMatchObject({ ok: true })
@@ -87,7 +87,7 @@ test('closing waits for a record that is being replaced, and leaves no lock', as
   expect(readdirSync(dirname(subject.file))).toEqual(['.htpasswd'])
 })
 
-test('a record that is strong enough is left alone', async () => {
+test('a strong enough record is kept', async () => {
   const strong = await hash('secret', { cost: 6 })
   const subject = await authenticatorFor([`ann:${strong}`], { rehash })
   expect(await subject.authenticate(basic('ann', 'secret'))).toMatchObject({ ok: true })

@@ -74,7 +74,7 @@ const fileOfAnn = () => {
   return file
 }
 
-describe('a password that is changed stops working within a second', () => {
+describe('a changed password stops working within a second', () => {
   test('by our htpasswd', async () => {
     const file = fileOfAnn()
     await expectRevoked(await whereAnnIsIn(file), () => htpasswd(['-bB', file, 'ann', 'new']))
@@ -89,7 +89,7 @@ describe('a password that is changed stops working within a second', () => {
     })
   })
 
-  test('by a file that is renamed into its place', async () => {
+  test('by renaming a file into place', async () => {
     const file = fileOfAnn()
     await expectRevoked(await whereAnnIsIn(file), () => {
       writeFileSync(`${file}.new`, `ann:${changed}\n`)
@@ -97,21 +97,21 @@ describe('a password that is changed stops working within a second', () => {
     })
   })
 
-  test('in place, the size being the same', async () => {
+  test('in place, with the same size', async () => {
     const file = fileOfAnn()
     await expectRevoked(await whereAnnIsIn(file), () =>
       writeFileSync(file, `bob:${old}\nann:${changed}\n`, { flag: 'r+' }),
     )
   })
 
-  test('right after the file was read', async () => {
+  test('right after a reload', async () => {
     const file = join(temporaryFolder(), '.htpasswd')
     writeFileSync(file, `ann:${old}\n`)
     const subject = await authenticatorAt(file)
     await expectRevoked(subject, () => writeFileSync(file, `ann:${changed}\n`))
   })
 
-  test('with a file that is moved away and comes back', async () => {
+  test('with a file that is moved away and back', async () => {
     const file = fileOfAnn()
     const subject = await whereAnnIsIn(file)
     renameSync(file, `${file}.away`)
@@ -124,7 +124,7 @@ describe('a password that is changed stops working within a second', () => {
     await expectRevoked(subject, () => renameSync(`${file}.away`, file))
   })
 
-  test('behind a symbolic link that leads elsewhere', async () => {
+  test('behind a symbolic link that is redirected', async () => {
     const folder = temporaryFolder()
     const file = join(folder, '.htpasswd')
     writeFileSync(join(folder, 'first'), `ann:${old}\n`)
@@ -136,7 +136,7 @@ describe('a password that is changed stops working within a second', () => {
     })
   })
 
-  test('as Kubernetes changes a secret that is mounted: behind a link to a folder', async () => {
+  test('as Kubernetes updates a mounted secret: behind a link to a folder', async () => {
     const folder = temporaryFolder()
     const version = (name: string, encoded: string) => {
       mkdirSync(join(folder, name))
@@ -154,14 +154,14 @@ describe('a password that is changed stops working within a second', () => {
   })
 })
 
-test('a user who is deleted is out within a second', async () => {
+test('a deleted user is rejected within a second', async () => {
   const file = fileOfAnn()
   const subject = await whereAnnIsIn(file)
   expect((await htpasswd(['-D', file, 'ann'])).status).toBe(0)
   await withinASecond(async () => !(await letsIn(subject, 'old')))
 })
 
-test('while the file is slowly written in place, its previous content serves', async () => {
+test('while the file is slowly written in place, its previous content is used', async () => {
   const file = fileOfAnn()
   const subject = await whereAnnIsIn(file)
   const content = readFileSync(file)
@@ -183,7 +183,7 @@ describeWith(['htpasswd'], 'Apache’s htpasswd', () => {
     await expectRevoked(await whereAnnIsIn(file), () => apacheHtpasswd(['-bB', file, 'ann', 'new']))
   })
 
-  test('deletes a user, who is out within a second', async () => {
+  test('deletes a user, who is rejected within a second', async () => {
     const file = fileOfAnn()
     const subject = await whereAnnIsIn(file)
     expect((await apacheHtpasswd(['-D', file, 'ann'])).status).toBe(0)

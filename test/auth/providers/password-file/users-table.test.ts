@@ -34,19 +34,19 @@ describe('a user’s stored hash', () => {
   })
 })
 
-test('lines that are no records are passed over and counted, and the first ten are named', async () => {
+test('lines that are not records are skipped and counted, and the first ten reported', async () => {
   const table = await tableOf(`one\n:${SHA}\nann:${SHA}\n${'x\n'.repeat(20)}`)
   expect(table.skipped).toMatchObject({ count: 22, first: [1, 2, 4, 5, 6, 7, 8, 9, 10, 11] })
   expect(table.size).toBe(1)
 })
 
-test('records that no password fits are named', async () => {
+test('records that match no password are reported', async () => {
   const table = await tableOf(`ann:plaintext\nbob:${SHA}\ncyd:$2y$10$short\ndan:\n`)
   expect(table.unusable).toMatchObject({ count: 3, first: [1, 3, 4] })
   expect(table.schemes).toEqual({ unknown: 2, sha1: 1, bcrypt: 1 })
 })
 
-test('hashes of unsupported schemes are counted as what they are, and the log names them', async () => {
+test('hashes of unsupported schemes are counted by scheme, and logged', async () => {
   const yescrypt = '$y$j9T$abcdefgh$IUWJt2doU4Kf6E/JP1UkAT3S5O3Q7SSA8SJirXIlEu9'
   const table = await tableOf(`ann:${yescrypt}\nbob:${SHA}\ncyd:_J9..abcd/H6HLCcf7nw\n`)
   expect(table.schemes).toEqual({ yescrypt: 1, sha1: 1, 'bsdi-crypt': 1 })
@@ -64,8 +64,8 @@ const standInOf = (table: UsersTable, name: string, key = KEY) => table.standInF
 const BCRYPT = '$2y$10$7EqJtq98hPqEX7fNZaFWoOhi5Q9gZ0kFY1oAaVgqGpX1yQeZkq8dW'
 const NAMES = Array.from({ length: 10_000 }, (_, i) => `eve${i}`)
 
-describe('the stand-in for a user who is not there', () => {
-  test('is the same for one name whenever it is asked, in each process, and in the next reading of the file', async () => {
+describe('the stand-in for an unknown user', () => {
+  test('is the same for a name at any time, in each process, and after a reload', async () => {
     const text = `ann:${SHA}\nbob:${APR1}\n`
     const tables = await Promise.all(Array.from({ length: 10 }, () => tableOf(text)))
     for (const name of NAMES.slice(0, 50)) {
@@ -81,7 +81,7 @@ describe('the stand-in for a user who is not there', () => {
       expect(standInOf(a as UsersTable, name)).toBe(standInOf(b as UsersTable, name))
   })
 
-  test('is of each scheme and cost, over many names, as often as the file has it', async () => {
+  test('has each scheme and cost as often as the file, over many names', async () => {
     const kinds = [SHA, APR1, APR1, BCRYPT, BCRYPT.replace('$10$', '$11$')]
     const lines = Array.from({ length: 15 }, (_, i) => `user${i}:${kinds[i % kinds.length]}\n`)
     const table = await tableOf(lines.join(''))
@@ -108,7 +108,7 @@ describe('the stand-in for a user who is not there', () => {
     },
   )
 
-  test('is another where the key is another', async () => {
+  test('differs with the key', async () => {
     const table = await tableOf(`ann:${SHA}\nbob:${APR1}\n`)
     const moved = NAMES.filter(
       (name) => standInOf(table, name) !== standInOf(table, name, Buffer.alloc(32, 8)),
@@ -116,18 +116,18 @@ describe('the stand-in for a user who is not there', () => {
     expect(moved.length / NAMES.length).toBeCloseTo(0.5, 1)
   })
 
-  test('is a hash that can be computed, and at a cost that a login may have', async () => {
+  test('is a hash that can be computed within the cost limit', async () => {
     const table = await tableOf(`ann:plaintext\nbob:\ncyd:${SHA}\ndan:${BCRYPT.replace('$10$', '$31$')}\n`)
     for (const name of NAMES.slice(0, 100)) expect(standInOf(table, name)).toBe(SHA)
   })
 
-  test('does not exist where there is no such hash', async () => {
+  test('does not exist if there is no such hash', async () => {
     expect(standInOf(await tableOf('ann:plaintext\n'), 'eve')).toBeUndefined()
     expect(standInOf(await tableOf(''), 'eve')).toBeUndefined()
   })
 })
 
-describe('a record that costs more than a login may', () => {
+describe('a record above the cost limit', () => {
   const sha512 = (rounds: number) => `$6$rounds=${rounds}$salt$${'x'.repeat(86)}`
 
   test.each([
@@ -143,14 +143,14 @@ describe('a record that costs more than a login may', () => {
     expect(table.costly.count).toBe(expected ? 0 : 1)
   })
 
-  test('is named by its line, and the limit can be another', async () => {
+  test('is reported by line, and the limit is configurable', async () => {
     const bytes = Buffer.from(`ann:${SHA}\nbob:${BCRYPT}\n`)
     expect((await UsersTable.build(bytes, 9)).costly).toMatchObject({ count: 1, first: [2] })
     expect((await UsersTable.build(bytes, 10)).costly.count).toBe(0)
   })
 })
 
-test('any bytes at all make a table that finds what a plain reading finds', async () => {
+test('any bytes make a table that finds what a linear search finds', async () => {
   const users = fc.constantFrom('ann', 'bob', 'ann ', '\xe9', '')
   const line = fc.oneof(
     fc.tuple(users, fc.constantFrom(SHA, APR1, 'x', '')).map(([user, encoded]) => `${user}:${encoded}`),
@@ -185,7 +185,7 @@ function plainReading(bytes: Buffer): Map<string, string> {
   return users
 }
 
-test('a large file is read in slices, and others have their turn between them', async () => {
+test('a large file is parsed in slices, with other work between them', async () => {
   const lines = Array.from({ length: 200_000 }, (_, i) => `user${i}:${APR1}\n`)
   const bytes = Buffer.from(lines.join(''))
   const { result: table, turns } = await countTurns(() => UsersTable.build(bytes))

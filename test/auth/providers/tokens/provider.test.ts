@@ -45,7 +45,7 @@ const accounts = (name: string, table: Map<string, Account>, isAsync = false): P
 const bob = { name: 'bob', provider: 'file', groups: [] }
 const alice = { name: 'alice', provider: 'file', groups: ['ml'] }
 
-test('a record reads back as it was written, whatever is in it', () => {
+test('any record reads back as it was written', () => {
   for (const text of [
     'ci',
     '-',
@@ -74,7 +74,7 @@ test('a record reads back as it was written, whatever is in it', () => {
   }
 })
 
-test('a token made in the file lets its owner in, as bearer and as the password of Basic', async () => {
+test('a token created in the file works as a bearer token and as the password of Basic', async () => {
   const file = inFile()
   const { token } = await createToken(file, { user: 'ci', role: 'write' })
   const provider = await open({ file })
@@ -99,7 +99,7 @@ test('a principal keeps its identity from request to request', async () => {
   expect(provider.remembered(bearer(token))).toMatchObject({ groups: [] })
 })
 
-test('other credentials are left to other providers', async () => {
+test('other credentials are ignored', async () => {
   const provider = await open({ file: inFile() })
   expect(provider.accepts(basic('alice', 'secret'))).toBe(false)
   expect(provider.accepts(basic('alice', 'htg_my own password'))).toBe(false)
@@ -122,7 +122,7 @@ test('unknown, garbled and expired tokens are denied', async () => {
   expect(await provider.verify(bearer(token))).toMatchObject(denied)
 })
 
-test('a token says when it ends', async () => {
+test('a token has an expiry', async () => {
   const file = inFile()
   const expires = Math.floor(Date.now() / 1000) * 1000 + 60_000
   const { token } = await createToken(file, { user: 'ci', role: 'read', expires })
@@ -130,7 +130,7 @@ test('a token says when it ends', async () => {
   expect(provider.remembered(bearer(token))?.expiresAt).toBe(expires)
 })
 
-test('revoked by another process, a token is refused as soon as that is seen', async () => {
+test('a token revoked by another process is rejected after the reload', async () => {
   const file = inFile()
   const { token, record } = await createToken(file, { user: 'ci', role: 'write' })
   await createToken(file, { user: 'ci', role: 'write' })
@@ -143,7 +143,7 @@ test('revoked by another process, a token is refused as soon as that is seen', a
   expect(await readTokens(file)).toHaveLength(1)
 })
 
-test('made and revoked by the provider itself, it counts at once', async () => {
+test('a token created or revoked by the provider itself takes effect at once', async () => {
   const table = new Map<string, Account>([['alice', alice]])
   const provider = await open({ file: inFile(), accounts: [accounts('file', table)] })
   const { token, record } = await provider.create({
@@ -162,7 +162,7 @@ test('made and revoked by the provider itself, it counts at once', async () => {
   expect(provider.remembered(bearer(token))).toBeUndefined()
 })
 
-test('a token has its owner’s groups of now, and ends with the account', async () => {
+test('a token has its owner’s current groups, and ends with the account', async () => {
   const file = inFile()
   const table = new Map<string, Account>([['alice', alice]])
   const { token } = await createToken(file, { user: 'alice', role: 'write', account: 'file' })
@@ -177,7 +177,7 @@ test('a token has its owner’s groups of now, and ends with the account', async
   expect(await provider.verify(bearer(token))).toMatchObject({ ok: false, reason: 'denied' })
 })
 
-test('an account that has to be asked for is asked', async () => {
+test('an account that must be looked up is looked up', async () => {
   const file = inFile()
   const table = new Map<string, Account>([['alice', { ...alice, provider: 'ldap' }]])
   const { token } = await createToken(file, { user: 'alice', role: 'write', account: 'ldap' })
@@ -186,7 +186,7 @@ test('an account that has to be asked for is asked', async () => {
   expect(await provider.verify(bearer(token))).toMatchObject({ ok: true, principal: { groups: ['ml'] } })
 })
 
-test('a token made at a shell for a user with an account ends with it, even after a restart', async () => {
+test('a token created at a shell for a user with an account ends with it, even after a restart', async () => {
   const file = inFile()
   const table = new Map<string, Account>([['alice', alice]])
   const { token } = await createToken(file, { user: 'alice', role: 'write' })
@@ -200,7 +200,7 @@ test('a token made at a shell for a user with an account ends with it, even afte
   expect(await second.verify(bearer(token))).toMatchObject({ ok: false, reason: 'denied' })
 })
 
-test('a program’s token works on while a directory that never knew it is down', async () => {
+test('a program’s token still works while a directory that never knew it is down', async () => {
   const file = inFile()
   const table = new Map<string, Account>()
   const { token } = await createToken(file, { user: 'ci', role: 'write' })
@@ -210,7 +210,7 @@ test('a program’s token works on while a directory that never knew it is down'
   expect(await provider.verify(bearer(token))).toMatchObject({ ok: true })
 })
 
-test('at an issuer, tokens follow the owner’s last login and rest when that is long ago', async () => {
+test('with an issuer, tokens follow the owner’s last login and stop working when it is too old', async () => {
   const file = inFile()
   let now = Date.now()
   const oidc: Provider = { ...accounts('oidc', new Map()) }
@@ -231,7 +231,7 @@ test('at an issuer, tokens follow the owner’s last login and rest when that is
   expect(await again.verify(bearer(token))).toMatchObject({ ok: false, reason: 'denied' })
 })
 
-test('when a token was last used is written down, to the day', async () => {
+test('the day of a token’s last use is recorded', async () => {
   const file = inFile()
   const { token } = await createToken(file, { user: 'ci', role: 'write' })
   const provider = await open({ file })
@@ -247,7 +247,7 @@ test('when a token was last used is written down, to the day', async () => {
   expect(statSync(file).mtimeMs).toBe(mtimeMs)
 })
 
-test('a file that is missing has no tokens; one that vanishes is an error', async () => {
+test('a missing file has no tokens; one that vanishes is an error', async () => {
   const file = inFile()
   const provider = await open({ file })
   expect(provider.status()).toEqual({ ready: true })
@@ -259,7 +259,7 @@ test('a file that is missing has no tokens; one that vanishes is an error', asyn
   expect(await provider.verify(bearer(token))).toMatchObject({ reason: 'unavailable' })
 })
 
-test('comments and lines that aren’t records stay, and are reported', async () => {
+test('comments and invalid lines are kept, and reported', async () => {
   const file = inFile()
   writeFileSync(file, '# ours\n\nnonsense\n')
   const { token, record } = await createToken(file, { user: 'ci', role: 'read' })
@@ -273,7 +273,7 @@ test('comments and lines that aren’t records stay, and are reported', async ()
   expect(provider.remembered(bearer(token))).toBeDefined()
 })
 
-test('names that could break the file are refused', async () => {
+test('names that could corrupt the file are rejected', async () => {
   const file = inFile()
   for (const user of ['', 'a\nb', 'a\0', 'x'.repeat(256), 'a\u2028b']) {
     await expect(createToken(file, { user, role: 'read' })).rejects.toThrow(RangeError)
@@ -304,7 +304,7 @@ test('twenty writers at once lose nothing', async () => {
   expect(left.every(({ used }) => used !== undefined)).toBe(true)
 })
 
-test('a hundred thousand tokens are found again without keeping the event loop', async () => {
+test('a hundred thousand tokens are looked up without blocking the event loop', async () => {
   const lines: Buffer[] = [Buffer.from(HEADER)]
   const tokens: string[] = []
   for (let i = 0; i < 100_000; i++) {
@@ -327,7 +327,7 @@ test('a hundred thousand tokens are found again without keeping the event loop',
   expect((await listTokens(bytes, 'user5')).length).toBe(1)
 })
 
-test('a large file is edited in a thread: tokens are made, used and revoked in it all the same', async () => {
+test('a large file is edited in a thread: tokens can be created, used and revoked', async () => {
   const file = inFile()
   const line = (i: number) =>
     serialize(recordOf(makeToken(), { user: `user${i}`, role: 'read', created: DAY, groups: [], name: 'x' }))

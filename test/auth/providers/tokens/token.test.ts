@@ -25,7 +25,7 @@ test('the checksum is CRC-32 of the random digits in base 62, as GitHub’s', ()
   expect(makeToken(Buffer.alloc(32)).slice(-6)).toBe(text)
 })
 
-test('one changed character is noticed', () => {
+test('a changed character is detected', () => {
   const token = makeToken()
   for (let i = 4; i < token.length; i++) {
     const other = token[i] === 'x' ? 'y' : 'x'
