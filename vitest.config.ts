@@ -9,8 +9,9 @@ export default defineConfig({
     testTimeout: process.env.HTGATE_FULL ? 900_000 : 180_000,
     hookTimeout: 180_000,
     expect: { poll: { timeout: 30_000, interval: 20 } },
-    // Two cores: tests that start processes and measure latency get in each other's way beyond that.
-    maxWorkers: 2,
+    // One more than cores of a small machine: many tests wait for processes and timers.
+    maxWorkers: 3,
+    // Files share processes and loaded modules. A process for each would take a third of the time.
     isolate: false,
     sequence: { sequencer: LongestFirst },
   },
