@@ -41,7 +41,7 @@ const files = (readdirSync(SOURCE, { recursive: true }) as string[])
   .filter((path) => path.endsWith('.ts'))
   .sort()
 
-/** What a file imports: files of src/, and modules. */
+/** The imports of a file: files in src/, and modules. */
 function importsOf(file: string): string[] {
   const text = readFileSync(join(SOURCE, file), 'utf8').replace(/^\s*(?:\/\/|\*|\/\*).*$/gm, '')
   const specifiers = [

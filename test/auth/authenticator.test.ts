@@ -199,7 +199,7 @@ describe('the file', () => {
     rmSync(subject.file, { recursive: true })
     writeFileSync(subject.file, ANN)
     await vi.waitFor(() => expect(subject.events.at(-1)?.type).toBe('loaded'), 30_000)
-    expect(told()).toHaveLength(2) // once by itself, once when asked
+    expect(told()).toHaveLength(2) // once from the watcher, once on request
   })
 
   test('is reloaded at once on request', async () => {

@@ -12,7 +12,7 @@ import { isFull } from '../support/authenticator.js'
 
 const base64 = (text: string | Buffer) => Buffer.from(text).toString('base64')
 
-/** User and password as text, or the reason why there are none. */
+/** User and password as text, or the reason if there are none. */
 function read(authorization: Authorization): [string, string] | string {
   const credential = parseAuthorization(authorization)
   if (typeof credential === 'string') return credential

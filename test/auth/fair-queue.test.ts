@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { FairQueue } from '../../src/auth/fair-queue.js'
 
-/** A queue with items named CLIENT/USER/NUMBER, and those that had to go. */
+/** A queue with items named CLIENT/USER/NUMBER, and those that were dropped. */
 function queueOf(limit: number, items: string[]): { queue: FairQueue<string>; gone: string[] } {
   const queue = new FairQueue<string>(limit)
   const gone: string[] = []
@@ -96,7 +96,7 @@ test('an item can be removed', () => {
 describe('a new user, in a flood of guesses that come as fast as they are answered', () => {
   const THREADS = 2
 
-  /** How many guesses are answered before someone new at `address` is, who comes after `rounds` of them. */
+  /** How many guesses are answered before a new user at `address`, who arrives after `rounds` of them. */
   function waitOf(
     guesser: (i: number) => { client: string; user: string },
     connections: number,

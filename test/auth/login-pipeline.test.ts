@@ -30,9 +30,9 @@ function limitedPipeline(providers: readonly Provider[], options: LoginLimiterOp
   return pipelineOf(providers, { limiter: new LoginLimiter(options) })
 }
 
-/** A table whose verdicts come when the test lets them. */
+/** A table whose verdicts the test releases. */
 class SlowTable extends TableProvider {
-  /** What was asked, in this order. */
+  /** The requests so far, in order. */
   readonly asked: { name: string; signal: AbortSignal | undefined; answer: () => void }[] = []
 
   override async verify(credential: Credential, _?: string, signal?: AbortSignal): Promise<Verdict> {
@@ -52,7 +52,7 @@ class SlowTable extends TableProvider {
 const slowTableOf = (users: Record<string, string>, name = 'slow') =>
   new SlowTable(new Map(Object.entries(users).map(([user, password]) => [user, { password }])), name)
 
-/** What a provider that cannot be used does. */
+/** The behavior of an unusable provider. */
 class BrokenTable extends TableProvider {
   constructor(readonly result: () => Promise<Verdict>) {
     super(new Map(), 'broken')

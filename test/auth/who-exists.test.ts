@@ -5,10 +5,10 @@ import { probabilityOfLarger } from '../support/ranks.js'
 import { basic } from '../support/requests.js'
 import { TableProvider } from '../support/table-provider.js'
 
-// Whether a user exists must not be told by the time that a wrong password takes.
+// The time that a wrong password takes must not reveal whether a user exists.
 
 const TRIES = process.env.HTGATE_FULL ? 500 : 150
-/** Four times the deviation that chance alone explains: the variance of the probability is 1 / (6 * TRIES). */
+/** Four standard deviations: the variance of the probability is 1 / (6 * TRIES). */
 const NOISE = 4 / Math.sqrt(6 * TRIES)
 
 const KINDS = [
@@ -29,7 +29,7 @@ async function timeOf(subject: Subject, name: string, password: string): Promise
   return performance.now() - start
 }
 
-/** The times of wrong passwords of known and of unknown names, by turns. */
+/** The times of wrong passwords for known and unknown names, in turn. */
 async function measure(
   subject: Subject,
   known: (i: number) => string,

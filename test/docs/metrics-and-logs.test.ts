@@ -12,7 +12,7 @@ import { type AccessEntry, Log } from '../../src/operations/log.js'
 import { printMetrics, RequestMetrics } from '../../src/operations/metrics.js'
 import { temporaryFolder } from '../support/folder.js'
 
-// docs/metrics-and-logs.md, against what is printed and logged.
+// Compares docs/metrics-and-logs.md with the actual metrics and log.
 
 const PAGE = readFileSync('docs/metrics-and-logs.md', 'utf8')
 

@@ -21,7 +21,7 @@ const PAGES = [
 ]
 const textOf = (path: string) => readFileSync(path, 'utf8')
 
-/** What npm packs without being asked. */
+/** Files that npm always packs. */
 const ALWAYS_PACKED = ['package.json', 'README.md', 'LICENSE']
 const isPacked = (path: string) =>
   [...ALWAYS_PACKED, ...files].some((entry) => path === entry || path.startsWith(`${entry}/`))

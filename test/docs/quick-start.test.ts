@@ -9,7 +9,7 @@ import { basic } from '../support/requests.js'
 import { OUR_HTPASSWD, run } from '../support/run.js'
 import { freePort, type Server, startServer } from '../support/servers.js'
 
-// The README's first minute, word for word, with an empty home folder. What differs: the commands come from this checkout
+// The README's first minute, word for word, with an empty home folder, except that the commands come from this checkout
 // instead of npm (scripts/test-package.sh installs the package), and the address is a free loopback port.
 
 const [, section = ''] = /^## A guarded MLflow.*?\n(.*?)^## /ms.exec(readFileSync('README.md', 'utf8')) ?? []

@@ -40,7 +40,7 @@ describeWith(['chromium', 'mlflow'], 'MLflow in Chromium', () => {
 
     afterAll(() => htgate?.stop())
 
-    /** What went wrong on a page, for as long as it is open. */
+    /** Errors on a page while it is open. */
     function troubles(page: Page): string[] {
       const list: string[] = []
       page.on('requestfailed', (request) => list.push(`${request.url()}: ${request.failure()?.errorText}`))
@@ -73,7 +73,7 @@ describeWith(['chromium', 'mlflow'], 'MLflow in Chromium', () => {
       expect(found).toEqual([])
       await context.close()
 
-      // The same from the other side, with what Chromium's workers asked for.
+      // The same from the gate's side, including requests by Chromium's workers.
       const failed = logOf(htgate).filter(({ user, status }) => user === USER && status >= 400)
       expect(failed.filter(({ path }) => path !== ASKS_FOR_BASIC_AUTH_APP)).toEqual([])
     }, 300_000)
@@ -114,7 +114,7 @@ describeWith(['chromium', 'mlflow'], 'MLflow in Chromium', () => {
       return context
     }
 
-    /** What the gate or MLflow refused on a page, for as long as it is open. */
+    /** Requests of a page that the gate or MLflow refused while it is open. */
     function refusals(page: Page): string[] {
       const list: string[] = []
       page.on('response', (response) => {
@@ -253,6 +253,6 @@ async function takePicture(page: Page, charts: string): Promise<void> {
   await page.getByRole('button', { name: 'Model training' }).click()
   await page.getByText('Model registry').waitFor()
   await openCharts(page, charts)
-  await page.waitForTimeout(2000) // Until what moves has come to rest.
+  await page.waitForTimeout(2000) // Wait for animations to finish.
   await page.screenshot({ path })
 }

@@ -12,8 +12,8 @@ import { statusFor } from '../support/requests.js'
 import { htpasswd, type Result, run } from '../support/run.js'
 import { freePort, startServer } from '../support/servers.js'
 
-// What of deploy/ cannot run in a test is given to the program that will read it, or to its linter. The proxies'
-// configuration runs for real: fronts.test.ts.
+// Files in deploy/ that cannot run in a test are checked by the program that reads them, or its linter. The proxies'
+// configuration runs for real in fronts.test.ts.
 
 /** Runs a peer, which must have nothing to complain about. */
 async function expectNoComplaint(name: string, args: string[], env = {}): Promise<Result> {

@@ -19,8 +19,8 @@ import type { Server } from '../support/servers.js'
 import { type Fetch, formsIn, NAVIGATION, type Page, WebClient } from '../support/web-client.js'
 import { frontsWithIssuer, spellings } from './fronts.js'
 
-// The files of deploy/ for OpenID Connect, run by the real proxies: people are led to a real issuer and back, programs send
-// tokens, and no one gets past the login.
+// The files in deploy/ for OpenID Connect, run by the real proxies: people log in at a real issuer, programs send tokens, and no
+// request bypasses the login.
 
 const NAME = 'mlflow.example.com'
 const SITE = `https://${NAME}`

@@ -24,8 +24,8 @@ import { htpasswd } from '../support/run.js'
 import type { Server } from '../support/servers.js'
 import { type Front, fronts, frontsAlone, spellings } from './fronts.js'
 
-// The configuration in deploy/, run by the real proxies in front of a server that tells what reaches it. Two of each
-// ask one htgate, all at once; nginx and Apache by themselves keep the same promises.
+// The configuration in deploy/, run by the real proxies in front of a server that records what reaches it. Two of each share one
+// htgate, all at once; nginx and Apache alone give the same guarantees.
 
 const NAME = 'mlflow.example.com'
 const right = basic('alice', 'pässwörd')
@@ -56,7 +56,7 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true })
 })
 
-/** A proxy that runs, and the address that its clients have: who guesses wrong is slowed down by address. */
+/** A running proxy, and its clients' address, since wrong guesses are delayed by address. */
 interface Running {
   readonly server: Server
   readonly client: string
@@ -64,7 +64,7 @@ interface Running {
 
 let started = 0
 
-/** The front with surroundings of its own; undefined until its tests run. */
+/** The front with separate servers; undefined until its tests run. */
 function running(front: Front): () => Running {
   let server: Server
   const client = `127.0.0.${10 + ++started}`
@@ -116,7 +116,7 @@ async function text(response: IncomingMessage): Promise<string> {
   return all
 }
 
-/** What every proxy in front of MLflow must do, whichever program checks the password. */
+/** What every proxy in front of MLflow must do, whichever program verifies the password. */
 function keepsThePromises(front: () => Running): void {
   test('the right password is accepted; the upstream gets the name, and nothing else about the login', async () => {
     const { status, body } = await get(front(), '/a%20b/%C3%A9?q=%2F', {
@@ -135,7 +135,7 @@ function keepsThePromises(front: () => Running): void {
       host: NAME,
       'x-forwarded-user': 'alice',
       'x-forwarded-proto': 'https',
-      // The last one counts; what stands before it is the client's own word.
+      // The last one counts; the client can choose those before it.
       'x-forwarded-for': expect.stringMatching(`(^|[ ,])${front().client}$`),
     })
     expect(headers).not.toHaveProperty('authorization')
@@ -223,7 +223,7 @@ function keepsThePromises(front: () => Running): void {
   })
 }
 
-/** What every proxy that asks htgate must do for its roles. */
+/** What every proxy with forward-auth must do for htgate's roles. */
 function keepsRoles(front: () => Running): void {
   const reader = basic('bob', 'secret')
   const send = (method: string, path: string, headers: OutgoingHttpHeaders = {}) =>

@@ -10,7 +10,7 @@ import { basic } from '../support/requests.js'
 import { htpasswd, type Result } from '../support/run.js'
 import { freePort, type Server } from '../support/servers.js'
 
-// A real MLflow behind htgate and MLflow's own client before it: client.py does what a user does.
+// A real MLflow behind htgate, used with MLflow's own client: client.py does what a user does.
 
 const FULL = process.env.HTGATE_FULL === '1'
 const LARGE = FULL ? 1 << 30 : 32 << 20
@@ -25,7 +25,7 @@ const impatient = { MLFLOW_HTTP_REQUEST_MAX_RETRIES: '1' }
 const client = (server: Server, args: string[], env: Record<string, string> = {}): Promise<Result> =>
   mlflowClient('test/e2e/client.py', args, { MLFLOW_TRACKING_URI: server.url, ...env })
 
-/** What the client printed last; its errors where it failed. */
+/** The client's last line of output, or its errors if it failed. */
 function said({ status, stdout, stderr }: Result): string {
   return status === 0 ? (stdout.toString().trim().split('\n').at(-1) as string) : `failed: ${stderr}`
 }
@@ -93,7 +93,7 @@ describeWith(['mlflow'], 'MLflow on SQLite, in gunicorn', () => {
   }, 120_000)
 
   test('while htgate is busy, the client retries, and nothing is lost', async () => {
-    // Every address may have a password of its own checked: so many that the queue stays full.
+    // Each address may have a password verified, so many addresses keep the queue full.
     const busy = await gate(mlflow, '--trust-proxy', 'loopback', '--hash-queue', '32')
     onTestFinished(busy.stop)
     await htpasswd(['-bB', '-C', '12', passwords, 'slow', PASSWORD])
@@ -164,7 +164,7 @@ async function get(server: Server, path: string): Promise<{ status: number; body
   return { status: response.status, body: await response.text() }
 }
 
-/** Keeps more passwords waiting to be hashed than htgate's queue holds, each from an address of its own. */
+/** Keeps more passwords waiting than htgate's queue holds, each from a different address. */
 function floodOfStrangers(server: Server) {
   const statuses: number[] = []
   let stopped = false
@@ -186,7 +186,7 @@ function floodOfStrangers(server: Server) {
   }
 }
 
-/** The statuses in htgate's log of what was answered to `user`. */
+/** The statuses of responses to `user` in htgate's log. */
 function statusesOf(server: Server, user: string): number[] {
   return logOf(server)
     .filter((entry) => entry.user === user)

@@ -51,7 +51,7 @@ function guarded(version: 'mlflow' | 'mlflow-2.22', prefix = '', args: string[] 
   let mlflow: Server
   let gate: Server
   let asks: Server
-  /** What there is to change. */
+  /** State that a write would change. */
   let experiment: string
   let run: string
 
@@ -160,7 +160,7 @@ function guarded(version: 'mlflow' | 'mlflow-2.22', prefix = '', args: string[] 
   test('forward-auth refuses the same requests, judging the original method and URI', async () => {
     const requests = changes().flatMap(([method, path]) => spellings(method, prefix + path))
     for (const { method, target } of requests) {
-      // A proxy hands on what its own parser took; that has no absolute form and no white space.
+      // A proxy forwards what its own parser accepted, without absolute form and white space.
       if (!target.startsWith('/') || !/^[A-Z]+$/.test(method) || isRead(method, target)) continue
       const response = await fetch(asks.url, {
         headers: {

@@ -13,7 +13,7 @@ describe('the origin of a request', () => {
     ['something-new', 'other'],
   ])('Sec-Fetch-Site: %s: %s', (value, expected) => {
     expect(site({ site: value }, 'mlflow.lan:8080')).toBe(expected)
-    // A referrer policy may hide the origin even from the server that a page comes from.
+    // A referrer policy may hide the origin even from the page's own server.
     expect(site({ site: value, origin: 'null' }, 'mlflow.lan:8080')).toBe(expected)
   })
 

@@ -12,7 +12,7 @@ import {
 } from '../support/gate.js'
 import { basic } from '../support/requests.js'
 
-// --forward-auth: a proxy asks whether its client may pass, and says who that is by X-Forwarded-For.
+// --forward-auth: a proxy asks whether a request may pass, and sends the client's address in X-Forwarded-For.
 
 test('200 with the user, for any path and method', async () => {
   const gate = await startGate({})

@@ -12,8 +12,8 @@ import {
   until,
 } from '../support/gate.js'
 
-// Clients that mean harm, on bare connections. Whatever they send: nothing comes to the upstream that was not let in,
-// nothing but what was meant, and the next user is served.
+// Malicious clients on bare connections. Whatever they send, only authenticated and unambiguous requests reach the upstream,
+// and the next user is served.
 
 const LOGIN = `Authorization: ${ALICE}\r\n`
 

@@ -16,7 +16,7 @@ import { freePort } from '../support/servers.js'
 const as = (gate: Gate, user: string, password: string, headers: Record<string, string> = {}) =>
   request(gate.url, { headers: { authorization: basic(user, password), ...headers } })
 
-/** A client of its own, behind a trusted proxy. */
+/** A separate client behind a trusted proxy. */
 const from = (address: string) => ({ 'x-forwarded-for': address })
 
 const TRUST = ['--trust-proxy', 'loopback']

@@ -10,7 +10,7 @@ const UNREAD = 30
 const MIB = 1024 * 1024
 const BIG = Buffer.alloc(16 * MIB, 'x')
 
-/** Opens connections, a few at a time, and waits until each has what it waits for. */
+/** Opens connections, a few at a time, and waits until each is ready. */
 async function open(
   port: number,
   count: number,
@@ -22,7 +22,7 @@ async function open(
   })
   const next = async (): Promise<void> => {
     while (sockets.length < count) {
-      // Each address of the loopback network has ports of its own.
+      // Each loopback address has a separate range of ports.
       const socket = connect({
         port,
         host: '127.0.0.1',
@@ -47,7 +47,7 @@ test(`${IDLE} idle connections`, { timeout: 300_000 }, async ({ annotate }) => {
   })
   const each = (memoryOf(gate) - before) / IDLE
   await annotate(`${Math.round(each / 1024)} kB for each idle connection`)
-  // What the first requests leave behind counts, too.
+  // Memory allocated by the first requests counts, too.
   expect(each).toBeLessThan(20 * 1024 + (30 * MIB) / IDLE)
   expect((await asAlice(gate.url)).status).toBe(200)
   expect(sockets.filter((socket) => socket.destroyed)).toEqual([])

@@ -34,7 +34,7 @@ async function startBefore(response: string | readonly string[], args: string[] 
   return { upstream, gate: await startGate({ upstream: upstream.url, args }) }
 }
 
-/** What a bare client gets for `text`, until the connection is closed. */
+/** Sends `text` on a bare connection, and resolves to what arrives until it is closed. */
 async function exchange(port: number, text: string): Promise<string> {
   const client = raw(port, text)
   await client.closed
@@ -417,7 +417,7 @@ describe('an invalid request gets an error that says why, and is counted, logged
   })
 })
 
-// What nginx's own tests (nginx-tests: body_chunked, http_keepalive, http_method, proxy_*) ask of a proxy.
+// Assertions of nginx's own test suite (nginx-tests: body_chunked, http_keepalive, http_method, proxy_*).
 describe('what any proxy should do', () => {
   test('a missing upload after an early response swallows no later request', async () => {
     const { gate, upstream } = await startBefore(OK)

@@ -17,7 +17,7 @@ import { openGate } from '../support/gate-in-process.js'
 import { basic } from '../support/requests.js'
 import { TableProvider } from '../support/table-provider.js'
 
-// A connection remembers the session of its last request for a second. It must not remember more than that.
+// A connection caches the session of its last request for a second, but nothing else.
 
 const HOUR = 3_600_000
 
@@ -265,7 +265,7 @@ test('no Authorization header passes for a session, and no session for one', asy
     expect(await send({ headers: { authorization } })).toBe(401)
     expect(await send(cookie(value))).toBe(200)
   }
-  // Unknown to every provider: the session counts beside it, and is not remembered by it.
+  // Unknown to every provider: the session is used instead, and is not cached under it.
   const other = { authorization: 'Negotiate x' }
   expect(await send({ headers: { ...cookie(value).headers, ...other } })).toBe(200)
   expect(await send({ headers: other })).toBe(401)

@@ -5,7 +5,7 @@ import { basic } from '../support/requests.js'
 import { TableProvider } from '../support/table-provider.js'
 import { openWebSocket, startWebSocketServer, textFrame } from '../support/websocket.js'
 
-/** A WebSocket through a gate, and what ends its user's login. */
+/** Opens a WebSocket through a gate; `revoke` ends its user's login. */
 async function open() {
   const provider = new TableProvider(new Map([['ann', { password: 'secret' }]]))
   const server = await startWebSocketServer()

@@ -6,10 +6,10 @@ import { basic } from '../support/requests.js'
 import { freePort } from '../support/servers.js'
 
 const WORKERS = 4
-/** At full size, 500 tries or more for known and for unknown names. */
+/** At full size, at least 500 tries each for known and unknown names. */
 const ROUNDS = process.env.HTGATE_FULL ? 9 : 2
 
-/** Each process could answer in its own time; a name that exists gets the same time from all of them. */
+/** Processes could differ in timing; for a name that exists, all take the same time. */
 test.each([15, 16])(
   'four processes take the same time for an unknown name, as for one of %i known',
   {
@@ -37,7 +37,7 @@ test.each([15, 16])(
     })
     let tries = 0
     const timeOf = async (name: string): Promise<number> => {
-      const client = `198.51.${tries >> 8}.${tries++ & 255}` // Or answers are delayed.
+      const client = `198.51.${tries >> 8}.${tries++ & 255}` // Otherwise, responses are delayed.
       const headers = { authorization: basic(name, `wrong ${tries}`), 'x-forwarded-for': client }
       const start = performance.now()
       expect((await request(gate.url, { headers })).status).toBe(401)
@@ -52,7 +52,7 @@ test.each([15, 16])(
         for (const kind of ['user', 'stranger'] as const) {
           const times = best.get(`${kind}${i}`) ?? Array<number>(WORKERS).fill(Number.POSITIVE_INFINITY)
           best.set(`${kind}${i}`, times)
-          // Connections go to the processes by turns.
+          // Connections are distributed in turn.
           for (let worker = 0; worker < WORKERS; worker++) {
             const time = await timeOf(`${kind}${i}`)
             all[kind].push(time)
@@ -68,7 +68,7 @@ test.each([15, 16])(
       const kinds = new Set(times.map((time) => time > border))
       expect(kinds.size, `${name}: ${times.map((time) => time.toFixed(1)).join(', ')} ms`).toBe(1)
     }
-    // That many strangers draw half of them slow records within chance: two more or two less happen often.
+    // About half of these strangers get slow stand-ins by chance: two more or fewer are common.
     expect(Math.abs(probabilityOfLarger(all.user, all.stranger) - 0.5)).toBeLessThan(0.3)
   },
 )
@@ -124,7 +124,7 @@ test('a client that guesses and leaves delays no login', { timeout: 120_000 }, a
   await until(async () => (await metric('htgate_requests_in_progress')) === 40)
   gone.abort()
   await Promise.all(guesses)
-  // The hashes of those who have left are no longer computed.
+  // Hashes for disconnected clients are no longer computed.
   const headers = { authorization: basic('ann', 'secret'), 'x-forwarded-for': '192.0.2.1' }
   expect((await request(gate.url, { headers })).status).toBe(200)
   expect(await metric('htgate_hashes_total')).toBeLessThan(20)

@@ -17,7 +17,7 @@ async function passwordFile(): Promise<string> {
   return file
 }
 
-/** Starts htgate before a Node program in whose source `{port}` becomes its port. */
+/** Starts htgate with a Node program to guard; `{port}` in its source is replaced by its port. */
 async function guard(source: string, options: readonly string[] = []): Promise<Server> {
   return guardCommand([process.execPath, '-e', source], options)
 }

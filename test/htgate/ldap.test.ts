@@ -18,7 +18,7 @@ import { basic } from '../support/requests.js'
 import { run } from '../support/run.js'
 import { GROUPS, group, PEOPLE, person, SERVICE, type Slapd, startSlapd } from '../support/slapd.js'
 
-// The whole gate with a directory: what users get, what operators see, and what the directory has to bear.
+// The whole gate with a directory: responses to users, logs for operators, and the load on the directory.
 
 const as = (name: string, password: string) => ({ headers: { authorization: basic(name, password) } })
 
@@ -85,7 +85,7 @@ describeWith(['slapd', 'ldapmodify'], 'htgate with OpenLDAP', () => {
     const fileFirst = await gate(['--file', file, ...ldap])
     expect(await status(fileFirst, 'alice', 'of the file')).toBe(200)
     expect(await status(fileFirst, 'alice', 'wonderland')).toBe(401)
-    // Nor by another spelling that the directory takes for the same.
+    // Nor with another spelling that the directory treats as equal.
     expect(await status(fileFirst, 'ALICE', 'wonderland')).toBe(401)
     expect(await status(fileFirst, 'bob', 'builder')).toBe(200)
     const directoryFirst = await gate([...ldap, '--file', file])

@@ -279,7 +279,7 @@ describe('addresses', () => {
     const { fd } = (server as unknown as { _handle: { fd: number } })._handle
     const bin = fileURLToPath(new URL('../../bin/htgate.js', import.meta.url))
     const args = [bin, '--file', passwordFile(), '--upstream', upstream.url]
-    // As systemd does: the process that is to use them is named, and it is this one that becomes htgate.
+    // As systemd does: LISTEN_PID names the shell's process, which becomes htgate.
     const child = spawn(
       'sh',
       ['-c', 'LISTEN_PID=$$ LISTEN_FDS=1 exec "$0" "$@"', process.execPath, ...args],

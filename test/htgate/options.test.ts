@@ -11,7 +11,7 @@ const MUST = ['--file', 'f', '--upstream', 'http://127.0.0.1:5000']
 
 const settings = (args: string[], env: Record<string, string> = {}) => parse(args, env) as Settings
 
-/** What is said about a command line that makes no sense, and with which status. */
+/** The message and exit status for an invalid command line. */
 function refusal(args: string[], env: Record<string, string> = {}): string {
   try {
     parse(args, env)

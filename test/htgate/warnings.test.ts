@@ -23,7 +23,7 @@ import { startIssuer } from '../support/issuer.js'
 import { describeIf, lackingPeers } from '../support/peers.js'
 import { freePort } from '../support/servers.js'
 
-// What htgate warns of at the start, as its standard error has it.
+// The warnings that htgate prints to standard error at the start.
 
 const warnings = (gate: Gate): string[] =>
   gate

@@ -47,7 +47,7 @@ function session(content: string | Buffer, name = 'users') {
       return last
     },
     read: () => readFileSync(file),
-    /** What the command prints with `--audit --json`, without a process for each. */
+    /** The output of `--audit --json`, without starting a process. */
     audit: (...options: string[]): Report[] => {
       const before = process.cwd()
       process.chdir(cwd)

@@ -21,8 +21,8 @@ import { randomFrom } from '../support/random.js'
 import { apacheHtpasswd, htpasswd } from '../support/run.js'
 import { type Item, randomSession, type Session } from './random-session.js'
 
-// Random command lines are given to Apache's htpasswd and to ours, in twin folders. Everything that can be seen of
-// them has to be the same, but for the salts: what one has hashed, the other has to verify.
+// Runs random command lines with Apache's htpasswd and with ours, in twin folders. Everything observable must be the same
+// except for salts: what one has hashed, the other must verify.
 //
 //   HTGATE_SEED=7 HTGATE_PARITY_RUNS=100 npx vitest run test/htpasswd/parity.test.ts
 
@@ -60,7 +60,7 @@ async function compare(number: number): Promise<void> {
 }
 
 interface Played {
-  /** All that there is to see, with `<hash>` in the place of salted hashes that were not there before. */
+  /** Everything observable, with `<hash>` in place of new salted hashes. */
   readonly seen: { status: number | null; stdout: string; stderr: string; tree: Record<string, string> }
   readonly hashes: ReadonlySet<string>
 }
@@ -88,7 +88,7 @@ async function play(command: typeof htpasswd, session: Session, folder: string):
   const tree = Object.fromEntries(treeOf(folder).map(([path, bytes]) => [path, masked(bytes)]))
   const isNew = (path: string) => !session.folder.some((item) => item.path === path)
   for (const [path, seen] of Object.entries(tree)) {
-    // What a -c that fails leaves is a deviation.
+    // What a failed -c leaves is a deviation.
     if (status !== 0 && seen.endsWith(' 0 ') && isNew(path)) delete tree[path]
   }
   return { seen: { status, stdout: masked(stdout), stderr: masked(stderr), tree }, hashes }
@@ -106,7 +106,7 @@ function lay(item: Item, folder: string): void {
   if ('mode' in item) chmodSync(path, item.mode)
 }
 
-/** Each path, with the mode and the content, or the target, of what is there. */
+/** Each path, with its mode and its content or target. */
 function treeOf(folder: string): [path: string, Buffer][] {
   return readdirSync(folder, { recursive: true, encoding: 'utf8' })
     .sort()

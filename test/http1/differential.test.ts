@@ -4,7 +4,7 @@ import { type NodeReading, readRequestsWithNode, readResponsesWithNode } from '.
 import { generateRequests, generateResponse } from './generated.js'
 import { byteByByte, type Reading, readRequests, readResponses } from './support.js'
 
-// Whatever our parser takes, Node's takes as well, with the same meaning: a message that two programs read differently is
+// Every message that our parser accepts, Node's accepts with the same meaning: messages that two programs read differently are
 // how requests are smuggled.
 
 /** HTGATE_FUZZ=1000000 takes about ten minutes; another HTGATE_FUZZ_SEED generates other messages. */
@@ -12,10 +12,10 @@ const SEED = process.env.HTGATE_FUZZ_SEED ?? ''
 const COUNT = Number(process.env.HTGATE_FUZZ ?? (process.env.HTGATE_FULL ? 100_000 : 10_000))
 const TIMEOUT = 60_000 + COUNT * 20
 const BATCH = 500
-/** One of so many is also read byte by byte. */
+/** Every tenth message is also read byte by byte. */
 const BYTES = 10
 
-/** What we refuse and Node takes, by our words, and why. */
+/** What we reject and Node accepts, by our message, and why. */
 const STRICTER: [RegExp, string][] = [
   [/method is unknown|CONNECT and TRACE/, 'methods that are not served, or that make a tunnel'],
   [
@@ -56,10 +56,10 @@ function compare(text: string, ours: Reading, node: NodeReading, refused: Set<st
   const shown = JSON.stringify(text)
   expect(node.messages.slice(0, ours.messages.length), shown).toEqual(ours.messages)
   if (ours.error === undefined && ours.partial) {
-    // We look at a head when all of it is there.
+    // Ours parses a head once it is complete.
     if (ours.open !== undefined && node.error === undefined) expect(node.open, shown).toBe(ours.open)
   } else if (ours.error === undefined) {
-    // Node complains of what comes behind the last request; we do not look at it.
+    // Node reports bytes after the last request; ours ignores them.
     expect(
       ours.closed && node.error === 'HPE_CLOSED_CONNECTION' ? undefined : node.error,
       shown,

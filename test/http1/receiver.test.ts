@@ -7,7 +7,7 @@ const chunked = (body: string) => `${POST}Transfer-Encoding: chunked\r\n\r\n${bo
 
 const long = 'a'.repeat(65_000)
 
-/** What is refused, the status and the words. */
+/** What is rejected, with status and message. */
 const REFUSED: [string, string, number, RegExp][] = [
   ['no version', 'GET /\r\n\r\n', 400, /not a method, a target and a version/],
   ['two spaces', `GET  / HTTP/1.1\r\nHost: x\r\n\r\n`, 400, /version|target/],
@@ -100,7 +100,7 @@ const REFUSED: [string, string, number, RegExp][] = [
   ['empty lines in place of a request', '\r\n\r\n\r\n', 400, /empty lines/],
 ]
 
-/** What is taken, and what it is. */
+/** What is accepted, and how it is read. */
 const TAKEN: [string, string, string, Record<string, unknown>][] = [
   ['no fields but Host', `${GET}\r\n`, 'GET / 1.1', { fields: ['Host', 'x'], body: '' }],
   ['HTTP/1.0 without Host', 'GET / HTTP/1.0\r\n\r\n', 'GET / 1.0', { fields: [] }],

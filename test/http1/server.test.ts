@@ -10,7 +10,7 @@ import { statuses, until } from '../support/gate.js'
 
 type Handler = (exchange: ServerExchange) => void
 
-/** Answers with what was sent, when all of it is there. */
+/** Echoes a request once it is complete. */
 const echo: Handler = (exchange) => {
   let text = exchange.head.path
   exchange.sink = {
@@ -52,7 +52,7 @@ async function start(handler: Handler, limits: Partial<ServerLimits> = {}) {
   return { http, port, refused, closed: () => closed }
 }
 
-/** A client that can close its side and go on reading. */
+/** A client that can close its side and keep reading. */
 function client(port: number, text: string) {
   const socket: Socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true })
   let received = ''

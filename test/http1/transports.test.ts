@@ -15,8 +15,8 @@ import { describeIf, lackingPeers } from '../support/peers.js'
 import { settled } from '../support/until.js'
 import { ask } from './ask.js'
 
-// What server.test.ts and client.test.ts show over TCP, where the transport could make a difference: TLS, whose sockets
-// read and end in their own way, and unix sockets.
+// Tests of server.test.ts and client.test.ts where the transport may matter: TLS, whose sockets read and end differently, and
+// unix sockets.
 
 type Transport = 'TCP' | 'TLS' | 'a unix socket'
 const TRANSPORTS: Transport[] = ['TCP', 'TLS', 'a unix socket']
@@ -25,7 +25,7 @@ const lacks = (transport: Transport) => (transport === 'TLS' ? lackingPeers('ope
 
 const LIMITS = { connect: 10_000, response: 10_000, idle: 10_000 }
 const PART = Buffer.alloc(65_536, 'x')
-/** Bytes that sockets, TLS and the kernel may take before a writer has to stop. */
+/** How many bytes sockets, TLS and the kernel may buffer before a writer must stop. */
 const MOST_TAKEN = 32 * 2 ** 20
 
 /** A certificate and its key, in PEM. */
@@ -79,7 +79,7 @@ for (const transport of TRANSPORTS)
       return target
     }
 
-    /** A client that can close its side and go on reading. */
+    /** A client that can close its side and keep reading. */
     function client(target: Target, text: string) {
       const options = { allowHalfOpen: true }
       let socket: Socket
@@ -87,7 +87,7 @@ for (const transport of TRANSPORTS)
       else if (!target.tls) socket = connectTcp({ ...options, host: target.host, port: target.port })
       else {
         const { host, port, ca } = target
-        // Node's TLS sockets become half-open only by the property.
+        // Node's TLS sockets become half-open only through the property.
         socket = connectTls({ host, port, ca: ca as Buffer, servername: host })
         socket.allowHalfOpen = true
       }

@@ -74,7 +74,7 @@ describeWith(['nginx'], 'nginx', () => {
   test('auth_basic_user_file', async () => expectColumn('nginx', await served(nginxWith)))
 })
 
-/** What a message of the audit says of each program; undefined if it says nothing. */
+/** What an audit message says about each program; undefined if nothing. */
 const CLAIMS: [RegExp, Record<string, 'yes' | 'no'>][] = [
   [
     /no server|servers find no users|do not find its user/,

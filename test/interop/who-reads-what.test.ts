@@ -9,20 +9,20 @@ import { apacheHtpasswd, htpasswd, type Result } from '../support/run.js'
 import { apacheWith, caddyWith, nginxWith } from './servers.js'
 import { columnOf, tableUnder } from './table.js'
 
-// Files made by our htpasswd, opened by the programs that people give them to. The table in docs/interop.md says who
-// reads what; here each of its cells is held against the real program.
+// Files written by our htpasswd, read by other programs. Each cell of the table in docs/interop.md is tested with the real
+// program.
 
-// Not ASCII; and the wrong password differs within the 8 bytes that DES crypt looks at.
+// Not ASCII, and the wrong password differs within the 8 bytes that DES crypt uses.
 const PASSWORD = 'Größe 1'
 const WRONG = 'Grösse 1'
 
-/** What others wrote and our htpasswd only reads. */
+/** Records by other programs, which our htpasswd only reads. */
 const FOREIGN: Record<string, string> = {
   '`$2b$`': '$2b$05$2DMsHm.ay1fp5ICrZzN7HOGTfJ0p9CY4YjrKIntp/7LJlugepbaJq',
   '`$1$`': '$1$saltsalt$m7Ypl9vMp1a67qNc8OBIx/',
   '`{SSHA}`': '{SSHA}WsxojBExvSYfSuPCrqdA7mZGi81zYWx0',
   '`{PLAIN}`': `{PLAIN}${PASSWORD}`,
-  // Made by libxcrypt.
+  // Hashed by libxcrypt.
   'yescrypt, `$y$`': '$y$j9T$abcdefgh$bwV3jJjYoaGzmqFaLkc7cw6ZdvS6750r.CELz.nzY58',
   'gost-yescrypt, `$gy$`': '$gy$j9T$abcdefgh$IgaUGQAQIfsNh4DHLPB8RK/n7dAAic6hxtglpQmJD/8',
   'scrypt, `$7$`': '$7$CU..../....abcdefgh$x2Mhz4RCwKPfZKAn1KRpLquLBZu1TnebnsXdHDgdnBB',
@@ -36,7 +36,7 @@ const FOREIGN: Record<string, string> = {
 const table = tableUnder('Schemes')
 const { rows } = table
 
-/** A file with a user for each row of the table, made by our htpasswd where it can. */
+/** A file with a user for each row of the table, written by our htpasswd if it can. */
 async function passwordFile(): Promise<string> {
   const file = join(temporaryFolder(), '.htpasswd')
   appendFileSync(file, '')
@@ -55,7 +55,7 @@ const userOf = (scheme: string) => scheme.replaceAll(/[^A-Za-z0-9]/g, '')
 
 type LetsIn = (user: string, password: string) => Promise<boolean>
 
-/** Holds the column of `program` against what it does, with the right password and with a wrong one. */
+/** Compares the column of `program` with its behavior, with the right password and a wrong one. */
 async function expectColumn(program: string, letsIn: LetsIn): Promise<void> {
   const seen: Record<string, string> = {}
   for (const [scheme = ''] of rows) {

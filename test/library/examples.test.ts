@@ -8,7 +8,7 @@ import { run } from '../support/run.js'
 import { freePort, startServer } from '../support/servers.js'
 import { checking, docstringExamples, markdownExamples, projectFolder } from './examples.js'
 
-// What the documentation says is true: each example runs, in a project that has the package installed.
+// Each example in the documentation runs, in a project that has the package installed.
 
 /** Runs a script to its end; answers how many values it checked. */
 async function runs(script: string): Promise<number> {

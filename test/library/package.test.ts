@@ -6,7 +6,7 @@ import * as library from '../../src/index.js'
 import { run } from '../support/run.js'
 import { projectFolder } from './examples.js'
 
-// The package as it is installed: what `exports` leads to, built.
+// The installed package: the built files that `exports` refers to.
 
 const names = JSON.stringify(Object.keys(library).sort())
 

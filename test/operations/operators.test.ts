@@ -14,7 +14,7 @@ import {
 import { basic } from '../support/requests.js'
 import { freePort } from '../support/servers.js'
 
-// What operators and their machines see: log, health, metrics.
+// What operators and their tools see: log, health, metrics.
 
 test('the log has a line per request, without query, password or headers', async () => {
   const upstream = await startUpstream()

@@ -24,7 +24,7 @@ const linesOf = (bytes: Buffer) => {
 
 const isRecord = (line: RecordLine | Malformed): line is RecordLine => !('malformed' in line)
 
-/** What a reader makes of a file: `NUMBER USER HASH`, or `NUMBER ?` for a line that is no record. */
+/** How a reader parses a file: `NUMBER USER HASH`, or `NUMBER ?` for a line that is not a record. */
 const shown = (text: string) => {
   const bytes = Buffer.from(text, 'latin1')
   return linesOf(bytes).map((line) =>
@@ -57,7 +57,7 @@ describe('lines, as Apache’s htpasswd reads them', () => {
   })
 })
 
-// Files of any bytes, and files that look like password files, whatever their lines end with.
+// Files of random bytes, and files that look like password files, with any line ends.
 const user = fc.constantFrom('alice', 'bob', 'carol', 'jürgen', '用户', 'a')
 const line = fc.oneof(
   {

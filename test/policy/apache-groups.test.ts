@@ -9,7 +9,7 @@ import { basic } from '../support/requests.js'
 import { htpasswd } from '../support/run.js'
 import { freePort, startServer } from '../support/servers.js'
 
-// Group files, odd ones among them, read by Apache httpd itself and by ours: each user is let in by the same groups.
+// Group files, including odd ones, read by Apache httpd itself and by ours: both find the same groups for each user.
 
 const USERS = ['alice', 'bob', 'a b', "o'hara", 'x"y', 'back\\slash', 'alice,bob', '#dash', 'zoë']
 const GROUPS = ['ops', 'ml-team', 'site ops', 'x:y', '#no']

@@ -95,7 +95,7 @@ function matchesTable(name: string, least: number): void {
 
 const METHODS = ['GET', 'HEAD', 'OPTIONS', 'POST', 'PUT', 'PATCH', 'DELETE', 'post', 'Delete']
 
-/** A request for one of `routes`, spelled unusually. */
+/** An unusually spelled request for one of `routes`. */
 function misspelled(random: Random, routes: readonly RouteName[]): Request {
   const [method, path] = random.pick(routes)
   let target = exampleOf(path)

@@ -8,7 +8,7 @@ afterEach(() => {
   for (const command of running.splice(0)) command.kill()
 })
 
-/** Starts a Node program; `{port}` in it becomes the port. */
+/** Starts a Node program; `{port}` in it is replaced by the port. */
 function start(source: string, startTimeout = 30_000, onWaiting?: (ms: number) => void) {
   const command = [process.execPath, '-e', source]
   return GuardedCommand.start({ command, startTimeout, ...(onWaiting ? { onWaiting } : {}) }, (each) =>

@@ -4,7 +4,7 @@ import { temporaryFolder } from '../support/folder.js'
 import { describeWith, peer } from '../support/peers.js'
 import { apacheHtpasswd, run } from '../support/run.js'
 
-// What the other makes verifies here, and what is made here verifies there.
+// Hashes by the other program verify here, and ours verify there.
 
 const PASSWORDS = [
   'secret',

@@ -5,8 +5,8 @@ import { join, resolve } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { run } from '../support/run.js'
 
-// CONTRIBUTING says how to add a scheme: one file, and one line in the list. Here that is done to a copy of the
-// project, which is then built and has to know the scheme everywhere.
+// CONTRIBUTING says how to add a scheme: one file, and one line in the list. This does so in a copy of the project, which is
+// then built and must support the scheme everywhere.
 
 const SCHEME = `import { randomBytes, scryptSync } from 'node:crypto'
 import { equal } from './bytes.js'
@@ -60,7 +60,7 @@ beforeAll(() => {
 
 afterAll(() => rmSync(project, { recursive: true, force: true }))
 
-/** Runs a script that uses the library of the copy, and answers what it prints as JSON. */
+/** Runs a script with the copy's library, and returns the JSON that it prints. */
 async function library(script: string): Promise<unknown> {
   const source = `import * as htgate from ${JSON.stringify(join(project, 'dist/index.js'))}\n${script}`
   const { stdout, stderr } = await run(process.execPath, ['--input-type=module', '-e', source], {

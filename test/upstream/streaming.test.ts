@@ -10,7 +10,7 @@ import { ALICE, type GateProcess, memoryOf, startGateProcess, startUpstream, unt
 
 const MIB = 1024 * 1024
 const SIZE = process.env.HTGATE_FULL === '1' ? 2048 * MIB : 96 * MIB
-/** What the gate may take beyond what it takes when idle. */
+/** How much memory the gate may use beyond its idle state. */
 const MEMORY = 150 * MIB
 const PIECE = Buffer.alloc(256 * 1024, 'what is to be streamed ')
 

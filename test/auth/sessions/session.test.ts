@@ -209,7 +209,7 @@ test('a session that began with a password ends when the password changes', asyn
     expect(await now.verify(cookie(value))).toMatchObject({ reason: 'denied', candidate: 'ann' })
     mark = undefined
     expect(now.remembered(cookie(value))).toBeUndefined()
-    // One that began where the provider could not tell.
+    // One that began when the provider could not look up the password's mark.
     expect(now.remembered(cookie(later))).toBeDefined()
   }
   mark = 'first'

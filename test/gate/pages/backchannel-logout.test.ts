@@ -18,7 +18,7 @@ test('a logout at the issuer ends the session here, in every process', async () 
   }
   expect(await statuses(cookie)).toEqual([200])
 
-  // By the issuer's own page: the browser doesn't come by here.
+  // On the issuer's own page: the browser sends no request here.
   const page = await client.open(`${issuer.url}/session/end`)
   await client.submit(page, { logout: 'yes' }, formsIn(page).length - 1)
   await expect.poll(() => statuses(cookie), { timeout: 20_000 }).toEqual([401])

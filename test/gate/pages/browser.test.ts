@@ -24,7 +24,7 @@ describeWith(['chromium'], 'the pages in Chromium', () => {
   }, 120_000)
   afterAll(() => browser?.close())
 
-  /** A page, and what the browser reported as blocked on it. */
+  /** A page, and what the browser reported as blocked there. */
   async function open(options: BrowserContextOptions = {}): Promise<{ page: Page; blocked: string[] }> {
     const context = await browser.newContext(options)
     context.setDefaultTimeout(60_000)
@@ -146,7 +146,7 @@ describeWith(['chromium'], 'the pages in Chromium', () => {
     const args = ['--writers', 'user:alice', '--login-failures', '2']
     const gate = await startGate({ upstream: upstream.url, file, args })
     const { page, blocked } = await open(PHONE)
-    // What the browser shows once its dialog is cancelled, which this one has not.
+    // The page that a browser shows after its dialog is canceled; this browser has no dialog.
     await page.route('**', async (route) => {
       const response = await route.fetch()
       const { 'www-authenticate': _, ...headers } = response.headers()

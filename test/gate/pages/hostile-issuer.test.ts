@@ -8,8 +8,8 @@ import { type SignOptions, startIssuer, type TestIssuer } from '../../support/is
 import { freePort } from '../../support/servers.js'
 import { type Page, WebClient } from '../../support/web-client.js'
 
-// Browser logins at an issuer that answers with anything. Every answer that is not for this login, or names nobody safely, is
-// refused: no session begins.
+// Browser logins at an issuer that responds with anything. A response that is not for this login, or has no safe name, is
+// rejected: no session begins.
 
 const SECRET = 'a-secret-of-the-client-0123456789'
 const seconds = () => Math.floor(Date.now() / 1000)

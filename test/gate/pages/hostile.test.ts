@@ -3,9 +3,8 @@ import { raw, request } from '../../support/gate.js'
 import { formsIn, WebClient } from '../../support/web-client.js'
 import { startLab } from './support.js'
 
-// What an outsider, or a page of another site, sends to the gate's own pages. Whatever it is: no redirect leads off this host
-// and its issuer, nothing that was sent comes back as markup or header, no cookie is set but the gate's own, and nothing
-// reaches the upstream.
+// Requests by outsiders and other sites' pages to the gate's own pages. Whatever they send, redirects lead only to this host and
+// its issuer, nothing is reflected as markup or header, only the gate's own cookies are set, and nothing reaches the upstream.
 
 const MARK = 'zz-mark'
 const page = { accept: 'text/html', 'sec-fetch-mode': 'navigate' }
@@ -48,7 +47,7 @@ const REQUESTS: readonly (readonly [string, string, string, Record<string, strin
   ['a hostile fragment', 'GET', `/.htgate/login?go=1&fragment=%0d%0aSet-Cookie:${MARK}=1`],
   ['a malformed fragment', 'GET', `/.htgate/login?go=1&fragment=//${MARK}.example`],
   ['a place after a password', 'GET', `/.htgate/password?return=%2F%2F${MARK}.example`],
-  // Unasked-for callbacks.
+  // Unsolicited callbacks.
   ['a callback out of nowhere', 'GET', `/.htgate/callback?code=${MARK}&state=x`],
   ['a state like a cookie’s name', 'GET', `/.htgate/callback?code=x&state=%3B%20Path%3D/${MARK}`],
   ['a state with a line break', 'GET', `/.htgate/callback?code=x&state=%0d%0aSet-Cookie:${MARK}=1`],

@@ -19,7 +19,7 @@ import { lacksRoot } from '../../support/ordinary-user.js'
 import { describeIf, lackingPeers } from '../../support/peers.js'
 import { htpasswd, run } from '../../support/run.js'
 
-// What a file has beside its bytes stays, whichever way it is written.
+// A file's attributes are preserved, whichever way it is written.
 
 let folder: string
 let file: string

@@ -91,7 +91,7 @@ describe('nothing is reported that is not on the disk', () => {
 /** `blocks` are of 512 bytes. */
 async function expectTooLarge(cwd: string, blocks: number, options: RunOptions): Promise<void> {
   writeFileSync(join(cwd, 'users'), CONTENT)
-  // The signal that comes with it would end the command at once.
+  // SIGXFSZ would end the command at once.
   const script = `trap "" XFSZ; ulimit -f ${blocks}; exec "$@"`
   const command = [process.execPath, OUR_HTPASSWD, '-bp', 'users', 'alice', 'x'.repeat(240)]
   const { status, stderr } = await run('sh', ['-c', script, 'sh', ...command], { cwd, ...options })

@@ -22,7 +22,7 @@ import { lacksOrdinaryUser, lacksRoot, ordinaryUser } from '../../support/ordina
 import { describeIf } from '../../support/peers.js'
 import { htpasswd } from '../../support/run.js'
 
-// What an update leaves as it was: links, modes, owners, names, and files that cannot be replaced by another.
+// What an update preserves: links, modes, owners, names, and files that cannot be replaced.
 
 let folder: string
 let file: string

@@ -13,9 +13,9 @@ import { randomFrom } from '../../support/random.js'
 import { htpasswd, OUR_HTPASSWD } from '../../support/run.js'
 import { withoutWaiting } from '../../support/waiting.js'
 
-// A command that gives the first of many users another password, and so moves all that follows, is stopped: before each
-// call that changes something on disk, halfway through each write, and from outside at random moments. Then another user
-// is added, which puts right what the stopped command has left.
+// Stops a command that changes the password of the first of many users, and so moves all other records: before each call that
+// changes something on disk, halfway through each write, and from outside at random moments. Then it adds another user, which
+// cleans up what the stopped command has left.
 
 const kills = process.env.HTGATE_FULL ? 500 : 15
 const random = randomFrom(process.env.HTGATE_SEED ?? String(Math.random()))
@@ -44,7 +44,7 @@ const content = () => readFileSync(file)
 /** The old content or the new one. Not toEqual: its message would show two megabytes. */
 const isOneOf = (either: readonly Buffer[], now: Buffer) => either.some((each) => each.equals(now))
 
-/** What the stopped command was writing, and the folder that it was in. */
+/** The file that the stopped command was writing, and its folder. */
 const filesLeft = () =>
   readdirSync(cwd, { recursive: true, encoding: 'utf8' })
     .filter((name) => name !== 'users')

@@ -43,7 +43,7 @@ const startOf = (pid: number | string) => fieldsOf(pid)[19]
 const fieldsOf = (pid: number | string) =>
   (readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1] as string).split(' ')
 
-/** What a process leaves that ended while it held the lock: its entry, with a file that it was about to write. */
+/** What a process leaves that ended while holding the lock: its entry, with an unfinished file. */
 function leave(entry: string, ageInSeconds = 0): string {
   const left = join(path, entry)
   mkdirSync(left, { mode: 0o700 })
@@ -61,7 +61,7 @@ async function expectFree(remains: string[] = [], place: Partial<Place> = {}): P
   expect(readdirSync(path)).toEqual(remains)
 }
 
-/** Resolves when what wants the lock has looked several times, and has not got it. */
+/** Resolves once the waiting edit has checked the lock several times without getting it. */
 async function hasWaited(): Promise<void> {
   const waits = vi.spyOn(globalThis, 'setTimeout')
   onTestFinished(() => waits.mockRestore())
@@ -265,7 +265,7 @@ test('a process that waits with an entry renews it each second', async () => {
   onTestFinished(() => {
     vi.useRealTimers()
   })
-  // A rival of another machine that comes at the same time, and whose name is the later one.
+  // A rival on another machine that starts at the same time, with a name that sorts later.
   const rival = entryOf(1, '1', '~other-machine')
   leave(rival)
   let looks = 0

@@ -24,7 +24,7 @@ import { describeIf } from '../../support/peers.js'
 import { htpasswd } from '../../support/run.js'
 import { withoutWaiting } from '../../support/waiting.js'
 
-// Root edits a password file where mallory may create files, or owns the folder; she gains nothing by what she puts there.
+// Root edits a password file where mallory can create files, or owns the folder, and mallory gains nothing by that.
 
 const MALLORY = 65534
 const rounds = process.env.HTGATE_FULL ? 2_000 : 100

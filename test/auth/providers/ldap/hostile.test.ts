@@ -21,7 +21,7 @@ import { temporaryFolder } from '../../../support/folder.js'
 import { describeWith, peer } from '../../../support/peers.js'
 import { directory } from './support.js'
 
-// Directory servers that fail, lie or are not what they seem: played by a scripted server.
+// Directory servers that fail, lie or pretend, simulated by a scripted server.
 
 const SERVICE = { bindDn: 'cn=service', bindPassword: 'service', timeout: 400 }
 const at = (url: string, more: Partial<LdapOptions> = {}): LdapOptions => ({
@@ -30,7 +30,7 @@ const at = (url: string, more: Partial<LdapOptions> = {}): LdapOptions => ({
   ...more,
 })
 
-/** What a login for alice gives, with a directory that answers so. */
+/** The verdict on alice's login, with a directory that responds as scripted. */
 async function answered(handler: Handler, more: Partial<LdapOptions> = {}) {
   const server = await fakeLdap(wonderland(handler))
   const { who, provider, messages } = await directory(at(server.url, more))
@@ -44,7 +44,7 @@ const isUserBind = ({ operation, dn }: { operation: string; dn: string }) =>
 const isUserSearch = ({ operation, bytes }: { operation: string; bytes: Buffer }) =>
   operation === 'search' && bytes.includes('alice')
 
-/** Milliseconds that a busy machine may take for what needs no waiting, or a timeout of a second. */
+/** How long a busy machine may take for an immediate result, or for a timeout of a second, in milliseconds. */
 const AT_ONCE = 20_000
 
 describe('a directory that answers', () => {
@@ -375,7 +375,7 @@ describe('Active Directory', () => {
     expect(messages()).toBe('')
   })
 
-  /** Binds by principal names, knows who was bound, resolves nested groups, sends 2 values at a time. */
+  /** Binds with principal names, supports "Who am I?", resolves nested groups, sends 2 values at a time. */
   const corp = (identity: string): Handler => {
     return (request) => {
       const { operation, bytes, dn, password } = request

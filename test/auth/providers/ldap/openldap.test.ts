@@ -315,7 +315,7 @@ describeWith(['slapd', 'ldapmodify'], 'OpenLDAP', () => {
   test('the mark of a password changes when the password does', async () => {
     const { provider } = await directory(options({ ttl: 400 }))
     const mark = async (fresh?: boolean) => provider.passwordMark?.('user6', fresh)
-    // What was loaded into the directory has never been changed.
+    // The passwords loaded into the directory were never changed.
     const first = await mark(true)
     expect(first).toBe('')
     expect(await mark()).toBe(first)

@@ -142,7 +142,7 @@ describe('a process', () => {
 
 describeIf(
   [...lacksOrdinaryUser, ...(peer('nice') ? [] : ['nice'])],
-  'a process with less priority than its threads would have',
+  'a process with a lower priority than its threads',
   () => {
     test('that cannot raise their priority hashes anyway', async () => {
       const args = ['-n', '15', process.execPath, ...(await login(''))]

@@ -16,8 +16,8 @@ import { describeWith } from '../../../support/peers.js'
 import { basic } from '../../../support/requests.js'
 import { apacheHtpasswd, htpasswd } from '../../../support/run.js'
 
-// A changed file counts within a second, in whatever way it changed. The second is one of a clock that only runs while
-// the file is not being looked at, so that a busy machine does not matter.
+// A changed file takes effect within a second, however it was changed. The second is measured by a clock that only runs while
+// the file is not being read, so that a busy machine does not matter.
 const PROMISED_MS = 1_000
 
 let old: string
@@ -53,7 +53,7 @@ async function withinASecond(condition: () => boolean | Promise<boolean>): Promi
 const letsIn = async (subject: Subject, password: string) =>
   (await subject.authenticate(basic('ann', password))).ok
 
-/** An authenticator over `file` that remembers ann's old password. */
+/** An authenticator for `file` with ann's old password in its cache. */
 async function whereAnnIsIn(file: string): Promise<Subject> {
   const subject = await authenticatorAt(file)
   expect(await letsIn(subject, 'old')).toBe(true)
@@ -61,7 +61,7 @@ async function whereAnnIsIn(file: string): Promise<Subject> {
   return subject
 }
 
-/** After `change`, which gives ann a new password, the old one has to fail in time, and the new one to work. */
+/** After `change`, which sets a new password for ann, the old one must fail in time, and the new one work. */
 async function expectRevoked(subject: Subject, change: () => unknown): Promise<void> {
   await change()
   await withinASecond(async () => !(await letsIn(subject, 'old')))
