@@ -82,7 +82,8 @@ export class LoginLimiter {
   /** When the next password is verified, for users past their limit. */
   readonly #trickle = new Map<string, number>()
   readonly #oldestTrickle = new Oldest(this.#trickle)
-  #delayed = 0
+  /** Ends the delay of each delayed response. */
+  readonly #delays = new Set<() => void>()
   #failures = 0
   #summary: NodeJS.Timeout | undefined
 
@@ -115,7 +116,7 @@ export class LoginLimiter {
 
   /** Whether this attempt needs a delay, but too many responses are already delayed. */
   isFull(attempt: Attempt): boolean {
-    return this.#delayed >= MAX_DELAYED && this.delayOf(attempt) > 0 && !this.#right.has(attempt.id)
+    return this.#delays.size >= MAX_DELAYED && this.delayOf(attempt) > 0 && !this.#right.has(attempt.id)
   }
 
   /** Starts an attempt. It counts as failed until it succeeds; otherwise simultaneous guesses would all pass the limit. */
@@ -181,27 +182,30 @@ export class LoginLimiter {
   /** Resolves after the attempt's delay, or at once if `signal` aborts. */
   async delay(attempt: Attempt, signal?: AbortSignal): Promise<void> {
     const ms = this.delayOf(attempt)
-    if (ms === 0 || this.#delayed >= MAX_DELAYED || signal?.aborted) return
-    this.#delayed++
+    if (ms === 0 || this.#delays.size >= MAX_DELAYED || signal?.aborted) return
     await new Promise<void>((resolve) => {
       const done = () => {
         clearTimeout(timer)
         signal?.removeEventListener('abort', done)
+        this.#delays.delete(done)
         resolve()
       }
-      const timer = setTimeout(done, ms).unref()
+      // Keeps the process alive: a login is pending.
+      const timer = setTimeout(done, ms)
       signal?.addEventListener('abort', done)
+      this.#delays.add(done)
     })
-    this.#delayed--
   }
 
   /** Number of delayed responses. */
   get delayed(): number {
-    return this.#delayed
+    return this.#delays.size
   }
 
+  /** Stops timers, and ends all delays. */
   close(): void {
     clearTimeout(this.#summary)
+    for (const done of this.#delays) done()
   }
 
   #recordSuccess(attempt: Omit<LoginRecord, 'kind'>): void {

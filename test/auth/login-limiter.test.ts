@@ -219,6 +219,20 @@ describe('several processes', () => {
   })
 })
 
+test('closing ends the delays', async () => {
+  const { limiter } = limiterOf()
+  for (let i = 0; i < 60; i++) login(limiter, false, 'guess', `user ${i}`)
+  const attempt = attemptOf(limiter, 'guess')
+  expect(limiter.delayOf(attempt)).toBe(10_000)
+  const start = performance.now()
+  const delay = limiter.delay(attempt)
+  expect(limiter.delayed).toBe(1)
+  limiter.close()
+  await delay
+  expect(limiter.delayed).toBe(0)
+  expect(performance.now() - start).toBeLessThan(5000)
+})
+
 test('a flood of names and passwords uses bounded memory, and stays fast when it is full', () => {
   const { limiter } = limiterOf({ failures: 1 })
   const names = (from: number) => {
