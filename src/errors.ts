@@ -4,19 +4,19 @@ import { reason } from './system/errno.js'
 export type ErrorCode =
   /** An option of a call is missing, of the wrong type or out of range; the message names it. */
   | 'ERR_OPTION'
-  /** A user name that cannot be written to a record. */
+  /** A user name that cannot be stored in a record. */
   | 'ERR_USER'
   /** A password that cannot be hashed with the scheme. */
   | 'ERR_PASSWORD'
-  /** The password file does not exist. */
+  /** The file does not exist. */
   | 'ERR_FILE_MISSING'
-  /** This process may not read, or not replace, the password file. */
+  /** This process may not read or replace the file. */
   | 'ERR_FILE_ACCESS'
-  /** What is there is no file: a folder, for one. */
+  /** It is not a regular file, but a folder, for example. */
   | 'ERR_FILE_TYPE'
   /** Another process has held the lock for a minute. */
   | 'ERR_FILE_LOCKED'
-  /** Anything else that the system says: a full disk, for one. `cause` has its error. */
+  /** Any other system error, such as a full disk, which is the `cause`. */
   | 'ERR_FILE_SYSTEM'
   /** The authenticator was closed. */
   | 'ERR_CLOSED'
@@ -51,7 +51,7 @@ const WORDS: Readonly<Partial<Record<ErrorCode, string>>> = {
   ERR_FILE_TYPE: 'it is not a file',
 }
 
-/** What a failed use of the password file at `path` is to users of the library. */
+/** The library's error for a failed use of the file at `path`. */
 export function fileError(path: string, verb: 'read' | 'update', error: Error): HtgateError {
   if (error instanceof HtgateError) return error
   const isLocked = error.name === 'LockedError'
