@@ -61,6 +61,8 @@ export class ProviderChain {
     let verdict: Refused = { ok: false, reason: 'denied', ...candidateOf(login) }
     let asked = credential
     const strangers: Provider[] = []
+    // For every login, whether or not it is needed in the end: that must not show in the time either.
+    const nonexistent = this.lanes.length > 1 ? this.#nonexistent(credential) : undefined
     for (const lane of this.lanes) {
       const { provider } = lane
       if (!provider.accepts(asked)) continue
@@ -79,8 +81,8 @@ export class ProviderChain {
       if (answer.reason !== 'denied') return { ...candidateOf(login), ...answer }
       verdict = { ok: false, reason: 'denied', ...candidateOf(login), ...nameOf(answer) }
       if (answer.unknown) strangers.push(provider)
-      else if (credential.kind === 'basic') asked = this.#nonexistent(credential)
-      else return verdict
+      else if (nonexistent === undefined) return verdict
+      else asked = nonexistent
     }
     return verdict
   }
@@ -118,10 +120,11 @@ export class ProviderChain {
     }
   }
 
-  /** The same password for a nonexistent name, which is always the same for one name. */
-  #nonexistent({ name, password }: BasicCredential): BasicCredential {
-    const nonexistent = createHmac('sha256', this.#key).update(name).digest('hex')
-    return { kind: 'basic', name: nonexistent, user: Buffer.from(nonexistent), password }
+  /** The same password for a nonexistent name, which is always the same for one name; undefined without a password. */
+  #nonexistent(credential: Credential): BasicCredential | undefined {
+    if (credential.kind !== 'basic') return undefined
+    const name = createHmac('sha256', this.#key).update(credential.name).digest('hex')
+    return { kind: 'basic', name, user: Buffer.from(name), password: credential.password }
   }
 }
 

@@ -65,6 +65,8 @@ export interface PasswordFileProvider extends Provider {
 
 const NAME = 'file'
 const NO_GROUPS: readonly string[] = []
+/** In place of an unknown user's hash, and as long as most, so that the same is computed for every name. */
+const NO_HASH = '-'.repeat(60)
 
 /**
  * Creates a provider for the users of a password file. It watches the file, so that changes take effect within a second.
@@ -139,8 +141,8 @@ class FileProvider implements PasswordFileProvider {
   remembered(credential: Credential): Principal | undefined {
     if (credential.kind !== 'basic' || this.#users === undefined) return undefined
     const encoded = this.#users.encodedOf(credential.user)
-    if (encoded === undefined || !this.#cache.has(this.#cache.keyOf(credential, encoded))) return undefined
-    return this.#principal(credential.name)
+    const isCached = this.#cache.has(this.#cache.keyOf(credential, encoded ?? NO_HASH))
+    return encoded !== undefined && isCached ? this.#principal(credential.name) : undefined
   }
 
   knows(credential: Credential): boolean | undefined {
@@ -171,7 +173,7 @@ class FileProvider implements PasswordFileProvider {
     for (;;) {
       if (this.#users === undefined) return { ok: false, reason: 'unavailable', candidate }
       const encoded = this.#users.encodedOf(credential.user)
-      const claim = { credential, encoded, key: this.#cache.keyOf(credential, encoded ?? '') }
+      const claim = { credential, encoded, key: this.#cache.keyOf(credential, encoded ?? NO_HASH) }
       if (encoded !== undefined && this.#cache.has(claim.key)) {
         return { ok: true, principal: this.#principal(candidate) }
       }
@@ -255,8 +257,11 @@ class FileProvider implements PasswordFileProvider {
   /** For an unknown user, verifies against a stand-in and ignores the result, to take as long as for a wrong password. */
   async #hash({ credential, encoded }: Claim, signal: AbortSignal | undefined): Promise<boolean | Failure> {
     const users = this.#users as UsersTable
-    const isOwn = encoded !== undefined && users.canVerify(encoded)
-    const stored = isOwn ? encoded : users.standInFor(credential.user, this.#key)
+    // For a known user as well, so that both take the same time.
+    const standIn = users.standInFor(credential.user, this.#key)
+    const canVerify = users.canVerify(encoded ?? standIn ?? NO_HASH)
+    const isOwn = encoded !== undefined && canVerify
+    const stored = isOwn ? encoded : standIn
     if (stored === undefined) return false // No user can log in, so there is nothing to hide.
     const password = Uint8Array.from(credential.password)
     const answer = await this.#pool.ask({ task: 'verify', password, encoded: stored }, signal)

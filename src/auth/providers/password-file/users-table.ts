@@ -36,6 +36,8 @@ export class UsersTable {
   readonly #bytes: Buffer
   /** Start of each user's record plus one; 0 for an empty slot. */
   readonly #slots: Uint32Array
+  /** Start of some user's record. */
+  readonly #anyRecord: number | undefined
   readonly size: number
   /** Number of records by scheme; `unknown` for hashes of no known scheme. */
   readonly schemes: Readonly<Record<string, number>>
@@ -59,6 +61,7 @@ export class UsersTable {
   ) {
     this.#bytes = bytes
     this.#slots = slots
+    this.#anyRecord = records.starts.length > 0 ? records.starts.at(records.starts.length - 1) : undefined
     this.size = size
     this.schemes = records.schemes
     this.skipped = records.skipped
@@ -89,12 +92,15 @@ export class UsersTable {
     return new UsersTable(bytes, records, slots, size, maxHashCost)
   }
 
-  /** The stored hash of `user`. */
+  /** The stored hash of `user`. Takes the same time for an unknown name. */
   encodedOf(user: Buffer): string | undefined {
     const mask = this.#slots.length - 1
     for (let slot = hashOf(user, 0, user.length) & mask; ; slot = (slot + 1) & mask) {
       const start = this.#slots[slot] as number
-      if (start === 0) return undefined
+      if (start === 0) {
+        if (this.#anyRecord !== undefined) this.#encodedAt(this.#anyRecord)
+        return undefined
+      }
       if (isUserAt(this.#bytes, start - 1, user)) return this.#encodedAt(start - 1)
     }
   }
