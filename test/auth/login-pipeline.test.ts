@@ -238,7 +238,7 @@ describe('several providers', () => {
   test.each([
     ['known to the first', 'ann'],
     ['known to the second', 'bob'],
-    ['known to none', 'eve'],
+    ['known to no provider', 'eve'],
   ])('are each tried once by a failed login with a name %s, in any order', async (_, name) => {
     for (const turn of [0, 1]) {
       const providers = [slowTableOf({ ann: 'x' }, 'a'), slowTableOf({ bob: 'x' }, 'b')]

@@ -66,7 +66,7 @@ describe('timing does not reveal which users exist', { retry: 2, timeout: 120_00
 
   test.each([
     ['the file', (i: number) => `user${i % 15}`],
-    ['another provider behind it', () => 'tom'],
+    ['the provider after it', () => 'tom'],
   ])('in a chain, names known to %s', async (_, known) => {
     const table = new TableProvider(new Map([['tom', { password: 'secret' }]]))
     const records = await recordsOf(15, KINDS.slice(0, 1))

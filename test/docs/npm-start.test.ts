@@ -13,7 +13,7 @@ const terminal = (columns: number) => `
   exit [lindex [wait] 3]`
 
 describeWith(['expect'], 'npm start', () => {
-  test('breaks lines between words on a terminal of 50 columns, and commands as a shell takes them', async () => {
+  test('wraps lines between words on a terminal of 50 columns, and commands as a shell accepts them', async () => {
     const { status, stdout } = await run(peer('expect') as string, ['-c', terminal(50)], {
       env: { NO_COLOR: '1' },
     })

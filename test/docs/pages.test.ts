@@ -33,7 +33,7 @@ describe.each(PAGES)('%s', (page) => {
     return { link, anchor, path: path === '' ? page : normalize(join(dirname(page), path)) }
   })
 
-  test('links to what exists', () => {
+  test('links to existing files', () => {
     expect(links.filter(({ path }) => !existsSync(path)).map(({ link }) => link)).toEqual([])
   })
 

@@ -21,6 +21,6 @@ test('begins with a sentence, a diagram, a picture and the quick start', () => {
   expect(places).toEqual(places.toSorted((a, b) => a - b))
 })
 
-test('has its figures in docs/figures.md alone', () => {
+test('has figures only in docs/figures.md', () => {
   expect(README).not.toMatch(/requests\/s|\d[,.]\d{3}\b|\d µs/)
 })

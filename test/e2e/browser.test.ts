@@ -17,7 +17,7 @@ const USER = 'alice'
 const PASSWORD = 'correct horse'
 const NAME = 'mlflow.lan'
 
-/** MLflow's page asks whether MLflow's own login is there; no, says MLflow. */
+/** MLflow's page checks for MLflow's own login, which is off. */
 const ASKS_FOR_BASIC_AUTH_APP = '/ajax-api/2.0/mlflow/users/current'
 
 let stage: Stage

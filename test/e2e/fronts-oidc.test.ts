@@ -55,7 +55,7 @@ beforeAll(async () => {
       bob: { password: 'bob-pw', groups: ['guests'] },
     },
   })
-  // As the files say that it is to be started.
+  // Started as the files say.
   htgate = await startHtgate([
     ...['--forward-auth', '--trust-proxy', 'loopback', '--file', passwords, '--login-failures', '2'],
     ...['--oidc-issuer', issuer.url, '--oidc-client-id', CLIENT_ID, '--oidc-client-secret-file', secret],

@@ -4,14 +4,13 @@ import type { Certificate } from '../support/certificate.js'
 import { peer } from '../support/peers.js'
 import { freePort, type Server, startServer } from '../support/servers.js'
 
-// The proxies of deploy/, started with the very files that are there: only names of files, ports and what belongs to a
-// whole machine are put in their places.
+// Starts the proxies with the files in deploy/, in which only file names, ports and machine-wide settings are replaced.
 
-/** What stands around a proxy. */
+/** The environment of a proxy. */
 export interface Surroundings {
-  /** Where the proxy's own files go; a new one for each. */
+  /** Folder for the proxy's own files, a new one for each. */
   readonly folder: string
-  /** The port of what is to be guarded. */
+  /** The port of the guarded server. */
   readonly upstream: number
   /** The port of `htgate --forward-auth`. */
   readonly htgate: number

@@ -150,7 +150,7 @@ describeWith(['mlflow', 'initdb', 'postgres', 'psql'], 'MLflow on PostgreSQL', (
     const direct = await get(mlflow, path)
     expect(direct.body).toContain('password authentication failed for user')
     expect(await get(htgate, path)).toEqual(direct)
-    // MLflow's client tries 503 again; when it gives up it says this, with htgate as without.
+    // MLflow's client retries 503, and reports this when it gives up, with or without htgate.
     for (const server of [mlflow, htgate]) {
       const result = said(await client(server, ['ping'], { ...credentials, ...impatient }))
       expect(result).toContain('too many 503 error responses')

@@ -13,8 +13,8 @@ test.each([
   ['Latin-1', header('alice:p\xe4ssw\xf6rd', 'latin1'), 'not-utf-8'],
   ['nothing, in another scheme', 'Bearer c2VjcmV0Cg==', undefined],
   ['nothing that base64 can tell', 'Basic !', undefined],
-  ['nothing, where there are two', [header('a:b\n'), header('a:b')], undefined],
-  ['nothing, where there are none', undefined, undefined],
+  ['nothing, if there are two', [header('a:b\n'), header('a:b')], undefined],
+  ['nothing, if there are none', undefined, undefined],
 ])('%s is wrong', (_, authorization, fault) => {
   expect(faultOf(authorization)).toBe(fault)
 })

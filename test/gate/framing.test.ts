@@ -32,7 +32,7 @@ async function exchange(method: string, response: string, ends: boolean) {
 }
 
 test.each([
-  ['a length that is no number', 'Content-Length: foo\r\n\r\n'],
+  ['a length that is not a number', 'Content-Length: foo\r\n\r\n'],
   ['two lengths', 'Content-Length: 0\r\nContent-Length: 0\r\n\r\n'],
   ['an unknown transfer coding', 'Transfer-Encoding: foo\r\n\r\n'],
   ['chunked twice', `Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n${EMPTY_CHUNKS}`],

@@ -2,7 +2,7 @@ import { connect, type Socket } from 'node:net'
 import { expect, onTestFinished, test } from 'vitest'
 import { ALICE, asAlice, memoryOf, startGateProcess, startUpstream, until } from '../support/gate.js'
 
-// Connections that cost a client nothing to hold must not cost the gate much.
+// Connections that are free for a client to hold must be cheap for the gate.
 
 const IDLE = process.env.HTGATE_FULL === '1' ? 10_000 : 1000
 const SLOW = 500

@@ -10,7 +10,7 @@ import { CLIENT_ID, CLIENT_SECRET, goMissing, startOidcProvider, startZitadel } 
 import { describeIf, describeWith } from '../support/peers.js'
 import { run } from '../support/run.js'
 
-// htgate --check, as it is printed. test/htgate/ldap.test.ts has the directory.
+// The output of htgate --check. Directories are tested in test/htgate/ldap.test.ts.
 
 async function check(args: readonly string[]) {
   const { status, stdout, stderr } = await htgateHere(['--check', ...args])

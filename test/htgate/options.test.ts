@@ -190,7 +190,7 @@ test('docs/options.md is up to date', async () => {
 })
 
 test.each(SHELLS)('--completion %s prints its completions', (shell) => {
-  // They are made by the build.
+  // The build creates them.
   const file = readFileSync(`dist/completions/${shell}`, 'utf8')
   expect(file).toContain('htgate')
   expect(execFileSync(process.execPath, ['bin/htgate.js', '--completion', shell], { encoding: 'utf8' })).toBe(

@@ -39,7 +39,7 @@ describe('the key that assigns stand-ins', () => {
 test.each([
   ['too short\n', 'line 1 is shorter than 32 characters'],
   ['# nothing\n\n', 'the file has no secret'],
-])('a secret file that holds %j is refused, with the command that creates one', (content, message) => {
+])('a secret file with %j is rejected, with the command that creates one', (content, message) => {
   const path = secretFile(content)
   expect(() => readSessionSecrets(path)).toThrow(
     `--session-secret-file: ${path}: ${message}\nhint: create one with: openssl rand -base64 48`,

@@ -11,8 +11,8 @@ import { temporaryFolder } from '../support/folder.js'
 import { htpasswdHere } from '../support/in-process.js'
 import { htpasswd, type Result, run } from '../support/run.js'
 
-// Every fix that --audit prints, run by a shell as it is printed, on the file that it was printed for. Afterwards the finding
-// is gone, no other has come, and no other line has changed.
+// Runs every fix that --audit prints, unchanged, in a shell on its file. Afterwards the finding is gone, there is no new one, and
+// no other line has changed.
 
 const STRONG = '$2y$10$abcdefghijklmnopqrstuuM8M8M8M8M8M8M8M8M8M8M8M8M8M8M8M'
 const SHA = '{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ='

@@ -6,7 +6,7 @@ import { temporaryFolder } from '../support/folder.js'
 import { describeWith, peer } from '../support/peers.js'
 import { run } from '../support/run.js'
 
-/** The script itself gives up sooner, and says at what. */
+/** The script itself gives up sooner, and reports where. */
 const MINUTES = 5 * 60_000
 
 describeWith(['expect', 'setsid'], 'at a terminal, as prompts.exp says', () => {

@@ -1,13 +1,13 @@
 import type { Random } from '../support/random.js'
 
-// A command line of htpasswd, what it reads and the folder that it finds, at random: sensible ones, nonsense, and
-// much between the two. What the table of deviations covers is not made.
+// Random command lines of htpasswd with random input and folders: sensible, nonsensical, and anything between. Cases in the table
+// of deviations are left out.
 
 export interface Session {
   readonly args: readonly Buffer[]
   readonly input: Buffer
   readonly folder: readonly Item[]
-  /** One of these is what the command takes as the password, if it comes to that. */
+  /** One of these is the password that the command reads, if it reads one. */
   readonly passwords: readonly Buffer[]
 }
 

@@ -2,17 +2,17 @@ import { createServer, type IncomingMessage, request } from 'node:http'
 import { Duplex } from 'node:stream'
 import type { Message } from './support.js'
 
-// What Node's own parser makes of the same bytes.
+// How Node's own parser reads the same bytes.
 
 export interface NodeReading {
   readonly messages: Message[]
-  /** The start of a message that is not whole. */
+  /** The start line of an incomplete message. */
   open: string | undefined
-  /** Node's code for what it refuses. */
+  /** Node's error code if it rejects the bytes. */
   error: string | undefined
 }
 
-/** A connection of which one side is ours, in memory. */
+/** An in-memory connection, one side of which is ours. */
 class Loop extends Duplex {
   override _read() {}
   override _write(_chunk: Buffer, _encoding: string, done: () => void) {
@@ -30,11 +30,11 @@ class Loop extends Duplex {
 }
 
 const turn = () => new Promise(setImmediate)
-/** Turns of the event loop after which Node has told all that it will. */
+/** Turns of the event loop after which Node has reported everything. */
 const TURNS = 4
 const LIMITS = { maxHeaderSize: 1024 * 1024, keepAliveTimeout: 0, headersTimeout: 0, requestTimeout: 0 }
 
-/** The message that came last: of several in a row, an earlier one may be told to be whole later. */
+/** The latest message: an earlier one may be reported complete after it. */
 const latest = new WeakMap<NodeReading, IncomingMessage>()
 
 function collect(message: IncomingMessage, start: string, reading: NodeReading): void {
@@ -55,7 +55,7 @@ function collect(message: IncomingMessage, start: string, reading: NodeReading):
   })
 }
 
-/** All at once, which is faster than one by one. */
+/** Reads all at once, which is faster than one by one. */
 export async function readRequestsWithNode(texts: readonly string[]): Promise<NodeReading[]> {
   const readings = new Map<unknown, NodeReading>()
   const server = createServer(LIMITS)
@@ -78,13 +78,13 @@ export async function readRequestsWithNode(texts: readonly string[]): Promise<No
   })
   for (let i = 0; i < TURNS; i++) await turn()
   const all = sockets.map((socket) => readings.get(socket) as NodeReading)
-  // What destroying them brings up is none of the bytes' doing.
+  // Errors from destroying the sockets are not caused by the bytes.
   const settled = all.map((reading) => ({ ...reading, messages: [...reading.messages] }))
   for (const socket of sockets) socket.on('error', () => {}).destroy()
   return settled
 }
 
-/** One response each, behind which the connection closes. */
+/** Reads one response per connection, after which the connection closes. */
 export async function readResponsesWithNode(
   cases: readonly { text: string; toHead: boolean }[],
 ): Promise<NodeReading[]> {

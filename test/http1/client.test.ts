@@ -55,7 +55,7 @@ describe('connections are reused', () => {
   test.each([
     ['close', 'HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok'],
     ['HTTP/1.0', 'HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nok'],
-    ['bytes behind the response', 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok\r\n'],
+    ['bytes after the response', 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok\r\n'],
     ['204 with a body', 'HTTP/1.1 204 No Content\r\nContent-Length: 5\r\n\r\n'],
     ['an idle time that is over', 'HTTP/1.1 200 OK\r\nKeep-Alive: timeout=0\r\nContent-Length: 2\r\n\r\nok'],
   ])('not after %s', async (_, response) => {

@@ -1,6 +1,6 @@
 import type { Random } from '../support/random.js'
 
-// Messages that are almost right: put together from what parsers disagree about, and then damaged.
+// Almost valid messages, made of what parsers disagree about, and then damaged.
 
 const METHODS = [
   'GET',
@@ -92,7 +92,7 @@ const ODD_FIELDS = [
   'A: \x7f',
   'A\t: b',
 ]
-/** Trailers that a parser may take for fields of the head. */
+/** Trailers that a parser may treat as fields of the head. */
 const ODD_TRAILERS = [
   ...ODD_FIELDS,
   'Content-Length: 5',
@@ -183,7 +183,7 @@ function fields(random: Random): string[] {
   return all
 }
 
-/** Fields that say how long a body is, and the body. */
+/** Framing fields, and the body. */
 function framing(random: Random, always: boolean): { fields: string[]; body: string } {
   const kind = random.number(always ? 2 : 3)
   if (kind === 2) return { fields: [], body: random.chance(0.1) ? 'hello' : '' }
@@ -226,7 +226,7 @@ function extensions(random: Random): string {
   return random.chance(0.15) ? one(random, EXTENSIONS, ODD_EXTENSIONS) : ''
 }
 
-/** Up to three requests in a row, with some bytes changed in one of ten. */
+/** Up to three requests in a row; one in ten has some bytes changed. */
 export function generateRequests(random: Random): string {
   let text = ''
   for (let i = 1 + (random.chance(0.2) ? random.number(3) : 0); i > 0; i--) {
@@ -267,7 +267,7 @@ const ODD_STATUSES = [
   '',
 ]
 
-/** A response, interim ones before it. */
+/** A response, preceded by interim ones. */
 export function generateResponse(random: Random): string {
   let text = ''
   for (let i = random.chance(0.1) ? random.number(3) : 0; i > 0; i--) {

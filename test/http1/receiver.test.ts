@@ -211,7 +211,7 @@ describe('responses', () => {
     ['until the connection closes', `${OK}\r\nab`, '200 OK 1.1', 'ab'],
     ['HTTP/1.0', 'HTTP/1.0 200 OK\r\n\r\nab', '200 OK 1.0', 'ab'],
     ['no reason', 'HTTP/1.1 200 \r\n\r\n', '200  1.1', ''],
-    ['no space behind the status', 'HTTP/1.1 200\r\n\r\n', '200  1.1', ''],
+    ['no space after the status', 'HTTP/1.1 200\r\n\r\n', '200  1.1', ''],
     [
       'a reason with bytes over 127',
       'HTTP/1.1 404 Nicht da: \xe4\r\nContent-Length: 0\r\n\r\n',

@@ -3,11 +3,11 @@ import type { RequestHead, ResponseHead } from '../../src/http1/head.js'
 import { ProtocolError } from '../../src/http1/protocol-error.js'
 import { RequestReceiver, ResponseReceiver } from '../../src/http1/receiver.js'
 
-/** A message as a parser has read it. */
+/** A message as read by a parser. */
 export interface Message {
   /** `GET /path 1.1` of a request, `200 OK 1.1` of a response. */
   readonly start: string
-  /** Names as spelled, and values. */
+  /** Names as spelled, each followed by its value. */
   readonly fields: readonly string[]
   readonly body: string
   readonly trailers: readonly string[]
@@ -15,13 +15,13 @@ export interface Message {
 
 export interface Reading {
   readonly messages: Message[]
-  /** Of the message that is not whole at the end of the bytes: its start, if its head is. */
+  /** The start line of an incomplete message at the end, if its head is complete. */
   readonly open: string | undefined
-  /** Whether there are bytes of a message that is not whole. */
+  /** Whether the bytes end in an incomplete message. */
   readonly partial: boolean
-  /** Whether the last message said that its connection is over. */
+  /** Whether the last message closes the connection. */
   readonly closed: boolean
-  /** Status and words of why the bytes were refused. */
+  /** Why the bytes were rejected. */
   readonly error: ProtocolError | undefined
 }
 
@@ -36,7 +36,7 @@ class Collector<Head extends RequestHead | ResponseHead> {
   #start: string | undefined
   #fields: string[] = []
   #body: Buffer[] = []
-  /** Called when a message is whole, with whether its sender keeps the connection open. */
+  /** Called when a message is complete, with whether its sender keeps the connection open. */
   next = (_: boolean) => {}
   #keepsAlive = true
 
@@ -83,7 +83,7 @@ export const splitAt =
   (bytes) =>
     at <= 0 || at >= bytes.length ? [bytes] : [bytes.subarray(0, at), bytes.subarray(at)]
 
-/** What our parser makes of the bytes of a client, pipelined requests included. */
+/** How our parser reads a client's bytes, including pipelined requests. */
 export function readRequests(text: string, split: Split = whole): Reading {
   let closed = false
   const sink = new Collector<RequestHead>((head) => `${head.method} ${head.target} 1.${head.minor}`)
@@ -95,7 +95,7 @@ export function readRequests(text: string, split: Split = whole): Reading {
   return { ...read(receiver, sink, text, split, false), closed }
 }
 
-/** What our parser makes of the bytes of an upstream, which closes behind them. */
+/** How our parser reads an upstream's bytes, after which it closes. */
 export function readResponses(text: string, toHead = false, split: Split = whole): Reading {
   const sink = new Collector<ResponseHead>((head) => `${head.status} ${head.reason} 1.${head.minor}`)
   const receiver = new ResponseReceiver(sink)

@@ -27,7 +27,7 @@ async function expectColumn(program: string, letsIn: (file: string, user: string
   expect(seen).toEqual(columnOf(table, program))
 }
 
-/** A server that reads one file, whose content is put there each time. */
+/** A server that reads one file, which is rewritten each time. */
 async function served(start: (file: string) => Promise<{ url: string }>) {
   const { readFileSync } = await import('node:fs')
   const served = join(temporaryFolder(), 'served')
@@ -141,7 +141,7 @@ test.each(Object.entries(UNUSUAL))(
 )
 
 test('the audit reports every file in which some server rejects the user', () => {
-  // These three are properties of a line that holds no record, or of the server's buffer.
+  // These three depend on a line without a record, or on the server's buffer.
   const silent = ['CR line ends', 'a line of 9,000 bytes above', 'a backslash at the end of the line above']
   for (const [label = '', , htgate, , httpd, nginx] of table.rows) {
     if ([htgate, httpd, nginx].every((cell) => cell === 'yes') || silent.includes(label)) continue

@@ -12,7 +12,7 @@ export function docstringExamples(source: string): string[] {
   )
 }
 
-/** Each block of JavaScript in a Markdown text, with the heading that it stands under. */
+/** Each block of JavaScript in a Markdown text, with its heading. */
 export function markdownExamples(text: string): { heading: string; code: string }[] {
   let heading = ''
   const examples: { heading: string; code: string }[] = []
@@ -24,8 +24,8 @@ export function markdownExamples(text: string): { heading: string; code: string 
 }
 
 /**
- * A folder in which the package is installed as it is in this repository, built, beside the frameworks; and with a
- * password file of one user, ann, whose password is `secret`.
+ * A folder with this repository's built package and the frameworks installed, and a password file with one user, ann, whose
+ * password is `secret`.
  */
 export function projectFolder(): string {
   const folder = temporaryFolder()
@@ -42,8 +42,8 @@ export function projectFolder(): string {
 }
 
 /**
- * A script that runs the example and checks what it says: in `EXPRESSION // → VALUE` the value is as Node prints it,
- * and a `…` stands for anything.
+ * A script that runs the example and checks its comments: in `EXPRESSION // → VALUE`, the value is as Node prints it, and `…`
+ * matches anything.
  */
 export function checking(code: string): string {
   const checked = code

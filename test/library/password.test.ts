@@ -70,13 +70,13 @@ group('hash', () => {
       { scheme: 'plain' as HashScheme },
       'option scheme must be one of bcrypt, sha512-crypt, sha256-crypt, apr1, sha1, des-crypt',
     ],
-  ] satisfies [HashOptions, string][])('%o is refused', async (options, message) => {
+  ] satisfies [HashOptions, string][])('%o is rejected', async (options, message) => {
     await expect(hash('secret', options)).rejects.toMatchObject({ code: 'ERR_OPTION', message })
   })
 
   test.each([
     ['with a NUL', 'a\0b', {}, 'a password cannot contain a NUL byte'],
-    ['that bcrypt would cut', 'x'.repeat(73), {}, 'bcrypt takes at most 72 bytes of a password, not 73'],
+    ['that bcrypt would truncate', 'x'.repeat(73), {}, 'bcrypt takes at most 72 bytes of a password, not 73'],
     [
       'that DES would cut',
       'Größe 12',

@@ -78,7 +78,7 @@ describe('a custom provider', () => {
     expect(subject.counters().limited).toBe(1)
   })
 
-  test('revokes, changes groups, and lets logins expire', async () => {
+  test('can revoke logins, change groups, and let logins expire', async () => {
     const table = tableOf()
     const subject = await authenticatorOver({ providers: [table] })
     const header = basic('tom', 'secret')

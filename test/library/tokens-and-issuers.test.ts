@@ -71,7 +71,7 @@ describe('tokens', () => {
     expect(subject.counters()).toMatchObject({ hits: 8, misses: 0, denied: 0 })
   })
 
-  test('are never taken for passwords, and passwords not for tokens', async () => {
+  test('are never used as passwords, nor passwords as tokens', async () => {
     const { file, tokens } = files()
     const { token } = await createToken(tokens, { user: 'ann', role: 'read' })
     const subject = await open({ file, tokens: { file: tokens } })
@@ -87,7 +87,7 @@ describe('tokens', () => {
     expect(await subject.authenticate(basic('ann', changed))).toMatchObject(denied)
   })
 
-  test('have what their owners have now, at most the role they were created with', async () => {
+  test('have their owners’ current rights, limited to the role they were created with', async () => {
     const { file, tokens } = files()
     const table = new TableProvider(new Map([['tom', { password: 'x', groups: ['staff'] }]]))
     const { token } = await createToken(tokens, { user: 'ann', role: 'read', account: 'file' })
@@ -118,7 +118,7 @@ describe('tokens', () => {
     expect(await principalOf()).toBeUndefined()
   })
 
-  test('that are revoked are refused within a second, on open connections too', async () => {
+  test('that are revoked are rejected within a second, on open connections too', async () => {
     const { tokens } = files()
     const { token } = await createToken(tokens, { user: 'ci', role: 'write' })
     const subject = await open({ tokens: { file: tokens } })
@@ -136,7 +136,7 @@ describe('tokens', () => {
     expect(took).toBeLessThan(5000)
   })
 
-  test('whose file is unreadable are unavailable, and events say so', async () => {
+  test('are unavailable if their file is unreadable, with an event', async () => {
     const { tokens } = files()
     const { token } = await createToken(tokens, { user: 'ci', role: 'write' })
     const subject = await open({ tokens: { file: tokens } })
@@ -147,7 +147,7 @@ describe('tokens', () => {
     expect(subject.events.map(({ type }) => type)).toEqual(['tokens-loaded', 'tokens-unreadable'])
   })
 
-  test('need no file before the first one is created', async () => {
+  test('need no file until the first one is created', async () => {
     const { tokens } = files()
     const subject = await open({ tokens: { file: tokens } })
     await subject.reload()
@@ -203,7 +203,7 @@ describe('the token file', () => {
 })
 
 describe('bearer tokens of an issuer', () => {
-  test('of a real one: a program gets in, by every method, until the token expires', async () => {
+  test('of a real one: a program is accepted, by every method, until the token expires', async () => {
     const issuer = await startOidcProvider({ redirectUris: ['http://127.0.0.1/callback'], users: {} })
     const token = await issuer.programToken()
     const subject = await open({ oidc: { issuer: issuer.url, audience: AUDIENCE } })
@@ -246,18 +246,18 @@ describe('bearer tokens of an issuer', () => {
     ['an ID token, by its nonce', { nonce: 'n' }],
     ['an ID token, by its at_hash', { at_hash: 'h' }],
     ['an ID token of Keycloak', { typ: 'ID' }],
-    ['what may be an ID token', { scope: undefined }],
+    ['a possible ID token', { scope: undefined }],
     ['a logout token', {}, { header: { typ: 'logout+jwt' } }],
     ['a line break in the name', { preferred_username: 'ann\r\nX-Forwarded-User: root' }],
     ['a name of 10 kB', { preferred_username: 'x'.repeat(10_000) }],
-  ])('refused: %s', async (_, claims, signing) => {
+  ])('rejected: %s', async (_, claims, signing) => {
     const { verdictOn, subject } = await judged()
     expect(await verdictOn({ ...ann, ...claims }, signing)).toMatchObject(denied)
     expect(await verdictOn(ann)).toMatchObject({ ok: true, user: 'ann' })
     expect(subject.counters()).toMatchObject({ denied: 1, misses: 2 })
   })
 
-  test('refused: alg none, HS256 with the public key, and a changed payload', async () => {
+  test('rejected: alg none, HS256 with the public key, and a modified payload', async () => {
     const { issuer, subject } = await judged()
     const [head, payload, signature] = (await issuer.sign({ ...ann, scope: 'openid' })).split('.')
     const encode = (value: unknown) => Buffer.from(JSON.stringify(value)).toString('base64url')
@@ -274,7 +274,7 @@ describe('bearer tokens of an issuer', () => {
     }
   })
 
-  test('with the client known, a token for another audience need not say what it is', async () => {
+  test('if the client is known, a token for another audience need not state its type', async () => {
     const { verdictOn } = await judged({ clientId: 'web', audience: ['mlflow-api', 'web'] })
     expect(await verdictOn({ ...ann, scope: undefined })).toMatchObject({ ok: true })
     expect(await verdictOn({ ...ann, aud: 'web', scope: undefined })).toMatchObject(denied)
@@ -291,7 +291,7 @@ describe('bearer tokens of an issuer', () => {
     expect(await verdictOn({ ...token, azp: 'other' })).toMatchObject(denied)
   })
 
-  test('of a CI system: the conditions, and the role as the limit', async () => {
+  test('of a CI system: conditions, and the role as a limit', async () => {
     const issuer = await startIssuer()
     const ci = {
       issuer: issuer.url,
@@ -310,7 +310,7 @@ describe('bearer tokens of an issuer', () => {
     expect(await verdictOn({ repository: 'org/train', aud: 'mlflow-api' })).toMatchObject(denied)
   })
 
-  test('while the issuer is down from the start: unavailable, and an event; then as if nothing had been', async () => {
+  test('if the issuer is down from the start: unavailable, with an event; then as usual', async () => {
     const issuer = await startIssuer()
     issuer.isDown = true
     const subject = await open({ oidc: { issuer: issuer.url, audience: 'mlflow-api' } })
@@ -326,7 +326,7 @@ describe('bearer tokens of an issuer', () => {
     ])
   })
 
-  test('logs in beside passwords and tokens', async () => {
+  test('works alongside passwords and tokens', async () => {
     const { file, tokens } = files()
     const issuer = await startIssuer()
     const { token } = await createToken(tokens, { user: 'ci', role: 'write' })
@@ -347,7 +347,7 @@ describe('bearer tokens of an issuer', () => {
   })
 })
 
-describe('what is offered', () => {
+describe('challenges', () => {
   const issuer = { issuer: 'http://127.0.0.1:1', audience: 'lab' }
 
   test.each<[string, (paths: ReturnType<typeof files>) => AuthenticatorOptions, string[], string]>([

@@ -100,7 +100,7 @@ const set = (bytes: Buffer, of: Buffer) => {
 }
 const remove = (bytes: Buffer, of: Buffer) => Buffer.concat(replace(bytes, find(bytes, of).lines))
 
-/** The lines that hold no record of `of`, to the byte. */
+/** The lines without a record of `of`, byte for byte. */
 const others = (bytes: Buffer, of: Buffer) => {
   const mine = find(bytes, of).lines
   return Buffer.concat(replace(bytes, mine)).toString('latin1')

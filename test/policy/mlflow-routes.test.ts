@@ -67,7 +67,7 @@ function matchesTable(name: string, least: number): void {
   test('each route’s path is matched to that route and its access', () => {
     routes.forEach(([method, path], i) => {
       const names = found[i]?.map(([, path]) => exampleOf(path))
-      // Flask's catch-all of artifacts stands behind FastAPI's.
+      // Flask's catch-all for artifacts comes after FastAPI's.
       expect(names, `${method} ${path}`).toContain(exampleOf(path))
       expect(profile.classify(...(requests[i] as Request), false), `${method} ${path}`).toBe(
         accessOf([method, path]),

@@ -23,7 +23,7 @@ describe('a group file', () => {
       String.raw`ops: "a\"b" 'c\'d' "e\\f"`,
       { 'a"b': ['ops'], "c'd": ['ops'], 'e\\f': ['ops'] },
     ],
-    ['words right behind a quoted one', 'ops: "a"b', { a: ['ops'], b: ['ops'] }],
+    ['a word right after a quoted one', 'ops: "a"b', { a: ['ops'], b: ['ops'] }],
     ['a quote that is never closed', 'ops: "a b', { 'a b': ['ops'] }],
     ['a quote within a word', `ops: o'brien`, { "o'brien": ['ops'] }],
     ['commas, which do not separate', 'ops: alice,bob carol', { 'alice,bob': ['ops'], carol: ['ops'] }],
@@ -33,14 +33,14 @@ describe('a group file', () => {
       'ops: alice \\\nbob \\\r\ncarol',
       { alice: ['ops'], bob: ['ops'], carol: ['ops'] },
     ],
-    ['a word that goes on', 'ops: al\\\nice', { alice: ['ops'] }],
+    ['a word continued on the next line', 'ops: al\\\nice', { alice: ['ops'] }],
     ['several colons', 'ops::: alice', { alice: ['ops'] }],
     ['a colon within a name', 'ops: a:b', { 'a:b': ['ops'] }],
     ['a line without a colon', 'ops alice bob', {}],
     ['a group without users', 'ops:', {}],
     ['an empty name', 'ops: "" alice', { alice: ['ops'] }],
     ['an empty group name', ': alice', { alice: [''] }],
-    ['a NUL byte, where the line ends', 'ops: alice\0bob\nml: carol', { alice: ['ops'], carol: ['ml'] }],
+    ['a NUL byte, which ends the line', 'ops: alice\0bob\nml: carol', { alice: ['ops'], carol: ['ml'] }],
   ])('has %s', (_, text, groups) => {
     expect(groupsIn(text)).toEqual(groups)
   })

@@ -40,7 +40,7 @@ test('a worker that starts later knows about a logout', async () => {
   expect(before).toHaveLength(2)
   for (const pid of before) process.kill(Number(pid), 'SIGKILL')
   await until(() => workers().length === 2 && workers().every((pid) => pid !== '' && !before.includes(pid)))
-  // A worker listens before it has heard of anything.
+  // A worker listens before it has received any logouts.
   await expect
     .poll(
       async () => {

@@ -126,7 +126,7 @@ describe('rejected ID tokens', () => {
     ['of another client, by azp beside ours', { claims: { aud: ['mlflow', 'other'], azp: 'other' } }],
     ['for several, without azp', { claims: { aud: ['mlflow', 'other'] } }],
     ['for another audience', { claims: { aud: 'other' } }],
-    ['for none', { claims: { aud: undefined } }],
+    ['without audience', { claims: { aud: undefined } }],
     ['of another issuer', { claims: { iss: 'https://evil.example' } }],
     ['of the issuer with a slash more', { claims: { iss: 'http://127.0.0.1/' } }],
     ['expired', { claims: { iat: seconds() - 3600, exp: seconds() - 61 } }],
@@ -187,7 +187,7 @@ describe('claims', () => {
     ['a list', ['ann']],
     ['an object', { toString: 'ann' }],
     ['a number', 7],
-    ['what programs are called', 'sub:u-2'],
+    ['the form of a program’s name', 'sub:u-2'],
   ])('a name with %s is rejected', async (_, preferred_username) => {
     const lab = await subject()
     await expectRefused(lab, { claims: { preferred_username } })

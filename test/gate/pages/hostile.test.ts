@@ -107,7 +107,7 @@ const REQUESTS: readonly (readonly [string, string, string, Record<string, strin
   ['a form of 100 kB', 'POST', '/.htgate/tokens', form, `name=${'x'.repeat(100_000)}`],
   ['a login as a form', 'POST', '/.htgate/login', form, 'return=/'],
   ['DELETE', 'DELETE', '/.htgate/'],
-  ['a method of its own', 'PURGE', '/.htgate/login'],
+  ['an unusual method', 'PURGE', '/.htgate/login'],
   // Other spellings of the gate's path, which the upstream must not get either.
   ...['/.htgate/../', '/.htgate//login', '/.htgate/%2e%2e/', '/.htgate/login/', '/.htgate/x'].map(
     (path) => [`the path ${path}`, 'GET', path] as const,

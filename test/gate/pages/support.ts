@@ -38,7 +38,7 @@ export interface LabOptions {
   readonly start?: (settings: IssuerSettings) => Promise<RealIssuer>
   readonly args?: readonly string[]
   readonly file?: string
-  /** Whether the issuer is there when the gate starts. Default true. */
+  /** Whether the issuer is up when the gate starts. Default true. */
   readonly forwardAuth?: boolean
 }
 

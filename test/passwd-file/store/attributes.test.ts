@@ -123,7 +123,7 @@ describeIf([...lacksRoot, ...lackingPeers('setfacl', 'setfattr')], 'ACLs and ext
     expect(attributes()).toBe(before)
   })
 
-  test('a default ACL of the folder is for new files alone', async () => {
+  test('a default ACL of the folder applies only to new files', async () => {
     await edit()
     const before = acl()
     sh('setfacl', '-d', '-m', 'u:33:r', '.')
@@ -135,7 +135,7 @@ describeIf([...lacksRoot, ...lackingPeers('setfacl', 'setfattr')], 'ACLs and ext
     expect(sh('getfacl', '-cpnE', 'fresh')).toContain('user:33:r--')
   })
 
-  test('a program that cannot keep them all has the file written in place', async () => {
+  test('if a program cannot keep them all, the file is written in place', async () => {
     sh('setfattr', '-n', 'user.note', '-v', 'x', 'users')
     chownSync(file, 4321, 4321)
     chownSync(folder, 4321, 4321)

@@ -33,7 +33,7 @@ describeIf(lacksMounting, 'a full disk', () => {
     await expectFailure(cwd, ['-cbs', 'users', 'alice', 'secret'])
   })
 
-  test('not even the lock can be made', async () => {
+  test('not even the lock can be created', async () => {
     const cwd = disk('size=64k,nr_inodes=2')
     writeFileSync(join(cwd, 'users'), RECORD)
     await expectFailure(cwd, ['-bs', 'users', 'alice', 'secret'])
@@ -41,7 +41,7 @@ describeIf(lacksMounting, 'a full disk', () => {
     expect(readFileSync(join(cwd, 'users'), 'utf8')).toBe(RECORD)
   })
 
-  test('the folder of the lock can be made, and no entry in it', async () => {
+  test('the lock folder can be created, but no entry in it', async () => {
     const cwd = disk('size=64k,nr_inodes=3')
     writeFileSync(join(cwd, 'users'), RECORD)
     await expectFailure(cwd, ['-bs', 'users', 'alice', 'secret'])
@@ -55,8 +55,8 @@ describe('a limit on the size of files is like a full disk', () => {
     await expectTooLarge(cwd, 100, {})
   })
 
-  describeIf([...lacksRoot, ...lacksOrdinaryUser], 'for one that is written in place', () => {
-    test('what it has grown by is taken back', async () => {
+  describeIf([...lacksRoot, ...lacksOrdinaryUser], 'for a file written in place', () => {
+    test('its growth is undone', async () => {
       const cwd = temporaryFolder()
       writeFileSync(join(cwd, 'users'), '')
       chmodSync(join(cwd, 'users'), 0o666)
@@ -66,7 +66,7 @@ describe('a limit on the size of files is like a full disk', () => {
   })
 })
 
-describe('nothing is reported that is not on the disk', () => {
+describe('only what is on the disk is reported', () => {
   const users = Array.from({ length: 60 }, (_, i) => `user${i}`)
   const failure = 'htpasswd: unable to update file users: file too large; the file is unchanged\n'
 

@@ -54,7 +54,7 @@ describe('the bytes of other lines', () => {
 })
 
 describe('links and names', () => {
-  test('a chain of symbolic links, with relative and absolute ones, over folders', async () => {
+  test('a chain of relative and absolute symbolic links across folders', async () => {
     mkdirSync(join(folder, 'a/b'), { recursive: true })
     writeFileSync(join(folder, 'a/real'), '')
     symlinkSync('../real', join(folder, 'a/b/second'))
@@ -66,7 +66,7 @@ describe('links and names', () => {
     expect(readdirSync(join(folder, 'a')).sort()).toEqual(['b', 'real'])
   })
 
-  test('a dangling link, with create: what it names is made', async () => {
+  test('a dangling link, with create: its target is created', async () => {
     mkdirSync(join(folder, 'a'))
     symlinkSync('a/target', file)
     await update(file, addBobTo, { create: true })
@@ -79,7 +79,7 @@ describe('links and names', () => {
     await expect(update(file, addBobTo, { create: true })).rejects.toThrow(/ELOOP|too many/)
   })
 
-  test('a hard link goes on naming the same file', async () => {
+  test('a hard link still refers to the same file', async () => {
     writeFileSync(file, 'alice:x\n')
     linkSync(file, join(folder, 'name'))
     const { ino } = statSync(file)
@@ -104,7 +104,7 @@ describe('mode and owner', () => {
   })
 
   describeIf(lacksRoot, 'as root', () => {
-    test('the owner and the group stay', async () => {
+    test('owner and group are kept', async () => {
       writeFileSync(file, '')
       chownSync(file, 1234, 4321)
       chmodSync(file, 0o640)
@@ -114,7 +114,7 @@ describe('mode and owner', () => {
     })
 
     describeIf(lacksOrdinaryUser, 'as another user', () => {
-      test('another’s file that one may write keeps its owner', async () => {
+      test('another user’s writable file keeps its owner', async () => {
         chmodSync(folder, 0o777)
         writeFileSync(file, '')
         chmodSync(file, 0o666)
@@ -131,7 +131,7 @@ describe('mode and owner', () => {
 })
 
 describe('files that cannot be replaced', () => {
-  describeIf([...lacksRoot, ...lacksOrdinaryUser], 'in a folder in which one may not write', () => {
+  describeIf([...lacksRoot, ...lacksOrdinaryUser], 'in an unwritable folder', () => {
     test('are written in place, and no hash is written elsewhere', async () => {
       const temporary = join(folder, 'tmp')
       mkdirSync(temporary)
@@ -172,26 +172,26 @@ describe('files that cannot be replaced', () => {
     })
   })
 
-  describe('and were left half written by a killed process', () => {
+  describe('half written by a killed process', () => {
     const copy = () => `${file}.htpasswd-copy`
     beforeEach(() => {
       writeFileSync(file, 'alice:xxx\nca')
       writeFileSync(copy(), 'alice:xxx\ncarol:z\n')
     })
 
-    test('are taken from the complete copy', async () => {
+    test('are restored from the complete copy', async () => {
       await addBob(file)
       expect(contentOf(file)).toBe('alice:xxx\ncarol:z\nbob:y\n')
       expect(readdirSync(folder)).toEqual(['users'])
     })
 
-    test('are made whole even where there is nothing to edit', async () => {
+    test('are restored even if there is nothing to edit', async () => {
       await update(file, nothing)
       expect(contentOf(file)).toBe('alice:xxx\ncarol:z\n')
       expect(readdirSync(folder)).toEqual(['users'])
     })
 
-    test('are taken as they are if edited since', async () => {
+    test('are kept if edited since', async () => {
       writeFileSync(file, 'mended:x\n')
       const longAgo = new Date(Date.now() - 120_000)
       utimesSync(copy(), longAgo, longAgo)
@@ -200,7 +200,7 @@ describe('files that cannot be replaced', () => {
       expect(readdirSync(folder)).toEqual(['users'])
     })
 
-    test('are begun anew with create', async () => {
+    test('are overwritten with create', async () => {
       await update(file, () => ({ pieces: [RECORD], done: undefined }), { create: true })
       expect(contentOf(file)).toBe('bob:y\n')
       expect(readdirSync(folder)).toEqual(['users'])
@@ -228,7 +228,7 @@ describe('an edit', () => {
     expect(statSync(file)).toMatchObject({ ino: before.ino, mtimeMs: before.mtimeMs })
   })
 
-  test('of a file that is not there is an error, and leaves nothing', async () => {
+  test('of a missing file is an error, and leaves nothing', async () => {
     await expect(addBob(file)).rejects.toThrow('ENOENT')
     await expect(addBob(join(folder, 'nowhere/users'))).rejects.toThrow('ENOENT')
     expect(readdirSync(folder)).toEqual([])
@@ -249,7 +249,7 @@ describe('an edit', () => {
     expect(readdirSync(folder)).toEqual(['users'])
   })
 
-  test('of a file with a name as long as there can be', async () => {
+  test('of a file with the longest possible name', async () => {
     const long = join(folder, 'x'.repeat(255))
     writeFileSync(long, '')
     await addBob(long)

@@ -56,7 +56,7 @@ interface Stopped {
   readonly status: number | null
 }
 
-/** Gives the first user another password; `stop` stops the command, or `env` does. */
+/** Changes the first user's password; `stop` or `env` stops the command. */
 async function edit(
   env: Record<string, string>,
   stop?: (signalTo: (signal: NodeJS.Signals) => void) => Promise<void>,
@@ -130,7 +130,7 @@ async function afterKill({ either }: Stopped): Promise<void> {
   expect(readdirSync(cwd)).toEqual(['users'])
 }
 
-describe('SIGKILL: the old file or the new one, readable by no one else, and no edit waits', () => {
+describe('SIGKILL: the old file or the new one, unreadable to others, and no edit waits', () => {
   test('before each call and halfway through each write', { timeout: 300_000 }, async () => {
     const seen = new Set<number>()
     await atEachCall(['SIGKILL'], async (stopped) => {
@@ -146,7 +146,7 @@ describe('SIGKILL: the old file or the new one, readable by no one else, and no 
   })
 })
 
-describe('SIGTERM, SIGINT or SIGHUP: nothing is left even so', () => {
+describe('SIGTERM, SIGINT or SIGHUP: nothing is left behind', () => {
   const times = Math.ceil(kills / 10)
   const signals = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const
   const nothingLeft = async ({ either }: Stopped) => {
@@ -162,7 +162,7 @@ describe('SIGTERM, SIGINT or SIGHUP: nothing is left even so', () => {
   })
 })
 
-describe('SIGKILL while writing in place: the next edit makes it whole', () => {
+describe('SIGKILL while writing in place: the next edit completes it', () => {
   const times = Math.ceil(kills / 5)
   const madeWhole =
     (name: string) =>

@@ -53,7 +53,7 @@ function leave(entry: string, ageInSeconds = 0): string {
   return left
 }
 
-/** Takes the lock without waiting and gives it back; nothing but `remains` is there then. */
+/** Acquires the lock without waiting and releases it; then only `remains` is left. */
 async function expectFree(remains: string[] = [], place: Partial<Place> = {}): Promise<void> {
   const held = await withoutWaiting(() => lock(place))
   expect(readdirSync(path)).toHaveLength(1 + remains.length)
@@ -68,7 +68,7 @@ async function hasWaited(): Promise<void> {
   await vi.waitUntil(() => waits.mock.calls.length >= 5, { timeout: 20_000 })
 }
 
-/** Waits as long as the entry is there, and no longer. */
+/** Waits exactly as long as the entry exists. */
 async function expectTaken(remove: () => void): Promise<void> {
   const waiting = lock()
   await hasWaited()
@@ -99,13 +99,13 @@ test('an entry is a folder that only its user can enter', async () => {
   held.release()
 })
 
-describe('what a dead holder leaves delays no edit', () => {
+describe('a dead holder’s entry delays no edit', () => {
   test('a process that was killed', async () => {
     leave(entryOf(spawnSync('true').pid))
     await expectFree()
   })
 
-  test('one that was killed before its entry was complete', async () => {
+  test('a process killed before its entry was complete', async () => {
     leave(`${entryOf(spawnSync('true').pid)}.new`)
     await expectFree()
   })
@@ -131,7 +131,7 @@ describe('what a dead holder leaves delays no edit', () => {
     await expectFree()
   })
 
-  test('on a machine that has started again', async () => {
+  test('before a reboot of this machine', async () => {
     leave(entryOf(process.pid, started, 'an-earlier-boot-4026531836'), 11)
     await expectFree()
   })
@@ -141,13 +141,13 @@ describe('what a dead holder leaves delays no edit', () => {
     await expectFree()
   })
 
-  test('on another machine, with a time that is yet to come', async () => {
+  test('on another machine, with a time in the future', async () => {
     leave(entryOf(1, '1', 'another-machine'), -3600)
     await expectFree()
   })
 })
 
-describe('what is no entry is neither believed nor removed', () => {
+describe('other files are neither trusted nor removed', () => {
   const alive = entryOf(process.pid)
 
   test('a file', async () => {
@@ -171,7 +171,7 @@ describe('what is no entry is neither believed nor removed', () => {
     await expectFree(['.other.htpasswd.a.1.1.0', 'users.lock'])
   })
 
-  test('the entry of a user who may not edit the file', async () => {
+  test('the entry of a user who cannot edit the file', async () => {
     const fd = openSync(leave(alive), 'r')
     onTestFinished(() => closeSync(fd))
     await expectFree([alive], { admits: () => false })
@@ -202,7 +202,7 @@ describe.runIf(process.platform === 'linux')(
   },
 )
 
-/** A process that holds the entry, as far as anybody can see. */
+/** A process that appears to hold the entry. */
 function holder(uid?: number): { readonly end: () => void; readonly pid: number } {
   const script = 'read line; exec 3<"$line"; echo; exec sleep 60'
   const child = spawn('sh', ['-c', script], uid === undefined ? {} : { uid, gid: uid })
@@ -226,7 +226,7 @@ describe('a living holder is waited for', () => {
     await expectTaken(end)
   })
 
-  test('on another machine, if it was heard of in the last ten seconds', async () => {
+  test('on another machine, if it was active in the last ten seconds', async () => {
     const entry = leave(entryOf(1, '1', 'another-machine'), 3)
     await expectTaken(() => rmSync(entry, { recursive: true }))
   })
@@ -282,7 +282,7 @@ test('a process that waits with an entry renews it each second', async () => {
   held.release()
 })
 
-test('other files in an entry that is left are let alone', async () => {
+test('other files in an abandoned entry are left alone', async () => {
   const entry = leave(entryOf(spawnSync('true').pid))
   writeFileSync(join(entry, 'precious'), '')
   const held = await lock()
@@ -291,6 +291,6 @@ test('other files in an entry that is left are let alone', async () => {
   expect(readdirSync(entry)).toEqual(['precious'])
 })
 
-test('a folder that is nowhere is an error', () => {
+test('a missing folder is an error', () => {
   expect(() => openFolder(join(dirname(path), 'nowhere'))).toThrow('ENOENT')
 })

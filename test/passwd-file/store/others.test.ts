@@ -107,7 +107,7 @@ describeIf([...lacksRoot, ...lacksOrdinaryUser], 'root edits, mallory attacks', 
       expect(content()).toBe('alice:x\nbob:x\n')
     })
 
-    test(`what appears is exchanged for links, ${rounds} edits`, { timeout: 600_000 }, async () => {
+    test(`new files are replaced by links, ${rounds} edits`, { timeout: 600_000 }, async () => {
       // Every new name is renamed away if that is allowed, and a link to the secret, or to its folder, takes its place.
       const script = `
         const fs = require('node:fs')
@@ -160,14 +160,14 @@ describeIf([...lacksRoot, ...lacksOrdinaryUser], 'root edits, mallory attacks', 
     })
   })
 
-  test('in a sticky folder, an exchange changes nothing of the file', async () => {
+  test('in a sticky folder, replacing files does not affect the password file', async () => {
     chmodSync(folder, 0o1777)
     writeFileSync(file, '', { mode: 0o600 })
     for (let i = 0; i < 20; i++) await addHere(`u${i}`)
     expect(content().split('\n')).toHaveLength(21)
   })
 
-  test('-c does not fill a file that mallory has made in a sticky folder', async () => {
+  test('-c does not write a file that mallory created in a sticky folder', async () => {
     chmodSync(folder, 0o1777)
     asMallory('touch pw; chmod 666 pw')
     const { status, stderr } = await htpasswd(['-cbs', file, 'alice', 'secret'])
@@ -176,7 +176,7 @@ describeIf([...lacksRoot, ...lacksOrdinaryUser], 'root edits, mallory attacks', 
     expect(content()).toBe('')
   })
 
-  test('a link that mallory made to a file of root’s is not followed, and named', async () => {
+  test('a link by mallory to a file of root’s is not followed, and reported', async () => {
     chownSync(folder, MALLORY, MALLORY)
     asMallory(`ln -s ${secret} pw`)
     const { status, stderr } = await add('mallory')
@@ -185,7 +185,7 @@ describeIf([...lacksRoot, ...lacksOrdinaryUser], 'root edits, mallory attacks', 
     expectUntouched()
   })
 
-  test('a link to a file of the same user’s is followed', async () => {
+  test('a link to a file of the same user is followed', async () => {
     chownSync(folder, MALLORY, MALLORY)
     asMallory('touch real; ln -s real pw')
     expect((await add('alice')).status).toBe(0)
@@ -193,7 +193,7 @@ describeIf([...lacksRoot, ...lacksOrdinaryUser], 'root edits, mallory attacks', 
     expect(lstatSync(file).isSymbolicLink()).toBe(true)
   })
 
-  test('a folder on the way that is a link of mallory’s is not followed to root’s', async () => {
+  test('a link by mallory in place of a parent folder is not followed to root’s', async () => {
     chownSync(folder, MALLORY, MALLORY)
     asMallory(`ln -s ${join(secret, '..')} site`)
     const { status } = await htpasswd(['-bp', join(folder, 'site/secret'), 'mallory', 'x'])
@@ -201,7 +201,7 @@ describeIf([...lacksRoot, ...lacksOrdinaryUser], 'root edits, mallory attacks', 
     expectUntouched()
   })
 
-  test('a copy that another user left, and that this one may not read, is named', async () => {
+  test('a copy left by another user, and unreadable to this one, is reported', async () => {
     writeFileSync(file, 'alice:x\nca')
     chmodSync(file, 0o666)
     const entry = join(folder, `.pw.htpasswd.another-machine.1.1.0.copy.${statSync(file).ino}`)
@@ -219,7 +219,7 @@ describeIf([...lacksRoot, ...lacksOrdinaryUser], 'root edits, mallory attacks', 
     expect(existsSync(entry)).toBe(false)
   })
 
-  test('a copy in an entry of mallory’s is not believed where she may not write', async () => {
+  test('a copy in mallory’s entry is not trusted if mallory cannot write the file', async () => {
     writeFileSync(file, 'alice:x\n', { mode: 0o644 })
     const entry = join(folder, `.pw.htpasswd.another-machine.1.1.0.copy.${statSync(file).ino}`)
     mkdirSync(entry, { mode: 0o700 })

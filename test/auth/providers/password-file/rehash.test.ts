@@ -8,7 +8,7 @@ import { basic } from '../../../support/requests.js'
 const SECRET = '{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ=' // of `secret`
 const rehash = { scheme: 'bcrypt', cost: 5 } as const
 
-/** The user's stored hash by now. */
+/** The user's current stored hash. */
 function encodedOf(file: string, user: string): string {
   const line = readFileSync(file, 'utf8')
     .split('\n')
@@ -62,7 +62,7 @@ describe('a record weaker than --rehash', () => {
     'lets the user in even where the file cannot be written, and says so',
     async () => {
       const subject = await authenticatorFor([`ann:${SECRET}`], { rehash })
-      // A link that another user made is followed by readers only.
+      // Only readers follow a link made by another user.
       renameSync(subject.file, `${subject.file}.real`)
       symlinkSync('.htpasswd.real', subject.file)
       lchownSync(subject.file, 4321, 4321)

@@ -166,7 +166,7 @@ test('while the file is slowly written in place, its previous content is used', 
   const subject = await whereAnnIsIn(file)
   const content = readFileSync(file)
   writeFileSync(file, '')
-  // Long enough for the file to be looked at, not so long that the writer seems to have died.
+  // Long enough for the file to be checked, but not so long that the writer seems to have died.
   for (const end = performance.now() + 350; performance.now() < end; ) {
     appendFileSync(file, '# being written\n')
     await nextLook()
