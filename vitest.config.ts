@@ -8,7 +8,7 @@ export default defineConfig({
     // Generous: a busy machine takes ten times as long as a quiet one. At full size some tests have 100,000 runs.
     testTimeout: process.env.HTGATE_FULL ? 900_000 : 180_000,
     hookTimeout: 180_000,
-    expect: { poll: { timeout: 30_000, interval: 20 } },
+    expect: { poll: { timeout: 60_000, interval: 20 } },
     // One more than cores of a small machine: many tests wait for processes and timers.
     maxWorkers: 3,
     // Files share processes and loaded modules. A process for each would take a third of the time.

@@ -24,7 +24,7 @@ export interface ServerOptions {
   readonly env?: Record<string, string>
   /** The user that it runs as, and its group. */
   readonly uid?: number
-  /** How long it may take until it accepts connections, in milliseconds. Default 30,000. */
+  /** How long it may take until it accepts connections, in milliseconds. Default 60,000. */
   readonly patience?: number
 }
 
@@ -40,7 +40,7 @@ process.on('exit', () => {
 export async function startServer(
   command: string,
   args: readonly string[],
-  { port, cwd, env, uid, patience = 30_000 }: ServerOptions,
+  { port, cwd, env, uid, patience = 60_000 }: ServerOptions,
 ): Promise<Server> {
   const child = spawn(command, args, {
     cwd,

@@ -2,7 +2,7 @@
 export async function until(
   condition: () => boolean | Promise<boolean>,
   state: () => unknown = () => '',
-  timeout = 20_000,
+  timeout = 60_000,
 ): Promise<void> {
   const start = process.hrtime()
   while (!(await condition())) {

@@ -41,11 +41,11 @@ export async function directory(options: LdapOptions): Promise<Login> {
   }
 }
 
-/** Asks again until the answer is as wanted, or for `patience` milliseconds. */
+/** Asks again until the answer is as wanted, or for `patience` milliseconds. Returns the last answer. */
 export async function until<T>(
   ask: () => T | Promise<T>,
   isWanted: (answer: T) => boolean,
-  patience = 10_000,
+  patience = 60_000,
 ): Promise<T> {
   const deadline = performance.now() + patience
   for (;;) {
