@@ -11,7 +11,8 @@ export default defineConfig({
     expect: { poll: { timeout: 60_000, interval: 20 } },
     // One more than cores of a small machine: many tests wait for processes and timers.
     maxWorkers: 3,
-    // Files share processes and loaded modules. A process for each would take a third of the time.
+    // Files share processes and loaded modules, so each leaves clocks, globals and the environment as they were. A process for
+    // each file would take a third longer.
     isolate: false,
     sequence: { sequencer: LongestFirst },
   },
