@@ -2,11 +2,13 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, onTestFinished, test, vi } from 'vitest'
 import { createPasswordFileProvider } from '../../../src/auth/providers/password-file/provider.js'
+import { rehash } from '../../../src/auth/providers/password-file/rehash.js'
 import { SessionProvider } from '../../../src/auth/sessions/provider.js'
 import { Seals } from '../../../src/auth/sessions/seal.js'
 import { ConfiguredGroups } from '../../../src/auth/sessions/session.js'
 import { Watcher } from '../../../src/auth/watcher.js'
 import { hash } from '../../../src/index.js'
+import type { Algorithm } from '../../../src/schemes/algorithm.js'
 import { temporaryFolder } from '../../support/folder.js'
 
 // Two workers with one password file: one has read a change of it, such as a stronger record, and the other has not.
@@ -15,8 +17,9 @@ const cookie = (value: string) => ({ kind: 'session', value }) as const
 const ALICE = { name: 'alice', provider: 'file', groups: [] }
 const denied = { ok: false, reason: 'denied' }
 
-async function worker(file: string) {
-  const provider = await createPasswordFileProvider({ file, workers: 1, cacheSize: 10, cacheTtl: 60_000 })
+async function worker(file: string, rehash?: Algorithm) {
+  const options = { file, workers: 1, cacheSize: 10, cacheTtl: 60_000, rehash }
+  const provider = await createPasswordFileProvider(options)
   onTestFinished(() => provider.close())
   const sessions = new SessionProvider({
     seals: new Seals(['s'.repeat(32)], 'gate'),
@@ -101,4 +104,49 @@ test('closing ends the wait for a look', async () => {
   await new Promise(setImmediate)
   await slow.provider.close()
   expect(await verdict).toMatchObject({ ok: false, reason: 'unavailable' })
+})
+
+test('both rehash one record at the same time: the sessions of both logins go on', async () => {
+  const file = join(temporaryFolder(), '.htpasswd')
+  writeFileSync(file, `alice:${await hash('secret', { scheme: 'sha1' })}\n`)
+  const wanted = { scheme: 'bcrypt', work: 5 } as const
+  const workers = [await worker(file, wanted), await worker(file, wanted)]
+  const credential = { kind: 'basic', name: 'alice', user: Buffer.from('alice') } as const
+  const begun = await Promise.all(
+    workers.map(async ({ provider, begin }) => {
+      const password = Buffer.from('secret')
+      expect(await provider.verify({ ...credential, password }, '')).toMatchObject({ ok: true })
+      return begin()
+    }),
+  )
+  for (const { provider } of workers) await provider.catchUp?.('alice')
+  for (const { sessions } of workers) {
+    for (const session of begun) expect(await sessions.verify(session)).toMatchObject({ ok: true })
+  }
+  const rehashes = workers.map(({ provider }) => provider.measures?.().counts.rehashes ?? 0)
+  expect(rehashes.reduce((sum, each) => sum + each)).toBe(1)
+})
+
+test('a record that was changed to another password meanwhile is not taken for a stronger one', async () => {
+  const file = join(temporaryFolder(), '.htpasswd')
+  const weak = await hash('secret', { scheme: 'sha1' })
+  const question = {
+    file,
+    user: Buffer.from('alice'),
+    password: Buffer.from('secret'),
+    encoded: weak,
+    wanted: { scheme: 'bcrypt', work: 4 },
+  } as const
+  for (const changed of [
+    await hash('another', { cost: 4 }),
+    await hash('secret', { cost: 5 }),
+    await hash('secret', { scheme: 'apr1' }),
+    `$2y$31$${'a'.repeat(53)}`,
+    'nonsense',
+  ]) {
+    writeFileSync(file, `alice:${changed}\n`)
+    expect(await rehash(question)).toBeUndefined()
+  }
+  writeFileSync(file, 'bob:x\n')
+  expect(await rehash(question)).toBeUndefined()
 })

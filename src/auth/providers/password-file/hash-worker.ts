@@ -3,7 +3,7 @@ import { parentPort } from 'node:worker_threads'
 import { fileError, type HtgateError } from '../../../errors.js'
 import { schemeOf } from '../../../schemes/index.js'
 import { attempt } from '../../../system/errno.js'
-import { type Rehash, rehash } from './rehash.js'
+import { type Rehash, rehash, type Stronger } from './rehash.js'
 
 // A hashing thread: verifies passwords against stored hashes, and replaces weak hashes in the file with stronger ones.
 
@@ -11,8 +11,8 @@ export type Question =
   | { readonly task: 'verify'; readonly password: Uint8Array; readonly encoded: string }
   | ({ readonly task: 'rehash' } & Rehash)
 
-/** For `verify`, whether the password matches; for `rehash`, the new hash if there is one, or the error. */
-export type Answer = boolean | { readonly fresh: string | undefined } | { readonly failure: FileFailure }
+/** For `verify`, whether the password matches; for `rehash`, the stronger hash if there is one, or the error. */
+export type Answer = boolean | { readonly stronger: Stronger | undefined } | { readonly failure: FileFailure }
 
 /** Errors lose their code when they are sent between threads. */
 type FileFailure = Readonly<Pick<HtgateError, 'code' | 'message'>>
@@ -32,7 +32,7 @@ async function answer(question: Question): Promise<Answer> {
     return (await schemeOf(question.encoded)?.verify(question.password, question.encoded)) ?? false
   }
   try {
-    return { fresh: await rehash(question) }
+    return { stronger: await rehash(question) }
   } catch (error) {
     const { code, message } = fileError(question.file, 'update', error as Error)
     return { failure: { code, message } }

@@ -299,10 +299,12 @@ class FileProvider implements PasswordFileProvider {
       const { code, message } = answer.failure
       return this.#tell(rehashFailed(name, new HtgateError(code, message)))
     }
-    if (answer.fresh === undefined) return
+    if (answer.stronger === undefined) return
+    const { encoded: to, isNew } = answer.stronger
+    this.#rehashed.set(name, { from: encoded, to })
+    this.#cache.add(this.#cache.keyOf(credential, to))
+    if (!isNew) return
     this.#counts.rehashes++
-    this.#rehashed.set(name, { from: encoded, to: answer.fresh })
-    this.#cache.add(this.#cache.keyOf(credential, answer.fresh))
     this.#tell(rehashed(this.#file, name, wanted.scheme))
   }
 }

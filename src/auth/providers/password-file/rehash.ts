@@ -25,19 +25,35 @@ export interface Rehash {
   readonly wanted: Algorithm
 }
 
+/** The stronger hash that the file has now. */
+export interface Stronger {
+  readonly encoded: string
+  /** Whether it was written just now. Otherwise, another process has rehashed the same password. */
+  readonly isNew: boolean
+}
+
 /**
  * Replaces the user's hash in the file, unless it has been changed meanwhile. Keeps the rest of the line.
- * @returns the new hash; undefined if the old one was no longer in the file
+ * @returns undefined if the hash was changed to one of another password or work factor, or deleted
  */
-export async function rehash({ file, user, password, encoded, wanted }: Rehash): Promise<string | undefined> {
+export async function rehash(question: Rehash): Promise<Stronger | undefined> {
+  const { file, user, password, encoded, wanted } = question
   const fresh = await hashWith(wanted, password)
-  return update(file, (content) => {
+  const found = await update<Stronger | undefined>(file, (content) => {
     const line = firstRecordOf(content, Buffer.from(user))
-    if (line === undefined || encodedOf(content, line) !== encoded) return { done: undefined }
+    if (line === undefined) return { done: undefined }
+    const current = encodedOf(content, line)
+    if (current !== encoded) return { done: { encoded: current, isNew: false } }
     const start = line.colon + 1
     const rest = content.subarray(start + encoded.length)
-    return { pieces: [content.subarray(0, start), Buffer.from(fresh), rest], done: fresh }
+    const pieces = [content.subarray(0, start), Buffer.from(fresh), rest]
+    return { pieces, done: { encoded: fresh, isNew: true } }
   })
+  if (found === undefined || found.isNew) return found
+  // Verifying takes no longer than hashing did: a hash of another cost is not looked at.
+  const { claims, workOf, verify } = schemeNamed(wanted.scheme)
+  const isAlike = claims(found.encoded) && workOf?.(found.encoded) === workOf?.(fresh)
+  return isAlike && (await verify(password, found.encoded)) ? found : undefined
 }
 
 /** The user's first record, which is the one that servers use. */
