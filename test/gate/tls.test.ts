@@ -1,5 +1,8 @@
 import { execFileSync } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:https'
+import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type ConnectionOptions, connect } from 'node:tls'
@@ -23,6 +26,8 @@ describeWith(['openssl'], 'TLS', () => {
   let intermediate: string
   let server: Pair
   let client: Pair
+  /** The gate's options. */
+  let tls: string[]
 
   /** Certificate `name` for `subject`, signed by `issuer` or itself. */
   function issue(name: string, subject: string, issuer: string | undefined, ...extensions: string[]): Pair {
@@ -43,9 +48,16 @@ describeWith(['openssl'], 'TLS', () => {
     const isLeaf = 'basicConstraints=critical,CA:FALSE'
     root = issue('root', 'Root', undefined).cert
     intermediate = issue('intermediate', 'Intermediate', 'root', isCa).cert
-    server = issue('server', 'gate.test', 'intermediate', isLeaf, 'subjectAltName=DNS:gate.test')
+    server = issue(
+      'server',
+      'gate.test',
+      'intermediate',
+      isLeaf,
+      'subjectAltName=DNS:gate.test,DNS:localhost',
+    )
     client = issue('client', 'ann', 'intermediate', isLeaf)
     writeFileSync(path('chain.pem'), server.cert + intermediate)
+    tls = ['--tls-cert', path('chain.pem'), '--tls-key', path('server.key')]
   })
 
   afterAll(() => rmSync(folder, { recursive: true, force: true }))
@@ -128,6 +140,37 @@ describeWith(['openssl'], 'TLS', () => {
     socket.write('0\r\n\r\n')
     await until(() => text().endsWith('ok'), text)
     expect(upstream.seen.map(({ body }) => body)).toEqual([part.repeat(5)])
+  })
+
+  test('a WebSocket, with TLS on both sides', async () => {
+    const chain = { cert: server.cert + intermediate, key: server.key }
+    const upstream = createServer(chain).on('upgrade', (_, socket, head) => {
+      socket.write('HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n')
+      socket.write(head)
+      socket.on('error', () => {}).pipe(socket)
+    })
+    await once(upstream.listen(0, '127.0.0.1'), 'listening')
+    onTestFinished(() => void upstream.close())
+    const gate = await startGate({
+      upstream: `https://localhost:${(upstream.address() as AddressInfo).port}`,
+      args: [...tls, '--upstream-ca', path('root.pem')],
+    })
+    const { socket, text } = await open(gate.port)
+    const upgrade = get('/').replace(/\r\n$/, 'Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n')
+    const parts = ['first', 'a'.repeat(100_000), 'b', 'c'.repeat(300_000), 'last']
+    socket.write(upgrade + parts[0])
+    await until(() => text().endsWith('first'), text)
+    for (const part of parts.slice(1)) socket.write(part)
+    const sent = parts.join('')
+    await until(
+      () => text().endsWith(sent),
+      () => text().length,
+    )
+    socket.end()
+    await until(
+      () => gate.log().some(({ status, bytes }) => status === 101 && bytes === sent.length),
+      gate.output,
+    )
   })
 
   test('a rejected request ends with close_notify, even if more was sent', async () => {
