@@ -163,16 +163,24 @@ describe('signals', () => {
     expect(gate.log().at(-1)).toMatchObject({ status: 200 })
   })
 
-  test('requests that do not end within --drain-timeout are aborted, and the log says how many', async () => {
-    const upstream = await startUpstream((_, response) => void response.write('for ever'))
+  test('requests and WebSockets are aborted after --drain-timeout, and counted in the log', async () => {
+    const upstream = await startUpstream((_, response) => void response.write('endless'))
+    upstream.server.on('upgrade', (_, socket) => {
+      socket.write('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n')
+      socket.on('error', () => {}).on('end', () => socket.end())
+      socket.resume()
+    })
     const gate = await startGateProcess({ upstream: upstream.url, args: ['--drain-timeout', '0.2'] })
-    const { text, closed } = raw(gate.port, `GET / HTTP/1.1\r\nHost: x\r\nAuthorization: ${ALICE}\r\n\r\n`)
-    await until(() => text().includes('for ever'))
+    const get = (lines: string) =>
+      raw(gate.port, `GET / HTTP/1.1\r\nHost: x\r\nAuthorization: ${ALICE}\r\n${lines}\r\n`)
+    const stream = get('')
+    const webSocket = get('Connection: Upgrade\r\nUpgrade: websocket\r\n')
+    await until(() => stream.text().includes('endless') && webSocket.text().includes(' 101 '))
     gate.process.kill('SIGINT')
-    await closed
+    await Promise.all([stream.closed, webSocket.closed])
     expect(await gate.ended).toBe(0)
     expect(gate.log().map(({ message }) => message)).toContain(
-      'drain timeout (0.2 s) reached, 1 request aborted',
+      'drain timeout (0.2 s) reached, 2 requests aborted',
     )
   })
 
