@@ -1,9 +1,9 @@
 #!/bin/sh
-# Makes a password file for a team: users from a list, checked, leavers taken out, and nothing weak left in it.
+# Maintains a team's password file: adds users from a list, removes leavers, and checks that no weak record is left.
 #
 #   provision.sh PASSWORDFILE JOINERS LEAVERS
 #
-# JOINERS has lines user:password, LEAVERS a user a line. HTPASSWD names the command, `htpasswd` if unset.
+# JOINERS has lines of user:password, LEAVERS one user per line. HTPASSWD is the command to run; the default is `htpasswd`.
 set -eu
 passwords=$1 joiners=$2 leavers=$3
 htpasswd=${HTPASSWD:-htpasswd}

@@ -23,7 +23,7 @@ from werkzeug.datastructures import Authorization
 
 
 def authenticate() -> Authorization | Response:
-    # WSGI takes the bytes of a header for Latin-1; htgate sends UTF-8.
+    # WSGI decodes headers as Latin-1; htgate sends UTF-8.
     name = request.headers.get("X-Forwarded-User", "").encode("latin1", "replace").decode("utf-8", "replace")
     if not name:
         return Response("This MLflow is to be reached through htgate only.", 401)

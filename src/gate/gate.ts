@@ -56,7 +56,7 @@ class Passage implements OpenRequest, ExchangeObserver {
   /** The missing role. */
   missingRole: string | undefined
   place = -1
-  /** Aborts when the client has gone, while a provider is asked. */
+  /** Aborts if the client disconnects while a provider verifies. */
   gone: AbortController | undefined
 
   constructor(

@@ -5,12 +5,12 @@ const MOST_TOGETHER = 16_384
 /** Bytes that may wait for the other side; beyond that, writers should stop. */
 const MOST_WAITING = 256 * 1024
 
-/** Events of sockets that are being handled. */
+/** Number of socket events being handled. */
 let turns = 0
-/** The first of those that have text. They are chained: an array would be a new one each turn. */
+/** The first outbox with text; they form a chain, which avoids a new array each turn. */
 let first: Outbox | undefined
 
-/** What is written from here on goes out with `endTurn`: to be called when an event of a socket is handled. */
+/** Delays writes until `endTurn`; called when handling of a socket event starts. */
 export function beginTurn(): void {
   turns++
 }
@@ -83,13 +83,13 @@ export class Outbox {
   #schedule(): void {
     if (this.#isChained) return
     this.#isChained = true
-    // Outside of a turn, such as after a promise, it is the end of the tick.
+    // Outside a turn, such as after a promise, sends at the end of the tick.
     if (turns === 0 && first === undefined) process.nextTick(flushAll)
     this.#next = first
     first = this
   }
 
-  /** Takes the first one out of the chain; returns the next. */
+  /** Removes the first one from the chain, and returns the next. */
   unchain(): Outbox | undefined {
     const next = this.#next
     this.#next = undefined

@@ -46,7 +46,7 @@ export const PLAIN_HTTP_ANSWER = `HTTP/1.1 400 Bad Request\r\nConnection: close\
 export function answerPlainHttp(socket: Socket): void {
   socket.on('error', () => socket.destroy())
   socket.resume()
-  // One that does not read the answer would not notice that the connection ends.
+  // A client that does not read the response would not notice the end of the connection.
   socket.setTimeout(LINGER, () => socket.resetAndDestroy())
   socket.end(PLAIN_HTTP_ANSWER)
 }

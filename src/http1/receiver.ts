@@ -9,7 +9,7 @@ import { badRequest, badResponse, type ProtocolError } from './protocol-error.js
 // unread until `next`.
 //
 //   between --first byte--> head --empty line--> body --its end--> ended --next()--> between
-//                                 \--no body, or raw()---^           raw: bytes are handed on as they are
+//                                 \--no body, or raw()---^           raw: bytes are passed on unchanged
 
 /** Called by a receiver. */
 export interface ReceiverSink<Head> extends BodySink {
@@ -72,7 +72,7 @@ abstract class Receiver<Head> {
 
   /** Continues after `held` was cleared. @throws ProtocolError */
   run(): void {
-    // A sink may call this from within an event; the loop below goes on by itself.
+    // If a sink calls this from within an event, the loop below continues anyway.
     if (this.#running) return
     this.#running = true
     try {
@@ -85,7 +85,7 @@ abstract class Receiver<Head> {
   #step(bytes: Buffer): void {
     let at = 0
     while (at < bytes.length && !this.held && !this.ended) {
-      // A sink that throws, or calls `next`, finds in `rest` what it has not been given.
+      // If a sink throws or calls `next`, `rest` has the unread bytes.
       if (this.#body === undefined) {
         if (this.#heads.isEmpty) {
           at = this.skip(bytes, at)
@@ -130,21 +130,21 @@ abstract class Receiver<Head> {
     this.sink.end(trailers)
   }
 
-  /** From here on bytes are handed on as they are. */
+  /** From now on, bytes are passed on unchanged. */
   raw(): void {
     this.ended = false
     this.#body = bodyReader(UNTIL_CLOSE, this.failure)
   }
 
-  /** The next message may come. */
+  /** Starts the next message. */
   next(): void {
     this.ended = false
     this.#body = undefined
   }
 
   /**
-   * The sender has closed its side. What ends with the connection is whole then.
-   * @returns whether a message was under way that is not
+   * The sender has closed its side, which completes a message that ends with its connection.
+   * @returns whether a message is incomplete
    */
   close(): boolean {
     if (this.ended || this.isBetween) return false
@@ -177,7 +177,7 @@ export class RequestReceiver extends Receiver<RequestHead> {
   /** Characters of empty lines before the request. */
   #skipped = 0
 
-  /** RFC 9112, section 2.2: an empty line before a request, which some clients send behind a body, is passed over. */
+  /** An empty line before a request, which some clients send after a body, is skipped (RFC 9112, section 2.2). */
   protected override skip(bytes: Buffer, start: number): number {
     let at = start
     for (; at < bytes.length; at++) {

@@ -29,16 +29,18 @@ export interface ServerLimits {
   readonly idle: number
   /** Without progress of a body or of the client reading the response. */
   readonly stall: number
-  /** How long the rest of a body that nobody wants is read and thrown away: to close at once would reset the connection
-   * under a client that still sends, before it reads its response. */
+  /**
+   * How long to read and drop the rest of an unwanted body: closing at once would reset the connection while the client is still
+   * sending, before it reads its response.
+   */
   readonly linger: number
 }
 
 /** Bytes of pipelined requests to read ahead, so that a disconnecting client is noticed. */
 const MOST_AHEAD = 64 * 1024
-/** Milliseconds until what is still to be written is looked after, on a connection that is about to close. */
+/** How long a closing connection may take to send its remaining output before it is checked, in milliseconds. */
 const LAST_BYTES = 5000
-/** Milliseconds after which a client that has closed its side, and is told nothing, is asked whether it is still there. */
+/** How long to send nothing to a half-closed client before probing whether it is still there, in milliseconds. */
 const HALF_CLOSED = 2000
 
 /** A client's connection. Reads requests one by one, each after the previous response has been sent. */
@@ -111,7 +113,7 @@ export class ServerConnection implements Bounded, ExchangeConnection {
     exchange.received = true
     if (!exchange.isOver) this.#quiet()
     exchange.sink.bodyEnd(trailers)
-    // Where the response came from within, it has finished itself.
+    // A response sent from within has already finished the exchange.
     if (exchange.isOver && this.#exchange === exchange) {
       exchange.tellOver()
       this.#finish()
@@ -145,7 +147,7 @@ export class ServerConnection implements Bounded, ExchangeConnection {
       this.socket.end()
       if (exchange.received) this.#finish()
     } else if (exchange.received) {
-      // In the middle of its head, or of its last bytes, the receiver is not done with it.
+      // The receiver is still processing its head or its last bytes.
       if (this.#receiver.ended) this.#finish()
     } else if (exchange.isBodyWanted) this.#await()
     else this.bodyDropped(exchange)
@@ -212,7 +214,7 @@ export class ServerConnection implements Bounded, ExchangeConnection {
     this.#settle()
   }
 
-  /** After bytes were read: the socket is paused or goes on, and a head that has begun has its deadline. */
+  /** After bytes were read: pauses or resumes the socket, and sets the deadline of a head that has started. */
   #settle(): void {
     if (this.#closing) return
     const { kept, held, isBetween } = this.#receiver
@@ -238,7 +240,7 @@ export class ServerConnection implements Bounded, ExchangeConnection {
     }
   }
 
-  /** The client sends no more than what is kept. */
+  /** The client sends no more; kept bytes may remain. */
   #settleEnd(): void {
     const { kept, held, ended, isBetween } = this.#receiver
     if (kept > 0 && (held || ended)) return
@@ -247,7 +249,7 @@ export class ServerConnection implements Bounded, ExchangeConnection {
       if (isBetween) this.#close(0)
       else this.#refuse(badRequest('the connection was closed before the head was complete'))
     } else if (this.#receiver.close()) {
-      // In the middle of its body: the rest will not come.
+      // In the middle of its body: the rest will not arrive.
       this.#closing = true
       this.socket.destroySoon()
       this.#lose(exchange)
@@ -300,8 +302,8 @@ export class ServerConnection implements Bounded, ExchangeConnection {
   }
 
   /**
-   * A client that has closed its side may still read, or be gone: TCP tells only when something is sent. Before the
-   * response that is an interim one; within, one that is silent is taken for gone.
+   * A half-closed client may still read, or be gone: TCP reveals that only when something is sent. Before the response, that is an
+   * interim one; during the response, a silent client counts as gone.
    */
   #probe(exchange: ServerExchange): void {
     if (exchange.isTunnel) return
@@ -316,7 +318,7 @@ export class ServerConnection implements Bounded, ExchangeConnection {
       this.deadline = this.owner.deadlines.in(this.owner.limits.stall)
   }
 
-  /** The client owes nothing. */
+  /** Nothing is expected from the client. */
   #quiet(): void {
     if (!this.#needsDrain && !this.#halfClosed) this.deadline = Number.POSITIVE_INFINITY
   }
@@ -357,7 +359,7 @@ export class ServerConnection implements Bounded, ExchangeConnection {
     }
   }
 
-  /** Says that nothing more comes, and reads on for so many milliseconds at most, until the client closes its side. */
+  /** Closes the gate's side, and keeps reading until the client closes its own, for at most `linger` milliseconds. */
   #close(linger: number): void {
     if (this.#closing) return
     this.#closing = true

@@ -25,7 +25,7 @@ export interface RequestSink {
 /** What an exchange needs from its connection. */
 export interface ExchangeConnection {
   readonly outbox: Outbox
-  /** Whether no further request is taken. */
+  /** Whether no further request is accepted. */
   readonly isLast: boolean
   /** Whether more may be written. */
   keepsUp(): boolean
@@ -111,7 +111,7 @@ export class ServerExchange {
     if (this.responded || this.isOver) return
     this.responded = true
     const { head, connection } = this
-    // A client that was not told to send its body may send its next request instead: nobody could tell.
+    // A client that was not told to send its body may send its next request instead, which would look the same.
     if (this.awaitsContinue && !this.received) {
       this.keepAlive = false
       this.isBodyWanted = false
@@ -177,7 +177,7 @@ export class ServerExchange {
   reply(status: number, reason: string | undefined, lines: string, body: Buffer): void {
     if (this.responded || this.isOver) return
     this.isBodyWanted = false
-    // The body is not taken: it is read and dropped where it is short.
+    // The body is unwanted: it is read and dropped if it is short.
     const { length } = this.head
     if (!this.received && (length < 0 || length > SHORT)) this.keepAlive = false
     this.respond(status, reason, lines, body.length)

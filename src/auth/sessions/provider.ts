@@ -195,7 +195,7 @@ export class SessionProvider implements Provider {
   #standingOf({ provider, user, mark }: Session): Standing {
     const known = this.#accountsOf({ provider })
     if (known === undefined) return { account: 'unknown', mark: undefined }
-    // Both in one turn, so that a directory is asked once.
+    // Both at once, so that a directory is queried once.
     return {
       account: known.account?.(user),
       mark: mark === undefined ? undefined : known.passwordMark?.(user),

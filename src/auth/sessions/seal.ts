@@ -7,7 +7,7 @@ import {
   timingSafeEqual,
 } from 'node:crypto'
 
-// Seals data that a browser keeps, so that nobody can read or change it: AES-256-GCM, with keys derived (HKDF-SHA-256) from
+// Seals data that a browser keeps, so that it can be neither read nor changed: AES-256-GCM, with keys derived (HKDF-SHA-256) from
 // the secret file. The first line seals, and every line opens. To change the secret, add a new line above the old one, and
 // remove the old one when its sessions have expired.
 //

@@ -24,7 +24,7 @@ export interface OidcOptions {
   /** Clients that tokens may have been issued to (`azp`, `client_id`). Default: any. */
   allowedClients?: readonly string[] | undefined
   /**
-   * The claim with the user's name. If the token lacks it, userinfo is asked; a token of no user has the name `sub:SUBJECT`.
+   * The claim with the user's name. If the token lacks it, userinfo is queried; a token without a user has the name `sub:SUBJECT`.
    * Default `preferred_username`.
    */
   userClaim?: string | undefined
