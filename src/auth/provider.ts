@@ -32,10 +32,10 @@ export interface Provider {
    */
   account?(name: string): Account | Promise<Account>
   /**
-   * A text that changes when the password of the account called `name` does: sessions that began with it end then. It stays
-   * in this process. Undefined, or absent, where the provider cannot tell.
+   * A text that changes with the password of the account called `name`, so that sessions that began with another password
+   * end. It must not leave this process. Undefined, or absent, if the provider cannot tell.
    *
-   * @param fresh whether it has to be that of the password that was verified just now, though it takes longer
+   * @param fresh whether it must be the mark of the password that was verified just now, even if that takes longer
    */
   passwordMark?(name: string, fresh?: boolean): PasswordMark | Promise<PasswordMark>
   /**

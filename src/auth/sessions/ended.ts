@@ -1,24 +1,24 @@
 import { Oldest } from '../oldest.js'
 import type { Origin, Session } from './session.js'
 
-// Which sessions were ended before their time: by a logout here, or by the issuer. It lives in memory: what one process
-// learns it tells the others of its gate, but a restart and other machines don't know.
+// Sessions that were ended before they expired: by a logout here, or by the issuer. They are kept in memory and sent to the
+// other processes of the gate, but are not known after a restart or on other machines.
 
-/** Endings that are kept; past that, the oldest is forgotten. */
+/** Number of endings to keep; the oldest is dropped first. */
 export const MAX_ENDINGS = 100_000
 
-/** What ends sessions. Plain JSON: processes send it to each other. */
+/** Which sessions to end. Plain JSON, which processes send to each other. */
 export interface Ending {
   /**
-   * The session with this ID; or, by the digests of `sid` or `sub` (see `digestsOf`), those that an issuer means.
+   * The session with this ID, or those with these digests of `sid` or `sub` (see `digestsOf`).
    */
   readonly id?: string
   readonly origin?: Origin
   /** Only sessions that began until then, in milliseconds since the epoch. Default: all. */
   readonly before?: number
-  /** When the last of these sessions ends by itself. */
+  /** When the last of these sessions expires. */
   readonly until: number
-  /** A logout token's own ID: it counts once. */
+  /** The ID of the logout token, which is accepted once. */
   readonly jti?: string
 }
 
@@ -36,7 +36,7 @@ export class EndedSessions {
   add({ id, origin, before = Number.POSITIVE_INFINITY, until, jti }: Ending, now: number): void {
     const mark = { before, until }
     if (id !== undefined) this.#set(`id ${id}`, mark)
-    // A logout token with both means the one session, which has no later login.
+    // A logout token with both names one session, which cannot begin again.
     const { sid, sub } = origin ?? {}
     if (sid !== undefined) this.#set(`sid ${sid}`, { before: Number.POSITIVE_INFINITY, until })
     if (sub !== undefined) this.#set(`${sid === undefined ? '' : 'nameless '}sub ${sub}`, mark)
@@ -47,7 +47,7 @@ export class EndedSessions {
     }
   }
 
-  /** Whether a logout token by this ID has been seen. */
+  /** Whether a logout token with this ID has been used. */
   knows(jti: string): boolean {
     return this.#marks.has(`jti ${jti}`)
   }

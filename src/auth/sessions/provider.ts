@@ -14,11 +14,11 @@ import {
   serializeSession,
 } from './session.js'
 
-// The session cookie as a credential. It is judged without asking anyone, by its seal; but where the account's provider
-// can be asked, as a password file can, a session ends with the account, and with the password that it began with.
+// The session cookie as a credential. Its seal is enough to verify it. If the account's provider can look accounts up, as a
+// password file can, the session also ends with the account, and with the password that it began with.
 
 const MAX_REMEMBERED = 10_000
-/** In milliseconds. */
+/** How long a login in progress may take to begin its session, in milliseconds. */
 const LOGIN_UNDER_WAY = 60_000
 /** Least time between two looks for a password that another process may know, for each session; in milliseconds. */
 const CATCH_UP_AGAIN = 1000
@@ -37,14 +37,14 @@ export interface SessionProviderOptions {
 interface Opened {
   readonly session: Session
   readonly principal: Principal
-  /** The last password's mark that was found to be, or not to be, the one at the login: the same text as before is cheap. */
+  /** The password mark that was compared last, and the result, so that the same mark need not be hashed again. */
   seenMark?: string | undefined
   isSeenGood?: boolean
   /** When the account's provider was last told to catch up; by performance.now(). */
   caughtUpAt?: number
 }
 
-/** What an account's provider says of it now. */
+/** The current state of an account, according to its provider. */
 interface Standing {
   readonly account: Account | Promise<Account> | undefined
   readonly mark: PasswordMark | Promise<PasswordMark>
@@ -91,15 +91,15 @@ export class SessionProvider implements Provider {
   /**
    * The cookie's value for a login that has just succeeded.
    *
-   * @param origin what the issuer knows it by, if it was by one
-   * @param passwordMark what `markOf` says, if it was by a password
+   * @param origin the issuer's identifiers of the login, for a login at an issuer
+   * @param passwordMark the result of `markOf`, for a login with a password
    */
   begin(principal: Principal, origin?: Origin, passwordMark?: string): string {
     const session = newSession(principal, this.#now(), this.ttl, origin, passwordMark)
     return this.#seals.seal('session', serializeSession(session, this.#groups))
   }
 
-  /** The mark of the password that the user has just logged in by. */
+  /** The mark of the password that the user has just logged in with. */
   async markOf({ provider, name }: Principal): Promise<PasswordMark> {
     return this.#accountsOf({ provider })?.passwordMark?.(name, true)
   }
@@ -111,7 +111,7 @@ export class SessionProvider implements Provider {
 
   /**
    * Ends a session in this process.
-   * @returns what other processes have to `end`; undefined for a cookie without a session
+   * @returns what other processes must `end`; undefined for a cookie without a session
    */
   logOut(value: string): Ending | undefined {
     const session = this.sessionIn(value)
@@ -122,22 +122,22 @@ export class SessionProvider implements Provider {
   }
 
   /**
-   * Ends the sessions that an issuer means, in this process.
+   * Ends the sessions that an issuer's logout token names, in this process.
    *
-   * @param before those that began until then, in milliseconds since the epoch
+   * @param before ends only sessions that began until then, in milliseconds since the epoch
    * @param jti the logout token's ID
-   * @returns what other processes have to `end`; undefined if the token has been used before
+   * @returns what other processes must `end`; undefined if the token has been used before
    */
   logOutBy(origin: Origin, before: number, jti: string): Ending | undefined {
     if (this.#ended.knows(jti)) return undefined
-    // A login that is under way right now may still begin a session by the same `sid`.
+    // A login in progress may still begin a session with the same `sid`.
     const until = this.#now() + this.ttl + LOGIN_UNDER_WAY
     const ending = { origin: digestsOf(origin), before, until, jti }
     this.end(ending)
     return ending
   }
 
-  /** From now on these sessions are over. */
+  /** Ends these sessions. */
   end(ending: Ending): void {
     this.#ended.add(ending, this.#now())
     this.#changed()
@@ -191,7 +191,7 @@ export class SessionProvider implements Provider {
     return opened
   }
 
-  /** The account is undefined where it can't be asked for: then the seal alone counts. */
+  /** The account is undefined if it cannot be looked up: then only the seal counts. */
   #standingOf({ provider, user, mark }: Session): Standing {
     const known = this.#accountsOf({ provider })
     if (known === undefined) return { account: 'unknown', mark: undefined }
@@ -203,8 +203,8 @@ export class SessionProvider implements Provider {
   }
 
   /**
-   * Another process may have begun the session by a password, or a stronger record of it, that this one does not know yet:
-   * then the provider catches up before the session is refused, but not at every request with an old cookie.
+   * Another process may have begun the session with a password, or a stronger record of it, that this one does not know yet.
+   * Therefore the provider catches up before the session is refused, but not at every request with an old cookie.
    */
   async #verifiedStandingOf(opened: Opened): Promise<{ account: Account | undefined; mark: PasswordMark }> {
     const { session } = opened
@@ -229,7 +229,7 @@ export class SessionProvider implements Provider {
   }
 }
 
-/** Whether the password is the one that the session began with, as far as the provider could tell then. */
+/** Whether the password is still the one that the session began with, as far as the provider could tell then. */
 function hasMark(opened: Opened, mark: PasswordMark): boolean {
   const { id, mark: begun } = opened.session
   if (begun === undefined) return true

@@ -1,9 +1,9 @@
 import { createHash, createHmac, randomBytes } from 'node:crypto'
 import type { Principal } from '../principal.js'
 
-// What the session cookie holds: the user, which of the configured groups the user is in, the end of the session, and what
-// can end it earlier: the issuer's session, or the password. No token, and never 500 bytes: groups are bits, one for each
-// group that the configuration names, and a login with a name of more than 255 bytes is refused before it gets here.
+// What the session cookie contains: the user, which of the configured groups the user is in, when the session ends, and what
+// can end it earlier: the issuer's session, or the password. It contains no token, and stays under 500 bytes: each group that
+// the configuration names takes one bit, and user names have at most 255 bytes.
 
 const ID_BYTES = 9
 const FINGERPRINT_BYTES = 4
@@ -14,7 +14,7 @@ const MARK_BYTES = ORIGIN_BYTES
 const HAS_MARK = 0x80
 const HEAD_BYTES = ID_BYTES + FINGERPRINT_BYTES + 2 * ORIGIN_BYTES + 4 + 4 + 1 + 2
 
-/** By what an issuer knows a login: its own session there (`sid`), and its account (`sub`). */
+/** An issuer's identifiers of a login: the session there (`sid`) and the account (`sub`). */
 export interface Origin {
   readonly sid?: string | undefined
   readonly sub?: string | undefined
@@ -28,12 +28,12 @@ export interface Session {
   readonly provider: string
   /** The configured groups that the user is in. */
   readonly groups: readonly string[]
-  /** Digests of what the issuer knows the login by; see `digestsOf`. */
+  /** Digests of the issuer's identifiers; see `digestsOf`. */
   readonly origin: Origin
   /** In milliseconds since the epoch, with a precision of seconds, like all times here. */
   readonly issued: number
   readonly expires: number
-  /** A digest of the password's mark (`Provider.passwordMark`) at the login; undefined where there was none. */
+  /** A digest of the password's mark (`Provider.passwordMark`) at the login; undefined if there was none. */
   readonly mark?: string | undefined
 }
 
@@ -41,7 +41,7 @@ export interface Session {
  * @param issued in milliseconds since the epoch
  * @param ttl in milliseconds
  * @param origin as the issuer's ID token has it
- * @param passwordMark the provider's, of the password that the login was by
+ * @param passwordMark the provider's mark of the password, for a login with one
  */
 export function newSession(
   { name, provider, groups }: Principal,
@@ -63,11 +63,11 @@ export function newSession(
   }
 }
 
-/** Of each session's own, so that nothing shows whether two passwords are the same. */
+/** Differs between sessions, so that cookies do not reveal whether two passwords are the same. */
 export const markDigest = (id: string, passwordMark: string): string =>
   createHmac('sha256', id).update(passwordMark).digest().toString('base64url', 0, MARK_BYTES)
 
-/** Digests of 64 bits: a collision ends a session too many, and the user logs in again. */
+/** Digests of 64 bits. A collision would end one session too many, and its user would log in again. */
 export const digestsOf = ({ sid, sub }: Origin): Origin => ({
   ...(sid === undefined ? {} : { sid: digest(`sid ${sid}`) }),
   ...(sub === undefined ? {} : { sub: digest(`sub ${sub}`) }),
