@@ -1,7 +1,7 @@
-// Recognizes requests that a page of another origin makes a browser send. The browser adds the login that it remembers for
-// the gate, so the page could act as the user (cross-site request forgery). Fetch Metadata (Sec-Fetch-Site) tells where a
-// request comes from, but browsers send it only over HTTPS and to localhost; otherwise Origin has to do. Pages can forge
-// neither, and programs send neither.
+// Recognizes requests that a page of another origin makes a browser send. The browser adds its saved login for the
+// gate, so the page could act as the user (cross-site request forgery). Fetch Metadata (Sec-Fetch-Site) states where a request
+// comes from, but browsers send it only over HTTPS and to localhost; otherwise Origin is used. Pages can forge neither, and
+// programs send neither.
 
 export interface BrowserHeaders {
   readonly fetchSite: string | undefined
@@ -12,7 +12,7 @@ export interface BrowserHeaders {
 export type Site = 'same' | 'other' | 'unknown'
 
 /**
- * Tells where a request comes from.
+ * Determines where a request comes from.
  *
  * @param hosts names, with ports, by which the client may have reached the gate
  * @param proto the client's protocol; `http` may also mean that an untrusted proxy terminates TLS

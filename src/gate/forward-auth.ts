@@ -4,9 +4,8 @@ import { identityLines } from './forward.js'
 import { withoutOwnCookies } from './pages/cookies.js'
 
 /**
- * The answer to a proxy that asks whether a request may pass: yes, who sent it, and the client's cookies without the gate's
- * own, for a proxy that cannot remove one of several itself. Refusals are the same as for a client, so that the proxy can
- * pass them on.
+ * Tells a proxy that a request may pass: 200 with the user, and with the client's cookies without the gate's own, for proxies that
+ * cannot remove single cookies. Refusals are the same as for a client, so that the proxy can pass them on.
  */
 export const confirm: Handler = (exchange, principal) => {
   const identity = principal === undefined ? '' : identityLines(principal)

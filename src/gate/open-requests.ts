@@ -11,16 +11,16 @@ const RETRY = 250
 /** How often to look for requests whose principals have expired, in milliseconds. */
 const EXPIRY_INTERVAL = 250
 
-/** A request, which `add` and `remove` make an open one and close. */
+/** A request that `add` opens and `remove` closes. */
 export interface OpenRequest {
   readonly exchange: Exchange
   readonly subject: Subject
-  /** As whom it was let in; undefined where it was not, or not yet. */
+  /** Its principal; undefined if it was not admitted, or not yet. */
   credential: Credential | undefined
   principal: Principal | undefined
   /** Why it was ended. */
   reason: string | undefined
-  /** Its index among the open ones; -1 where it is none of them. */
+  /** Its index among the open requests; -1 if it is not open. */
   place: number
 }
 
@@ -40,8 +40,8 @@ export interface OpenRequestsOptions {
 export class OpenRequests {
   readonly #options: OpenRequestsOptions
   /**
-   * In no order. Not a Set: each time its table has filled up with what was deleted, it gets a new one, and the engine keeps
-   * all that is in an old one until the next full collection.
+   * In no order. Not a Set: whenever deleted entries have filled its table, it gets a new one, and the engine keeps the entries of
+   * the old table until the next full garbage collection.
    */
   readonly #requests: OpenRequest[] = []
   #expiry: NodeJS.Timeout | undefined

@@ -3,15 +3,14 @@ import type { Exchange } from './exchange.js'
 import { pathOf } from './exchange.js'
 import { holdsSession } from './pages/cookies.js'
 
-// A page such as MLflow's lives for days and sends requests of its own. When the session has ended these get 401, and no
-// header of a response to them makes a browser load the page again: Chromium ignores Refresh and Location, and
-// Clear-Site-Data knows no "executionContexts" there. So the gate adds a script to the application's page, at its end:
-// nothing is parsed, nothing buffered, and Content-Length grows by as much. It is the only thing that the gate changes in
-// a response's body.
+// A page such as MLflow's may stay open for days, sending requests in the background. Once the session has ended, these get 401,
+// and no response header can make a browser reload the page: Chromium ignores Refresh and Location, and does not support
+// "executionContexts" in Clear-Site-Data. So the gate appends a script to the application's page, without parsing or buffering,
+// and Content-Length grows accordingly. The gate changes nothing else in response bodies.
 
 const TAIL = Buffer.from('<script src="/.htgate/session.js" defer></script>')
 
-/** Conditional and partial requests: the upstream's validators are not those of what the browser has. */
+/** Conditional and partial requests: the upstream's validators do not match the browser's copy. */
 const NOT_SENT =
   /^(?:accept-encoding|if-match|if-none-match|if-modified-since|if-unmodified-since|if-range|range):[^\r]*\r\n/gim
 const NOT_RETURNED =
@@ -31,12 +30,12 @@ export class PageScript {
     return headers.authorization === undefined && holdsSession(headers.cookie) && this.#isPage(pathOf(target))
   }
 
-  /** A request's lines, so that the whole page comes, and not compressed. */
+  /** The request's header lines, changed to request the whole page, uncompressed. */
   requestLines(lines: string): string {
     return lines.replace(NOT_SENT, '')
   }
 
-  /** What to add to a response's body; undefined where it is no page, or must not be changed. */
+  /** What to append to a response's body; undefined if it is not a page, or must not be changed. */
   tailOf({ status, fields, length }: ResponseHead): Buffer | undefined {
     if (status !== 200 || length === 0 || fields.names.includes('content-encoding')) return undefined
     if (!/^text\/html\b/i.test(fields.list('content-type') ?? '')) return undefined

@@ -82,11 +82,11 @@ export class Rules {
     return siteOfRequest(exchange) === 'same'
   }
 
-  /** Whether a request comes from a page of another origin, with the browser's remembered login, and does more than read. */
+  /** Whether a request comes from a page of another origin, with the browser's saved login, and does more than read. */
   #isForeign(exchange: Exchange, { method, target, upgrade }: Subject): boolean {
     const { authorization, origin } = exchange.headers
     if (siteOfRequest(exchange) !== 'other' || this.#allowsOrigin(origin)) return false
-    // A browser adds no bearer token by itself: the page must know it.
+    // Browsers never add bearer tokens: the page must know the token.
     if (typeof authorization === 'string' && /^bearer /i.test(authorization)) return false
     if (!SAFE.has(method) || upgrade) return true
     return this.policy.profile.classify(method, target, false) === 'write'

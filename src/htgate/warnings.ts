@@ -9,8 +9,8 @@ import { plainCookieFindings, plainHttpFindings } from './findings/plain-http.js
 import { connectionFinding } from './findings/upstream.js'
 import type { Settings } from './options/index.js'
 
-// Warnings at the start about what is unsafe or will not work. htgate starts all the same. Each warning is one line, and says
-// what to do.
+// Warnings at the start about what is unsafe or will not work. htgate starts anyway. Each warning is one line, and says what to
+// do.
 
 const DAY = 86_400_000
 

@@ -21,7 +21,7 @@ export const removeCookie = (name: string): string => setCookie(name, '', 0)
 /** The value of the first cookie with this name. */
 export function cookieIn(header: string | undefined, name: string): string | undefined {
   if (header === undefined || !header.includes(name)) return undefined
-  // On the way of each request with a session: no more is parsed than it takes.
+  // Runs on each request with a session, so it parses no more than needed.
   for (const pair of header.split(';')) {
     const equals = pair.indexOf('=')
     if (equals !== -1 && pair.slice(0, equals).trim() === name) return unquoted(pair, equals)

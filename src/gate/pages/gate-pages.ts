@@ -11,7 +11,7 @@ import type { Pages } from './pages.js'
 // Connects the pages to exchanges: turns requests into what pages need, and their responses into replies.
 
 const MAX_FORM = 16 * 1024
-/** By which nginx's configuration tells what it asks about, and all others do. */
+/** The headers in which nginx's configuration, and all others, send the original request. */
 const NGINX_HEADERS = ['x-original-uri', 'x-original-url']
 const OTHERS_HEADERS = ['x-forwarded-uri']
 

@@ -53,7 +53,7 @@ export interface LoginPagesOptions {
   readonly onLogin: (principal: Principal) => void
   /** Called with the reason of a failed login, for the log. */
   readonly onFailure: (message: string) => void
-  /** Told that the issuer has ended sessions; or, with a message, why it could not. */
+  /** Called when the issuer has ended sessions, or with a message if that failed. */
   readonly onIssuerLogout: (flaw?: string) => void
   readonly now?: (() => number) | undefined
 }
@@ -314,7 +314,7 @@ This request was for ${escapeHtml(host ?? 'no host')}, over HTTP.</p>`
 }
 
 /**
- * What a proxy's client has to have before a path of the gate's: Traefik takes a relative `Location` for one at the gate's own
+ * The origin to prepend to the gate's paths for a proxy's client: Traefik resolves a relative `Location` against the gate's own
  * address, which browsers can't reach.
  */
 const placeFor = ({ isAsked }: PageRequest, site: Site | undefined): string =>
@@ -371,9 +371,9 @@ export const sessionScript = (): PageResponse =>
     if (response.status === 401) look()
     return response
   }
-  // Scripts, styles and pictures, which MLflow loads when they are needed.
+  // Scripts, styles and images, which MLflow loads on demand.
   addEventListener('error', ({ target }) => target instanceof Element && look(), true)
-  // What came before this script, or goes another way.
+  // Requests made before this script ran, or in other ways.
   new PerformanceObserver((list) => {
     if (list.getEntries().some(({ responseStatus }) => responseStatus === 401)) look()
   }).observe({ type: 'resource', buffered: true })

@@ -57,7 +57,7 @@ export function unprovenClaims(token: string): Claims | undefined {
   }
 }
 
-/** What a signed JWT has to satisfy. */
+/** Requirements for a signed JWT. */
 export interface JwtRules {
   readonly issuer: string
   readonly audience: string | string[]

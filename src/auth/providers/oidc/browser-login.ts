@@ -174,10 +174,10 @@ export class BrowserLogin {
   }
 
   /**
-   * Which sessions the issuer ends, by the one logout token that it sent.
+   * Verifies the one logout token in `tokens`, and returns the sessions to end.
    *
    * @param now in milliseconds since the epoch
-   * @throws BadToken, or what says that the issuer's keys can't be had
+   * @throws BadToken, or an error if the issuer's keys are unavailable
    */
   logoutIn(tokens: readonly string[], now: number): Promise<IssuerLogout> {
     const { issuer, clientId } = this.#options

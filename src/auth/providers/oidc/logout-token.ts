@@ -6,14 +6,14 @@ import type { Claims } from './claims.js'
 // Logout tokens (OpenID Connect Back-Channel Logout 1.0, sections 2.4 and 2.6).
 
 const EVENT = 'http://schemas.openid.net/event/backchannel-logout'
-/** `logout+jwt` is recommended; a token that says nothing, or `JWT`, is told from others by its claims. */
+/** `logout+jwt` is recommended; a token without a type, or with `JWT`, is recognized by its claims. */
 const TYPES = ['logout+jwt', 'jwt']
 
-/** What a logout token asks for. */
+/** The content of a logout token. */
 export interface IssuerLogout {
-  /** Whose sessions; with a `sid`, that one alone. */
+  /** The account whose sessions end; with a `sid`, only that session. */
   readonly origin: Origin
-  /** Sessions that began until then, in milliseconds since the epoch: later ones are of a new login. */
+  /** Only sessions that began before this time end, in milliseconds since the epoch: later ones are from a new login. */
   readonly before: number
   /** The token's ID. */
   readonly jti: string
