@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { logOf, startHtgate } from '../support/htgate.js'
-import { startMlflow } from '../support/mlflow.js'
+import { postJson, startMlflow } from '../support/mlflow.js'
 import { describeWith } from '../support/peers.js'
 import { basic } from '../support/requests.js'
 import { htpasswd } from '../support/run.js'
@@ -79,17 +79,8 @@ describeWith(['mlflow'], 'MLflow’s gateway', () => {
     rmSync(folder, { recursive: true, force: true })
   })
 
-  // biome-ignore lint/suspicious/noExplicitAny: MLflow's JSON
-  async function make(what: string, body: object): Promise<any> {
-    const response = await fetch(`${gate.url}/api/3.0/mlflow/gateway/${what}/create`, {
-      method: 'POST',
-      headers: { authorization: basic('will', 'will'), 'content-type': 'application/json' },
-      body: JSON.stringify(body),
-    })
-    const text = await response.text()
-    expect(response.status, text).toBe(200)
-    return JSON.parse(text)
-  }
+  const make = (what: string, body: object) =>
+    postJson(`${gate.url}/api/3.0/mlflow/gateway/${what}/create`, 'will', body)
 
   const chat = (path: string, headers: Record<string, string>) =>
     fetch(`${gate.url}${path}`, {

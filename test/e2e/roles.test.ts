@@ -6,7 +6,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { parseRoutes } from '../../src/policy/mlflow.js'
 import { MLFLOW_ROUTES } from '../../src/policy/mlflow-routes.js'
 import { startHtgate } from '../support/htgate.js'
-import { mlflowClient, startMlflow, stateOf } from '../support/mlflow.js'
+import { mlflowClient, postJson, startMlflow, stateOf } from '../support/mlflow.js'
 import { describeWith } from '../support/peers.js'
 import { basic } from '../support/requests.js'
 import { htpasswd, type Result } from '../support/run.js'
@@ -73,17 +73,8 @@ function guarded(version: 'mlflow' | 'mlflow-2.22', prefix = '', args: string[] 
   })
 
   /** As a writer, through the gate. */
-  // biome-ignore lint/suspicious/noExplicitAny: MLflow's JSON
-  async function write(path: string, body: object): Promise<any> {
-    const response = await fetch(`${gate.url}${prefix}/api/2.0/mlflow/${path}`, {
-      method: 'POST',
-      headers: { authorization: basic('will', 'will'), 'content-type': 'application/json' },
-      body: JSON.stringify(body),
-    })
-    const text = await response.text()
-    expect(response.status, text).toBe(200)
-    return JSON.parse(text)
-  }
+  const write = (path: string, body: object) =>
+    postJson(`${gate.url}${prefix}/api/2.0/mlflow/${path}`, 'will', body)
 
   /** Requests that change something when a writer or an admin sends them, and bodies for them. */
   const changes = (): [method: string, path: string, body: object | string][] => [

@@ -1,6 +1,8 @@
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
+import { expect } from 'vitest'
 import { peer } from './peers.js'
+import { basic } from './requests.js'
 import { type Result, run } from './run.js'
 import { freePort, type Server, startServer } from './servers.js'
 
@@ -50,6 +52,19 @@ export async function startMlflow(
 export function mlflowClient(script: string, args: string[], env: Record<string, string>): Promise<Result> {
   const python = join(peer('mlflow') as string, '..', 'python')
   return run(python, [script, ...args], { env: { ...QUIET, ...env } })
+}
+
+/** Posts JSON as a user whose password is the name, and returns the JSON of the answer, which must be 200. */
+// biome-ignore lint/suspicious/noExplicitAny: MLflow's JSON
+export async function postJson(url: string, user: string, body: object): Promise<any> {
+  const response = await fetch(url, {
+    method: 'POST',
+    headers: { authorization: basic(user, user), 'content-type': 'application/json' },
+    body: JSON.stringify(body),
+  })
+  const text = await response.text()
+  expect(response.status, text).toBe(200)
+  return JSON.parse(text)
 }
 
 /** All that an MLflow server keeps in its folder: each row of its database, and its artifacts with their contents. */
