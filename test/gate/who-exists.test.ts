@@ -8,14 +8,12 @@ import { freePort } from '../support/servers.js'
 const WORKERS = 4
 /** At full size, at least 500 tries each for known and unknown names. */
 const ROUNDS = process.env.HTGATE_FULL ? 9 : 2
+const MOST_ROUNDS = 60
 
 /** Processes could differ in timing; for a name that exists, all take the same time. */
 test.each([15, 16])(
   'four processes take the same time for an unknown name, as for one of %i known',
-  {
-    retry: 2,
-    timeout: 180_000,
-  },
+  { timeout: 180_000 },
   async (names) => {
     const slow = await hash('secret', { cost: 8 })
     const fast = await hash('secret', { scheme: 'sha1' })
@@ -47,27 +45,41 @@ test.each([15, 16])(
 
     const best = new Map<string, number[]>()
     const all = { user: [] as number[], stranger: [] as number[] }
-    for (let round = 0; round < ROUNDS; round++) {
-      for (let i = 0; i < names; i++) {
-        for (const kind of ['user', 'stranger'] as const) {
-          const times = best.get(`${kind}${i}`) ?? Array<number>(WORKERS).fill(Number.POSITIVE_INFINITY)
-          best.set(`${kind}${i}`, times)
-          // Connections are distributed in turn.
-          for (let worker = 0; worker < WORKERS; worker++) {
-            const time = await timeOf(`${kind}${i}`)
-            all[kind].push(time)
-            times[worker] = Math.min(times[worker] as number, time)
-          }
+    const kinds = ['user', 'stranger'] as const
+    const everyone = Array.from({ length: names }, (_, i) =>
+      kinds.map((kind) => ({ kind, name: `${kind}${i}` })),
+    )
+    /** Between the fast and the slow records. */
+    const border = () => {
+      const known = [...best]
+        .filter(([name]) => name.startsWith('user'))
+        .map(([, times]) => Math.min(...times))
+      known.sort((a, b) => a - b)
+      return Math.sqrt((known[names >> 2] as number) * (known[(3 * names) >> 2] as number))
+    }
+    const isMixed = ({ name }: { name: string }) =>
+      new Set(best.get(name)?.map((time) => time > border())).size > 1
+    let asked = everyone.flat()
+    // A pause of a busy machine makes a fast answer slow, until the next try; nothing makes a slow one fast.
+    for (let round = 0; round < MOST_ROUNDS && asked.length > 0; round++) {
+      for (const { kind, name } of asked) {
+        const times = best.get(name) ?? Array<number>(WORKERS).fill(Number.POSITIVE_INFINITY)
+        best.set(name, times)
+        // Connections are distributed in turn.
+        for (let worker = 0; worker < WORKERS; worker++) {
+          const time = await timeOf(name)
+          if (round < ROUNDS) all[kind].push(time)
+          times[worker] = Math.min(times[worker] as number, time)
         }
       }
+      if (round + 1 >= ROUNDS) asked = asked.filter(isMixed)
     }
-    const known = [...best].filter(([name]) => name.startsWith('user')).map(([, times]) => Math.min(...times))
-    known.sort((a, b) => a - b)
-    const border = Math.sqrt((known[names >> 2] as number) * (known[(3 * names) >> 2] as number))
-    for (const [name, times] of best) {
-      const kinds = new Set(times.map((time) => time > border))
-      expect(kinds.size, `${name}: ${times.map((time) => time.toFixed(1)).join(', ')} ms`).toBe(1)
-    }
+    const timesOf = ({ name }: { name: string }) =>
+      best
+        .get(name)
+        ?.map((time) => time.toFixed(1))
+        .join(', ')
+    expect(asked.map((each) => `${each.name}: ${timesOf(each)} ms`)).toEqual([])
     // About half of these strangers get slow stand-ins by chance: two more or fewer are common.
     expect(Math.abs(probabilityOfLarger(all.user, all.stranger) - 0.5)).toBeLessThan(0.3)
   },
