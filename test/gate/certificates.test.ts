@@ -213,12 +213,16 @@ describeWith(['openssl'], 'client certificates', () => {
     })
 
     test('are rejected if they are revoked themselves, or while a list is missing', async () => {
-      const { root, intermediate, ann, publish, ask } = await startChained()
+      const { root, intermediate, ann, publish, ask, gate } = await startChained()
       expect(await ask()).toBe(200)
       for (const list of [root, intermediate]) {
         publish(list)
         await until(async () => (await ask()) === 503)
       }
+      await until(
+        () => gate.output().includes('no revocation list of CN=Root; rejecting its certificates'),
+        gate.output,
+      )
       intermediate.revoke(ann.cert)
       publish(intermediate, root)
       await until(async () => (await ask()) === 401)

@@ -5,7 +5,12 @@ import type { Principal } from '../../principal.js'
 import type { Finding, Provider, ProviderStatus, Verdict } from '../../provider.js'
 import { Watcher } from '../../watcher.js'
 import { Chains } from './chains.js'
-import { type CertificateIdentity, parseRevocationLists, type RevocationList } from './revocation-list.js'
+import {
+  type CertificateIdentity,
+  parseRevocationLists,
+  type RevocationList,
+  subjectOf,
+} from './revocation-list.js'
 
 // Client certificates as credentials. The handshake has verified issuer and dates. This provider checks whether the
 // certificate or an intermediate one has been revoked, also for open connections, and finds the user's name.
@@ -41,6 +46,7 @@ export class CertificateProvider implements Provider {
   readonly #watcher: Watcher | undefined
   /** Undefined while the file cannot be read. */
   #lists: readonly RevocationList[] | undefined
+  #authorities: readonly X509Certificate[]
   #chains: Chains
   #detail = 'the revocation list has not been read yet'
   #epoch = 0
@@ -51,6 +57,7 @@ export class CertificateProvider implements Provider {
   constructor({ user, crl, authorities = [], onEvent, now = Date.now }: CertificateProviderOptions) {
     this.#user = user
     this.#crl = crl
+    this.#authorities = authorities
     this.#chains = new Chains(authorities)
     this.#onEvent = onEvent ?? (() => {})
     this.#now = now
@@ -65,6 +72,7 @@ export class CertificateProvider implements Provider {
 
   /** Replaces the authorities. */
   trust(authorities: readonly X509Certificate[]): void {
+    this.#authorities = authorities
     this.#chains = new Chains(authorities)
     this.#changed()
   }
@@ -130,12 +138,25 @@ export class CertificateProvider implements Provider {
       return [{ state: 'works', text, hint: 'set one with --client-crl' }]
     }
     if (this.#lists === undefined) return [{ state: 'fails', text: this.#detail }]
-    return this.#lists.map(({ revoked, nextUpdate }) => {
+    const missing = this.#withoutList().map((name): Finding => {
+      const text = `${this.#crl}: no revocation list of ${name}; its certificates are rejected`
+      return { state: 'warning', text, hint: 'add the list' }
+    })
+    const lists = this.#lists.map(({ revoked, nextUpdate }): Finding => {
       const text = `${this.#crl}: ${revoked.size} revoked certificate${revoked.size === 1 ? '' : 's'}`
       if (nextUpdate === undefined || nextUpdate >= this.#now()) return { state: 'works', text }
       const due = new Date(nextUpdate).toISOString()
       return { state: 'fails', text: `${text}; out of date since ${due}`, hint: 'fetch the new list' }
     })
+    return [...lists, ...missing]
+  }
+
+  /** The trusted authorities that have no list. */
+  #withoutList(): string[] {
+    const issuers = new Set(this.#lists?.map(({ issuer }) => issuer))
+    return this.#authorities
+      .filter((authority) => !issuers.has(subjectOf(authority)))
+      .map(({ subject }) => subject.replaceAll('\n', ', '))
   }
 
   status(): ProviderStatus {
@@ -176,6 +197,9 @@ export class CertificateProvider implements Provider {
         'error',
         `${this.#crl}: the revocation list is out of date; rejecting certificates of its issuer`,
       )
+    }
+    for (const name of this.#withoutList()) {
+      this.#tell('warn', `${this.#crl}: no revocation list of ${name}; rejecting its certificates`)
     }
     this.#changed()
   }

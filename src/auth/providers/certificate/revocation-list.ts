@@ -49,16 +49,27 @@ export interface CertificateIdentity {
   readonly serial: string
 }
 
-export function identityOf({ raw }: X509Certificate): CertificateIdentity {
-  const [certificate] = elementsOf(raw)
-  const [signed] = elementsOf((certificate as Element).content)
-  const parts = elementsOf((signed as Element).content)
-  if (parts[0]?.tag === 0xa0) parts.shift() // The version.
-  const [serial, , issuer] = parts
+export function identityOf(certificate: X509Certificate): CertificateIdentity {
+  const [serial, , issuer] = fieldsOf(certificate)
   return {
     serial: serialText((serial as Element).content),
     issuer: (issuer as Element).whole.toString('base64'),
   }
+}
+
+/** The name under which an authority issues certificates and lists: DER in base64. */
+export function subjectOf(certificate: X509Certificate): string {
+  const [, , , , subject] = fieldsOf(certificate)
+  return (subject as Element).whole.toString('base64')
+}
+
+/** The fields of a certificate from its serial number on (RFC 5280, section 4.1). */
+function fieldsOf({ raw }: X509Certificate): Element[] {
+  const [certificate] = elementsOf(raw)
+  const [signed] = elementsOf((certificate as Element).content)
+  const fields = elementsOf((signed as Element).content)
+  if (fields[0]?.tag === 0xa0) fields.shift() // The version.
+  return fields
 }
 
 const serialText = (content: Buffer): string => content.toString('hex').replace(/^(?:00)+(?=..)/, '')
