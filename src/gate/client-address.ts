@@ -8,7 +8,7 @@ import type { RequestHeaders } from './request-headers.js'
 export interface Peer {
   /** IP address; `unix:` for a connection through a unix socket. */
   readonly address: string
-  /** Whether it is a trusted proxy: its X-Forwarded-* headers are believed. */
+  /** Whether it is a trusted proxy: its X-Forwarded-* headers are used. */
   readonly trusted: boolean
   readonly proto: 'http' | 'https'
   /** The client certificate, if one was requested and a trusted authority issued it. */

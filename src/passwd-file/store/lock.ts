@@ -13,8 +13,8 @@ import { type Holder, holderOf, lifeOf, ownName } from './holder.js'
 // so such users cannot block edits.
 
 /**
- * For holders on another machine or in another container, of which only the age of the entry is visible. Whoever waits with an
- * entry renews it; an edit itself is synchronous.
+ * For holders on another machine or in another container, of which only the age of the entry is visible. A process
+ * that waits with an entry renews it; an edit itself is synchronous.
  */
 const RENEW_MS = 1_000
 const SILENT_IS_DEAD_MS = 10_000

@@ -17,7 +17,7 @@ import type { Pieces } from '../records.js'
 import { isMarkedPlain } from './plain.js'
 import { writeAll } from './write.js'
 
-/** The password file that is there. */
+/** The existing password file. */
 export interface OpenFile {
   /** Open for reading. */
   readonly fd: number
@@ -29,7 +29,7 @@ export interface OpenFile {
 export interface Staged {
   /** Open for writing. */
   readonly fd: number
-  /** Whether it has all that the old file has, and the old file has no other name. */
+  /** Whether it has all attributes of the old file, and the old file has no other name. */
   readonly canReplace: boolean
   /** Whether it has no ACL and no extended attributes. */
   readonly isPlain: boolean
@@ -47,8 +47,7 @@ export async function stage(
   old: OpenFile | undefined,
   alone: boolean,
 ): Promise<Staged> {
-  // The library's type does not know that nothing at all may be given to write. It writes once, and does not look how
-  // much of it went to the disk; so the content is written by `fill`.
+  // write-file-atomic ignores short writes, so `fill` writes the content. Its types do not allow for no content.
   const create = (fill: (temporary: string) => void) =>
     writeFileAtomic.sync(path, null as unknown as Buffer, { tmpfileCreated: fill })
 
@@ -79,7 +78,7 @@ export async function stage(
 
 type Create = (fill: (temporary: string) => void) => void
 
-/** Answers the new file, which `fill` has written. */
+/** Creates the new file, with the content from `fill`. */
 function open(create: Create, fill: (fd: number, temporary: string) => Found): Staged {
   let staged: Staged | undefined
   let fd: number | undefined
@@ -96,9 +95,9 @@ function open(create: Create, fill: (fd: number, temporary: string) => Found): S
 }
 
 /**
- * Makes a file without attributes. Where the folder gives a default ACL to what is created in it, the umask does not
- * count: with one that takes away everything, that is seen by the mode.
- * @returns undefined where there is a default ACL
+ * Creates a file without attributes. A default ACL of the folder overrides the umask, so a umask that removes all permissions
+ * shows in the mode whether there is one.
+ * @returns undefined if there is a default ACL
  */
 function stagePlain(create: Create, pieces: Pieces, old: OpenFile | undefined): Staged | undefined {
   const umask = process.umask(0o777)
@@ -128,7 +127,7 @@ function stagePlain(create: Create, pieces: Pieces, old: OpenFile | undefined): 
   }
 }
 
-/** False where the system does not allow it; the group, at least, is then given if that is allowed. */
+/** Sets owner and group. If that is not permitted, sets the group if possible, and returns false. */
 function giveTo(fd: number, { uid, gid }: Stats): boolean {
   const is = fstatSync(fd)
   if (is.uid === uid && is.gid === gid) return true

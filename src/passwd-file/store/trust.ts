@@ -3,19 +3,19 @@ import { dirname } from 'node:path'
 import type { Folder } from '../../system/folder.js'
 import { isSelfOrRoot, ownUid } from '../../system/users.js'
 
-// Whose files are believed. What lies in a folder may be anybody's, and in some folders anybody may exchange it.
+// Whose files to trust. A file in a folder may belong to any user, and in some folders any user may replace it.
 
-/** Whether the user may be one who edits the file, and so whether his lock counts. */
+/** Whether a user may edit the file, and so may hold its lock. */
 export function mayEdit(uid: number, file: Stats | undefined): boolean {
   return isSelfOrRoot(uid) || (file !== undefined && (uid === file.uid || (file.mode & 0o022) !== 0))
 }
 
-/** Whether the user certainly may write the file: it loses nothing by a complete copy that he left. */
+/** Whether a user can write the file anyway, so that a copy that they left is no risk. */
 export function mayWrite(uid: number, file: Stats): boolean {
   return isSelfOrRoot(uid) || uid === file.uid || (file.mode & 0o002) !== 0
 }
 
-/** Whether other users can neither remove nor exchange what is this user's in the folder: it is private, or sticky. */
+/** Whether other users can neither remove nor replace this user's files in the folder: it is private, or sticky. */
 export function isSafe({ uid, mode }: Stats): boolean {
   return ownUid() === undefined || (isSelfOrRoot(uid) && ((mode & 0o022) === 0 || isSticky(mode)))
 }
@@ -25,7 +25,7 @@ export const isSharedAndSticky = ({ mode }: Stats): boolean => isSticky(mode) &&
 
 const isSticky = (mode: number): boolean => (mode & 0o1000) !== 0
 
-/** Whether a name in the folder stays what it is between two uses of it. */
+/** Whether a name in the folder refers to the same file each time it is used. */
 export function isSteady(folder: Folder): boolean {
   if (folder.pinned || ownUid() === undefined) return true
   for (let path = folder.path; ; path = dirname(path)) {

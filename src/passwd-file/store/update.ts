@@ -23,21 +23,18 @@ import type { OpenFile } from './stage.js'
 import { isSharedAndSticky, isSteady, mayEdit } from './trust.js'
 import { writeToDevice } from './write.js'
 
-// The only place where password files are written: lock, read, edit, replace, unlock. Readers never lock.
+// The only module that writes password files: lock, read, edit, replace, unlock. Readers never lock.
 
 /**
- * From the content to the new one; without pieces the file stays as it is. What it throws leaves the file as it is, too.
- * It runs while the lock is held, so it must not report anything: what was done is for the caller of `update` to report.
+ * Makes the new content from the old one. Without pieces, or if it throws, the file stays as it is. It runs while the lock is
+ * held, so it must not report anything; the caller of `update` does.
  */
 export type Edit<Done> = (content: Buffer) => { readonly pieces?: Pieces | undefined; readonly done: Done }
 
 export interface UpdateOptions {
-  /**
-   * Start from nothing, whether or not the file exists; or if it does not. Default false: a file that is missing is an
-   * error.
-   */
+  /** `true` starts with an empty file, `'if-missing'` only if there is none. Default false: a missing file is an error. */
   readonly create?: boolean | 'if-missing'
-  /** The process does nothing else meanwhile, so what belongs to all of it, its umask, may be changed for a moment. */
+  /** Whether the process does nothing else meanwhile, so that its umask may be changed for a moment. Default false. */
   readonly alone?: boolean
 }
 
@@ -51,7 +48,7 @@ export async function update<Done>(
   edit: Edit<Done>,
   { create = false, alone = false }: UpdateOptions = {},
 ): Promise<Done> {
-  // A pipe is no place in the file system, though /dev/stdout leads there.
+  // /dev/stdout may lead to a pipe, which is not in the file system.
   if (statOf(path)?.isFile() === false) {
     const { pieces, done } = edit(Buffer.alloc(0))
     writeToDevice(path, pieces ?? [])
@@ -102,13 +99,13 @@ async function updateOpen<Done>(
 }
 
 interface FileLock extends Lock {
-  /** Whether the entry is in the file's own folder, and no other user can replace its content. */
+  /** Whether the entry is beside the file, and no other user can replace its content. */
   readonly isBeside: boolean
 }
 
 /**
- * Beside the file; where nothing can be made there, in the folder for temporary files, to which no hash is written.
- * Those who lock at one place do not wait for those at the other: that would let any user block everybody.
+ * Takes the lock beside the file, or if nothing can be created there, in the folder for temporary files, where no hash is
+ * written. Holders at the two places do not wait for each other: otherwise any user could block all others.
  */
 async function lockFor(folder: Folder, name: string): Promise<FileLock> {
   const file = lstatSync(folder.at(name), { throwIfNoEntry: false })
@@ -137,7 +134,7 @@ async function lockFor(folder: Folder, name: string): Promise<FileLock> {
   }
 }
 
-/** Names have at most 255 bytes, and what follows has about a hundred. */
+/** File names have at most 255 bytes, and the rest of an entry's name takes about a hundred. */
 const MAX_PREFIX_BYTES = 120
 
 function prefixOf(name: string): string {
@@ -147,7 +144,7 @@ function prefixOf(name: string): string {
 
 const digest = (text: string): string => createHash('sha256').update(text).digest('hex').slice(0, 32)
 
-/** The file as it is by now, which no link and no FIFO can take the place of; undefined where there is none. */
+/** Opens the file, but no link or FIFO in its place; undefined if there is none. */
 function openFile(folder: Folder, name: string): OpenFile | undefined {
   const path = folder.at(name)
   let fd: number
@@ -163,7 +160,7 @@ function openFile(folder: Folder, name: string): OpenFile | undefined {
   throw Object.assign(new Error('it is not a file'), { code: stat.isDirectory() ? 'EISDIR' : 'ESTALE' })
 }
 
-/** In a folder like /tmp, another user's file may be a trap: what is put into it anew is his to read and to change. */
+/** In a folder like /tmp, another user's file may be a trap: its owner could read and change the new content. */
 function requireOwn({ stat }: Folder, name: string, file: Stats): void {
   if (!isSharedAndSticky(stat) || isSelfOrRoot(file.uid) || file.uid === stat.uid) return
   throw Object.assign(
@@ -175,7 +172,7 @@ function requireOwn({ stat }: Folder, name: string, file: Stats): void {
 const missing = (path: string): Error =>
   Object.assign(new Error(`ENOENT: no such file or directory, open '${path}'`), { code: 'ENOENT' })
 
-/** Undefined where there is nothing. */
+/** Undefined if nothing is there. */
 function statOf(path: string): Stats | undefined {
   try {
     return statSync(path, { throwIfNoEntry: false })

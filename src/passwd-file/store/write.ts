@@ -17,8 +17,8 @@ export class PartlyWrittenError extends Error {
 }
 
 /**
- * Overwrites the file at `path`, if it is still the one that `stat` tells of. Growth comes first, where the disk may turn
- * out to be full; then what was there is overwritten.
+ * Overwrites the file at `path`, if it is still the one that `stat` describes. Appends first, since the disk may be full; then
+ * overwrites the old content.
  * @throws a system error: the file is then as it was; PartlyWrittenError
  */
 export function writeInPlace(path: string, { dev, ino }: Stats, pieces: Pieces): void {
@@ -26,7 +26,7 @@ export function writeInPlace(path: string, { dev, ino }: Stats, pieces: Pieces):
   withFile(path, constants.O_WRONLY | NO_FOLLOW, (fd) => {
     const { size, ...now } = fstatSync(fd)
     if (now.dev !== dev || now.ino !== ino) {
-      throw Object.assign(new Error('it was exchanged meanwhile'), { code: 'ESTALE' })
+      throw Object.assign(new Error('it was replaced meanwhile'), { code: 'ESTALE' })
     }
     try {
       writeAll(fd, [content.subarray(size)], size)
@@ -45,11 +45,11 @@ export function writeInPlace(path: string, { dev, ino }: Stats, pieces: Pieces):
   })
 }
 
-/** What has nothing to lose and nothing to replace: a terminal or a pipe, /dev/stdout for one. */
+/** Writes to a terminal or a pipe, such as /dev/stdout, where there is nothing to replace. */
 export function writeToDevice(path: string, pieces: Pieces): void {
   withFile(path, constants.O_WRONLY, (fd) => {
     if (fstatSync(fd).isFile()) {
-      throw Object.assign(new Error('it was exchanged for a file meanwhile'), { code: 'ESTALE' })
+      throw Object.assign(new Error('it was replaced by a file meanwhile'), { code: 'ESTALE' })
     }
     writeAll(fd, pieces, null)
   })
@@ -64,7 +64,7 @@ function withFile(path: string, flags: number, action: (fd: number) => void): vo
   }
 }
 
-/** Writes all of it, however much the system takes at a time. */
+/** Writes everything, even if the system accepts only part of it at a time. */
 export function writeAll(fd: number, pieces: Pieces, start: number | null): void {
   let position = start
   for (const piece of pieces) {
