@@ -3,6 +3,7 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node'
 /** What takes longest, the longest first. */
 const LONG = [
   'e2e/',
+  'policy/mlflow-routes',
   'docs/quick-start',
   'htgate/guard-command',
   'transcripts/',
