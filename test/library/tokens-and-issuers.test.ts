@@ -133,7 +133,7 @@ describe('tokens', () => {
     expect(await subject.authenticate(bearer(token))).toMatchObject(denied)
     expect(await subject.recheck(bearer(token), principal)).toBeUndefined()
     // The file is looked at every 100 ms; a busy machine may be late, so this only catches a missing watcher.
-    expect(took).toBeLessThan(5000)
+    expect(took).toBeLessThan(20_000)
   })
 
   test('are unavailable if their file is unreadable, with an event', async () => {
