@@ -1,5 +1,6 @@
 // What the login and roles cost: htgate with the login off, with it, and with roles. Processes that do the same differ by more
-// than that, since each is compiled and laid out in memory by itself; so there are several of each, started in turn.
+// than that, since each is compiled and laid out in memory by itself; so there are several of each, started in turn, and a
+// second set with the login on shows what is left of that.
 import { writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { hash } from '../../dist/index.js'
@@ -22,6 +23,7 @@ const guarded = (...more) => [
 const KINDS = {
   'login off': (port) => [OPEN_GATE, `http://127.0.0.1:${UPSTREAM}`, String(port)],
   'login on': (port) => guarded('--listen', `127.0.0.1:${port}`),
+  'the same again': (port) => guarded('--listen', `127.0.0.1:${port}`),
   'with roles': (port) =>
     guarded(
       '--listen',
@@ -73,6 +75,7 @@ await inTemporaryFolder(async (folder) => {
       ['medians of the processes', 'requests/s', 'goal', 'CPU each'],
       ...[
         ['login on', 'login off', '0.97'],
+        ['the same again', 'login on', ''],
         ['with roles', 'login on', '0.98'],
       ].map(([a, b, goal]) => [`${a} to ${b}`, ratio(rates, a, b), goal, ratio(costs, a, b)]),
     ])

@@ -10,7 +10,6 @@ import { parse } from '../../dist/htgate/command-line.js'
 import { Log } from '../../dist/operations/log.js'
 import { RequestMetrics } from '../../dist/operations/metrics.js'
 import { Policy } from '../../dist/policy/policy.js'
-import { none } from '../../dist/policy/profile.js'
 import { Upstream } from '../../dist/upstream/upstream.js'
 
 const [upstreamUrl, port] = process.argv.slice(2)
@@ -26,10 +25,11 @@ const everyone = {
   countRemembered() {},
   onChange() {},
 }
-const policy = new Policy({ profile: none, grants: { read: [], write: [], admin: [] } })
-const rules = new Rules({ policy, openPaths: [], corsOrigins: new Set(), gatewayIdentity: false })
+const { app } = settings
+const policy = new Policy({ profile: app, grants: { read: [], write: [], admin: [] } })
+const rules = new Rules({ policy, openPaths: app.openPaths, corsOrigins: new Set(), gatewayIdentity: false })
 const filter = new HeaderFilter()
-const names = new UpstreamNames(none, settings.upstream.origin, undefined)
+const names = new UpstreamNames(app, settings.upstream.origin, undefined)
 const gate = new Gate({
   realm: '',
   logins: everyone,

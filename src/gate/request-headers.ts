@@ -177,4 +177,7 @@ export const groupsText = (groups: readonly string[]): string =>
   headerText(groups.map((group) => group.replace(/[%,\x00-\x1f\x7f]/g, encodeURIComponent)).join(','))
 
 /** Makes a name a header value: headers are written as Latin-1, so this sends the name's UTF-8 bytes. */
-export const headerText = (name: string): string => Buffer.from(name).toString('latin1')
+export const headerText = (name: string): string =>
+  IS_ASCII.test(name) ? name : Buffer.from(name).toString('latin1')
+
+const IS_ASCII = /^[\x20-\x7e]*$/
