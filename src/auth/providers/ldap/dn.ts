@@ -12,7 +12,7 @@ export function commonNameOf(dn: string): string | undefined {
   const rdn = firstRdn(dn)
   for (const part of splitUnescaped(rdn, '+')) {
     const equals = part.indexOf('=')
-    if (equals > 0 && /^\s*(?:cn|commonName|2\.5\.4\.3|oid\.2\.5\.4\.3)\s*$/i.test(part.slice(0, equals))) {
+    if (equals > 0 && /^ *(?:cn|commonName|2\.5\.4\.3|oid\.2\.5\.4\.3) *$/i.test(part.slice(0, equals))) {
       return unescapeValue(part.slice(equals + 1))
     }
   }
@@ -30,7 +30,7 @@ function normalizeDn(dn: string): string {
       const parts = splitUnescaped(rdn, '+').map((part) => {
         const equals = part.indexOf('=')
         const value = unescapeValue(part.slice(equals + 1)) ?? part
-        return `${part.slice(0, equals).trim()}=${escapeDnValue(value)}`.toLowerCase()
+        return `${part.slice(0, equals).replace(/^ +| +$/g, '')}=${escapeDnValue(value)}`.toLowerCase()
       })
       return parts.sort().join('+')
     })
@@ -57,7 +57,8 @@ function splitUnescaped(text: string, separator: string): string[] {
 
 /** Unescapes a value; undefined if it is not text but `#` and hexadecimal BER. */
 function unescapeValue(written: string): string | undefined {
-  let text = written.trimStart()
+  // Only spaces are optional there; other white space is part of the value.
+  let text = written.replace(/^ +/, '')
   if (text.startsWith('#')) return undefined
   // A trailing space is part of the value if it is escaped, by an odd number of backslashes.
   const trailing = /(\\*)( *)$/.exec(text)

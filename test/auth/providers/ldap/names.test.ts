@@ -23,6 +23,7 @@ test.each([
   ['cn=a\\, b ,dc=x', 'a, b'],
   ['cn = spaced\\ , dc=x', 'spaced '],
   ['cn="quoted, too",dc=x', 'quoted, too'],
+  ['cn=\u3000wide\u00a0,dc=x', '\u3000wide\u00a0'],
   ['cn=Fran\\C3\\A7ois,dc=x', 'François'],
   ['gidNumber=7+cn=both,dc=x', 'both'],
   ['2.5.4.3=by-oid,dc=x', 'by-oid'],
