@@ -2,6 +2,7 @@ import type { X509Certificate } from 'node:crypto'
 import type { Socket } from 'node:net'
 import { BlockList, isIPv4, isIPv6 } from 'node:net'
 import type { TLSSocket } from 'node:tls'
+import { trimWhitespace } from '../http1/grammar.js'
 import type { RequestHeaders } from './request-headers.js'
 
 /** The other end of a connection: a client, or a proxy in front of the gate. */
@@ -82,7 +83,7 @@ export function clientOf(peer: Peer, headers: RequestHeaders, trust: TrustedProx
     headers.forwardedProto === 'https' || headers.forwardedProto === 'http'
       ? headers.forwardedProto
       : peer.proto
-  const hops = headers.forwardedFor?.split(',').map((hop) => plain(hop.trim())) ?? []
+  const hops = headers.forwardedFor?.split(',').map((hop) => plain(trimWhitespace(hop))) ?? []
   let address = peer.address
   while (hops.length > 0) {
     const hop = hops.pop() as string

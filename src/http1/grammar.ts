@@ -4,6 +4,22 @@
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
 export const isToken = (text: string): boolean => TOKEN.test(text)
 
+const SP = 0x20
+const HTAB = 0x09
+export const isWhitespace = (code: number): boolean => code === SP || code === HTAB
+
+/**
+ * Removes optional whitespace (RFC 9110, section 5.6.3). `String.trim` would also remove U+00A0 and others: names that differ for
+ * a browser would then be equal here.
+ */
+export function trimWhitespace(text: string): string {
+  let from = 0
+  let to = text.length
+  while (from < to && isWhitespace(text.charCodeAt(from))) from++
+  while (to > from && isWhitespace(text.charCodeAt(to - 1))) to--
+  return text.slice(from, to)
+}
+
 /**
  * Lines of a head: each ends with CRLF and contains no control character except HTAB (RFC 9110, section 5.5; RFC 9112,
  * section 2.2). Checked in one pass; matching the allowed characters is faster than searching for others.

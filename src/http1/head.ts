@@ -1,6 +1,15 @@
 import { Fields, lowerName } from './fields.js'
 import { type Framing, type Length, requestLength, responseLength } from './framing.js'
-import { isAuthority, isOriginForm, isToken, METHODS, REFUSED_METHODS, splitAbsoluteForm } from './grammar.js'
+import {
+  isAuthority,
+  isOriginForm,
+  isToken,
+  isWhitespace,
+  METHODS,
+  REFUSED_METHODS,
+  splitAbsoluteForm,
+  trimWhitespace,
+} from './grammar.js'
 import { badRequest, badResponse, ProtocolError } from './protocol-error.js'
 
 // Parses complete heads and trailer sections: RFC 9112, sections 3 to 5. The head reader has already checked that the text
@@ -8,9 +17,6 @@ import { badRequest, badResponse, ProtocolError } from './protocol-error.js'
 
 /** Most field lines of a head. */
 const MOST_FIELDS = 500
-
-const SP = 0x20
-const HTAB = 0x09
 
 /** The common part of both kinds of head. */
 abstract class Head implements Framing {
@@ -241,13 +247,11 @@ function tooMany(failure: (message: string) => ProtocolError): ProtocolError {
   return error.status === 400 ? new ProtocolError(431, error.message) : error
 }
 
-const isWhitespace = (code: number): boolean => code === SP || code === HTAB
-
 const joined = (list: string, value: string): string => (list === '' ? value : `${list}, ${value}`)
 
 /** Whether a lower-case list, such as that of `Connection`, contains `option`. */
 export function hasOption(list: string, option: string): boolean {
   if (list === option) return true
   if (!list.includes(',')) return false
-  return list.split(',').some((each) => each.trim() === option)
+  return list.split(',').some((each) => trimWhitespace(each) === option)
 }

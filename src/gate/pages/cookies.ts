@@ -1,5 +1,8 @@
 // The gate's own cookies: the session, and one per login in progress, so that tabs do not interfere with each other. Because
-// of the prefix `__Host-` (RFC 6265bis), no other host or subdomain can set them, nor can plain HTTP.
+// of the prefix `__Host-` (RFC 6265bis), no other host or subdomain can set them, nor can plain HTTP. Names are therefore
+// compared as browsers do: a name that starts with, say, U+00A0 is another one, which a subdomain can set.
+
+import { trimWhitespace } from '../../http1/grammar.js'
 
 const SESSION = 'htgate'
 const LOGIN = 'htgate-login-'
@@ -24,7 +27,7 @@ export function cookieIn(header: string | undefined, name: string): string | und
   // Runs on each request with a session, so it parses no more than needed.
   for (const pair of header.split(';')) {
     const equals = pair.indexOf('=')
-    if (equals !== -1 && pair.slice(0, equals).trim() === name) return unquoted(pair, equals)
+    if (equals !== -1 && trimWhitespace(pair.slice(0, equals)) === name) return unquoted(pair, equals)
   }
   return undefined
 }
@@ -45,8 +48,8 @@ export function loginCookiesIn(
 /** The Cookie header without the gate's own cookies, otherwise unchanged; undefined if none is left. */
 export function withoutOwnCookies(header: string): string | undefined {
   if (!header.includes(SESSION)) return header
-  const kept = header.split(';').filter((pair) => !isOwn((pair.split('=', 1)[0] as string).trim()))
-  const rest = kept.join(';').replace(/^\s+/, '')
+  const kept = header.split(';').filter((pair) => !isOwn(trimWhitespace(pair.split('=', 1)[0] as string)))
+  const rest = kept.join(';').replace(/^[ \t]+/, '')
   return rest === '' ? undefined : rest
 }
 
@@ -58,13 +61,10 @@ function isOwn(name: string): boolean {
 function pairs(header: string): { name: string; value: string }[] {
   return header.split(';').map((pair) => {
     const equals = pair.indexOf('=')
-    if (equals === -1) return { name: '', value: pair.trim() }
-    return { name: pair.slice(0, equals).trim(), value: unquoted(pair, equals) }
+    if (equals === -1) return { name: '', value: trimWhitespace(pair) }
+    return { name: trimWhitespace(pair.slice(0, equals)), value: unquoted(pair, equals) }
   })
 }
 
 const unquoted = (pair: string, equals: number): string =>
-  pair
-    .slice(equals + 1)
-    .trim()
-    .replace(/^"(.*)"$/, '$1')
+  trimWhitespace(pair.slice(equals + 1)).replace(/^"(.*)"$/, '$1')

@@ -1,6 +1,7 @@
 import { parseAuthorization } from '../../auth/authorization.js'
 import type { Credential } from '../../auth/credential.js'
 import type { LoginPipeline } from '../../auth/login-pipeline.js'
+import { trimWhitespace } from '../../http1/grammar.js'
 import type { Exchange } from '../exchange.js'
 import type { CredentialSource, Pages as ExtensionPoint, Subject } from '../extension-points.js'
 import { isQuestion } from '../forward-auth.js'
@@ -144,7 +145,8 @@ export class GatePages implements ExtensionPoint {
 
 /** The host that the browser requested, from a trusted proxy if it has changed Host. */
 export function hostOf({ headers, peer }: Pick<Exchange, 'headers' | 'peer'>): string | undefined {
-  return (peer.trusted ? headers.forwardedHost?.split(',')[0]?.trim() : undefined) ?? headers.host
+  const [forwarded] = (peer.trusted && headers.forwardedHost?.split(',')) || []
+  return forwarded === undefined ? headers.host : trimWhitespace(forwarded)
 }
 
 const protoOf = ({ client }: Exchange): 'http' | 'https' => (client.proto === 'https' ? 'https' : 'http')
