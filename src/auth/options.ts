@@ -75,7 +75,7 @@ const PROVIDERS: {
     opened: readonly Provider[],
   ) => Promise<readonly Provider[]>
 } = {
-  // Modules that not everybody needs are loaded only if they are needed.
+  // All but the password file's modules are loaded on demand.
   file: async (file, { fileOptions }) => [await createPasswordFileProvider({ file, ...fileOptions })],
   ldap: async (ldap, { onEvent }) => {
     const { createLdapProvider } = await import('./providers/ldap/index.js')

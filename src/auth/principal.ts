@@ -1,6 +1,11 @@
 /** What a principal may do; each includes those before it. */
 export type Role = 'read' | 'write' | 'admin'
 
+/** All roles, the lowest first. */
+export const ROLES: readonly Role[] = ['read', 'write', 'admin']
+
+export const isRole = (value: unknown): value is Role => (ROLES as readonly unknown[]).includes(value)
+
 const RANKS: Readonly<Record<Role, number>> = { read: 1, write: 2, admin: 3 }
 
 /** Whether `role` is enough for `needed`. */

@@ -1,5 +1,6 @@
 import { Command, CommanderError } from 'commander'
-import { dayText, idOf, isRole, secondText, type TokenRecord } from '../auth/providers/tokens/records.js'
+import { isRole } from '../auth/principal.js'
+import { dayText, idOf, secondText, type TokenRecord } from '../auth/providers/tokens/records.js'
 import { createToken, readTokens, revokeTokens } from '../auth/providers/tokens/token-file.js'
 import { reason } from '../system/errno.js'
 import { Exit, ExitStatus } from './exit-status.js'

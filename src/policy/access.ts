@@ -1,10 +1,10 @@
-import { includes, type Role } from '../auth/principal.js'
+import { includes, ROLES, type Role } from '../auth/principal.js'
 
 export { includes }
 
 /** What a request does to the upstream. The role of the same name is the lowest that allows it. */
 export type Access = Role
-export const ACCESS: readonly Access[] = ['read', 'write', 'admin']
+export const ACCESS: readonly Access[] = ROLES
 
 /** A profile's verdict on a request: the access it needs, or why no role allows it. */
 export type Classified =

@@ -1,6 +1,6 @@
-import type { Principal, Role } from '../../auth/principal.js'
+import { isRole, type Principal, type Role } from '../../auth/principal.js'
 import type { TokenProvider } from '../../auth/providers/tokens/provider.js'
-import { dayText, idOf, isRole, type TokenRecord } from '../../auth/providers/tokens/records.js'
+import { dayText, idOf, type TokenRecord } from '../../auth/providers/tokens/records.js'
 import { escapeHtml, htmlPage, type PageLogin, type PageRequest, type PageResponse } from './page.js'
 import { BASE } from './site.js'
 

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import type { Filter } from 'ldapts'
 import { HtgateError } from '../../../errors.js'
+import { readAuthorities } from '../../../system/authorities.js'
 import { reason } from '../../../system/errno.js'
 import { hasPlaceholder, parseFilter } from './filter.js'
 import { isAttribute, isLocal, type LdapUrl, nameOf, parseLdapUrl } from './url.js'
@@ -121,7 +122,7 @@ export function ldapSettings(options: LdapOptions): LdapSettings {
     bindPassword,
     bindPasswordFile,
     bindAs,
-    ca: options.ca === undefined ? undefined : readCa(options.ca),
+    ca: options.ca === undefined ? undefined : readAuthorities(options.ca, (why) => wrong('ldap.ca', why)),
     groupBase,
     groupFilter: groupFilter === undefined ? undefined : parseFilter(groupFilter, 'ldap.groupFilter'),
     groupFilterIsWhole: groupFilter !== undefined && hasPlaceholder(groupFilter),
@@ -132,14 +133,6 @@ export function ldapSettings(options: LdapOptions): LdapSettings {
     cacheSize: integer('cacheSize', options.cacheSize ?? 10_000, 0, 10_000_000),
     concurrency: integer('concurrency', options.concurrency ?? 8, 1, 1000),
   }
-}
-
-function readCa(path: string): string {
-  const pem = read('ca', path)
-  // Otherwise Node would silently trust no certificate.
-  if (!pem.includes('-----BEGIN CERTIFICATE-----'))
-    throw wrong('ldap.ca', `is a file without certificates: ${path}`)
-  return pem
 }
 
 function read(name: string, path: string): string {

@@ -1,10 +1,9 @@
-import { readFileSync } from 'node:fs'
 import { HtgateError } from '../../../errors.js'
-import { reason } from '../../../system/errno.js'
-import type { Role } from '../../principal.js'
+import { readAuthorities } from '../../../system/authorities.js'
+import { isRole, type Role } from '../../principal.js'
 import type { ClaimNames } from './claims.js'
 import { isIssuerUrl } from './http.js'
-import { isOpenToAll, isRole, TRUSTED_USER, type Trust } from './trust.js'
+import { isOpenToAll, TRUSTED_USER, type Trust } from './trust.js'
 
 /** Bearer tokens (JWTs) of OpenID Connect issuers. At least one of `issuer` and `trust` is required. */
 export interface OidcOptions {
@@ -102,7 +101,7 @@ export function oidcSettings(options: OidcOptions): OidcSettings {
             },
           },
     trusts: trust.map((each, i) => trustOf(`trust[${i}]`, each)),
-    ca: ca === undefined ? undefined : readCa(ca),
+    ca: ca === undefined ? undefined : readAuthorities(ca, (why) => wrong('ca', why)),
   }
 }
 
@@ -149,19 +148,6 @@ function texts(name: string, value: readonly unknown[] | undefined): string[] {
   if (!Array.isArray(value) || value.length === 0)
     throw wrong(name, 'must be a text or a non-empty list of texts')
   return value.map((each) => text(name, each))
-}
-
-function readCa(path: string): string {
-  let pem: string
-  try {
-    pem = readFileSync(path, 'utf8')
-  } catch (error) {
-    throw wrong('ca', `cannot be read: ${path}: ${reason(error as Error)}`)
-  }
-  // Otherwise Node would silently trust no certificate.
-  if (!pem.includes('-----BEGIN CERTIFICATE-----'))
-    throw wrong('ca', `is a file without certificates: ${path}`)
-  return pem
 }
 
 const wrong = (name: string, why: string) => new HtgateError('ERR_OPTION', `option oidc.${name} ${why}`)

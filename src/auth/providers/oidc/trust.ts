@@ -1,4 +1,4 @@
-import type { Role } from '../../principal.js'
+import { isRole, type Role } from '../../principal.js'
 import { type Claims, valueAt } from './claims.js'
 import { isIssuerUrl } from './http.js'
 
@@ -23,11 +23,8 @@ const PUBLIC = [
   'https://gitlab.com',
   'https://accounts.google.com',
 ]
-const ROLES: readonly unknown[] = ['read', 'write', 'admin'] satisfies Role[]
 /** The claim with the user's name, by default. */
 export const TRUSTED_USER = 'sub'
-
-export const isRole = (value: unknown): value is Role => ROLES.includes(value)
 
 /** Whether anyone could log in by this trust: it sets no conditions on the tokens of a public issuer. */
 export const isOpenToAll = ({ issuer, conditions }: Pick<Trust, 'issuer' | 'conditions'>): boolean =>

@@ -1,6 +1,6 @@
 import { fileError, HtgateError } from '../../../errors.js'
-import type { Role } from '../../principal.js'
-import { idOf, isRole, type TokenRecord } from './records.js'
+import { isRole, type Role } from '../../principal.js'
+import { idOf, type TokenRecord } from './records.js'
 import {
   createToken as create,
   flawOfName,

@@ -1,4 +1,4 @@
-import type { Role } from '../../principal.js'
+import { isRole, type Role } from '../../principal.js'
 import { digestOf } from './token.js'
 
 // The token file: one record per line, fields separated by one space, text percent-encoded, `-` for none:
@@ -14,7 +14,6 @@ const HASH_SIGN = 0x23
 export const DIGEST_LENGTH = 64
 const FIELDS = 10
 const ID_LENGTH = 16
-const ROLES: readonly string[] = ['read', 'write', 'admin'] satisfies Role[]
 
 /** How long tokens of an account that cannot be looked up work after its `confirmed` login, by default; in milliseconds. */
 export const OWNER_TTL = 30 * 86_400_000
@@ -44,8 +43,6 @@ export interface TokenRecord {
   /** Last use; with a precision of days. */
   readonly used?: number | undefined
 }
-
-export const isRole = (text: string): text is Role => ROLES.includes(text)
 
 /** The ID of a token in lists and on command lines: the start of its digest. */
 export const idOf = (record: TokenRecord): string => record.digest.slice(0, ID_LENGTH)
