@@ -212,9 +212,9 @@ const claimsOf = ({ oidcUserClaim, oidcGroupsClaim }: Settings) => ({
 
 export const fetchOf = (settings: Settings): Fetch => issuerFetch(caOf(settings))
 
-/** @throws Exit for authorities that cannot be read */
+/** @throws Exit for authorities that cannot be read or are not valid */
 const caOf = ({ oidcCa }: Settings): string | undefined =>
-  oidcCa === undefined ? undefined : read('--oidc-ca', oidcCa)
+  oidcCa === undefined ? undefined : readCa(oidcCa, '--oidc-ca').toString()
 
 /** Without a secret file, the seals use the processes' shared key, and are valid only while they run. */
 function sealsOf({ sessionSecretFile: path, oidcIssuer, oidcClientId }: Settings, sharedKey: Buffer): Seals {

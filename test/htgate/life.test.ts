@@ -109,12 +109,18 @@ describe('start-up', () => {
     ).toContain('unknown variable HTGATE_TLS_CERTS ignored')
   })
 
-  test('missing or invalid certificates for the upstream: exit 1', async () => {
-    const ca = (path: string) =>
-      failedStart(['--file', passwordFile(), '--upstream', 'https://127.0.0.1:9', '--upstream-ca', path])
+  test.each([
+    ['the upstream', '--upstream-ca', ['--upstream', 'https://127.0.0.1:9']],
+    [
+      'issuers',
+      '--oidc-ca',
+      ['--upstream', 'http://127.0.0.1:9', '--oidc-trust', 'issuer=https://127.0.0.1:9,audience=x'],
+    ],
+  ])('missing or invalid certificates for %s: exit 1', async (_, option, args) => {
+    const ca = (path: string) => failedStart(['--file', passwordFile(), ...args, option, path])
     expect(await ca('/nowhere')).toMatchObject({
       status: 1,
-      said: expect.stringContaining('--upstream-ca: cannot read /nowhere: no such file or directory'),
+      said: expect.stringContaining(`${option}: cannot read /nowhere: no such file or directory`),
     })
     expect(await ca(passwordFile())).toMatchObject({
       status: 1,
