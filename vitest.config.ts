@@ -3,7 +3,7 @@ import LongestFirst from './test/support/longest-first.js'
 
 export default defineConfig({
   test: {
-    reporters: ['default', './test/support/left-out.ts'],
+    reporters: ['default', './test/support/skipped.ts'],
     include: ['test/**/*.test.ts'],
     // Generous: a busy machine takes ten times as long as a quiet one. At full size some tests have 100,000 runs.
     testTimeout: process.env.HTGATE_FULL ? 900_000 : 180_000,

@@ -2,21 +2,21 @@ import { accessSync, constants, readdirSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import { describe } from 'vitest'
 
-// Peers are the programs that ours is measured against or works with: Apache's htpasswd, openssl, nginx and so on.
-// A machine without one leaves its tests out, by name; HTGATE_REQUIRE_PEERS=1 makes that a failure.
+// Peers are the programs that ours is compared with or works with: Apache's htpasswd, openssl, nginx and so on. Tests whose peers
+// are missing are skipped and listed; with HTGATE_REQUIRE_PEERS=1, they fail.
 
 const required = process.env.HTGATE_REQUIRE_PEERS === '1'
 
-// Servers live in /usr/sbin, which is not in everybody's PATH. A package's commands, ours among them, are no peers.
+// Servers are in /usr/sbin, which is not in every PATH. Commands of npm packages, including ours, are not peers.
 const folders = [
   ...(process.env.PATH ?? '').split(delimiter),
   '/usr/local/sbin',
   '/usr/sbin',
   '/sbin',
   '/usr/local/go/bin',
-  // Debian keeps PostgreSQL's servers apart by version.
+  // Debian has a folder for each version of PostgreSQL.
   ...foldersIn('/usr/lib/postgresql').map((version) => join(version, 'bin')),
-  // Where scripts/install-peers.sh puts what comes from PyPI.
+  // Here scripts/install-peers.sh installs packages from PyPI.
   join(process.env.HTGATE_PEERS ?? '/opt/htgate-peers', 'bin'),
 ].filter((folder) => folder.startsWith('/') && !folder.includes('node_modules'))
 
@@ -28,7 +28,7 @@ function foldersIn(folder: string): string[] {
   }
 }
 
-/** The path of the program `name`; undefined where it is not installed. */
+/** The path of the program `name`; undefined if it is not installed. */
 export function peer(name: string): string | undefined {
   return folders.map((folder) => join(folder, name)).find(isExecutable)
 }
@@ -42,7 +42,7 @@ function isExecutable(path: string): boolean {
   }
 }
 
-/** A `describe` that needs the peers; left out, naming those that are missing. */
+/** A `describe` that needs the peers; without them, it is skipped, and its title lists those that are missing. */
 export function describeWith(peers: readonly string[], title: string, tests: () => void): void {
   describeIf(lackingPeers(...peers), title, tests)
 }
@@ -56,8 +56,8 @@ export function lackingPeers(...names: string[]): string[] {
   return missing
 }
 
-/** A `describe` for which `missing` lists what it lacks here: a program, or a right that not every machine gives. */
+/** A `describe` that is skipped if anything is `missing` here: a program, or a privilege that not every machine grants. */
 export function describeIf(missing: readonly string[], title: string, tests: () => void): void {
   if (missing.length === 0) describe(title, tests)
-  else describe.skip(`${title} (left out: no ${missing.join(', no ')})`, tests)
+  else describe.skip(`${title} (skipped: no ${missing.join(', no ')})`, tests)
 }
