@@ -22,18 +22,18 @@ const LAYERS = [
   ['system', 'version.ts', 'types.d.ts'],
 ]
 
-/** Layers that must not know each other although one is above the other. */
+/** Imports that are forbidden although they point downward. */
 const FORBIDDEN: readonly (readonly [from: string, to: string, why: string])[] = [
-  ['auth', 'http1', 'logins do not know sockets'],
-  ['policy', 'http1', 'policies do not know sockets'],
-  ['auth', 'policy', 'logins do not know what they allow'],
-  ['schemes', 'system', 'schemes do not know files'],
+  ['auth', 'http1', 'authentication knows nothing about sockets'],
+  ['policy', 'http1', 'policies know nothing about sockets'],
+  ['auth', 'policy', 'authentication knows nothing about authorization'],
+  ['schemes', 'system', 'schemes know nothing about files'],
 ]
 
-/** Modules of Node that a layer must not know. */
+/** Node modules that a layer must not import. */
 const NO_MODULES: readonly (readonly [from: string, modules: RegExp, why: string])[] = [
   ['schemes', /^node:(fs|http|https|net|tls|tty|readline)/, 'schemes know neither files nor HTTP'],
-  ['policy', /^node:(http|https|net|tls)/, 'policies do not know sockets'],
+  ['policy', /^node:(http|https|net|tls)/, 'policies know nothing about sockets'],
 ]
 
 const SOURCE = 'src'
@@ -63,13 +63,13 @@ const areaOf = (file: string): string => file.split('/')[0] as string
 const layerOf = (file: string): number => LAYERS.findIndex((areas) => areas.includes(areaOf(file)))
 const isOurs = (path: string): boolean => IMPORTS.has(path)
 
-test('every file belongs to a layer, and every import is one that exists', () => {
+test('every file belongs to a layer, and every import exists', () => {
   expect(files.filter((file) => layerOf(file) === -1)).toEqual([])
   const ours = [...IMPORTS].flatMap(([file, imports]) =>
     imports.filter((path) => path.endsWith('.ts') && !isOurs(path)).map((path) => `${file} -> ${path}`),
   )
   expect(ours).toEqual([])
-  // The reading itself works: most files import some other.
+  // The parser works: most files import another one.
   expect([...IMPORTS.values()].filter((imports) => imports.some(isOurs)).length).toBeGreaterThan(
     files.length / 2,
   )
@@ -85,7 +85,7 @@ test('imports point downward', () => {
   expect(upward).toEqual([])
 })
 
-describe('layers that must not know each other', () => {
+describe('layers that must not import each other', () => {
   test.each(FORBIDDEN)('%s -> %s: %s', (from, to) => {
     const wrong = [...IMPORTS].flatMap(([file, imports]) =>
       areaOf(file) === from
@@ -115,7 +115,7 @@ test('a provider imports no other provider', () => {
   expect(wrong).toEqual([])
 })
 
-test('there are no circles', () => {
+test('there are no circular imports', () => {
   const circles: string[] = []
   const done = new Set<string>()
   const visit = (file: string, path: readonly string[]): void => {

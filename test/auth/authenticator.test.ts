@@ -36,7 +36,7 @@ describe('the sender of a request', () => {
     expect(subject.counters()).toMatchObject({ hashes: 1, denied: 1, cached: 0 })
   })
 
-  test('so does a user whose record matches no password', async () => {
+  test('a user whose record matches no password costs a hash, too', async () => {
     const subject = await authenticatorFor([ANN, 'bob:secret'])
     expect(await subject.authenticate(basic('bob', 'secret'))).toMatchObject({ reason: 'denied' })
     expect(subject.counters()).toMatchObject({ hashes: 1, cached: 0 })
@@ -73,7 +73,7 @@ describe('a verified password', () => {
     expect(subject.counters()).toMatchObject({ hits: 1, misses: 1, hashes: 1, cached: 1 })
   })
 
-  test('is what `remembered` returns, without hashing', async () => {
+  test('is returned by `remembered` without hashing', async () => {
     const subject = await authenticatorFor([ANN])
     expect(subject.remembered(basic('ann', 'secret'))).toBeUndefined()
     await subject.authenticate(basic('ann', 'secret'))
@@ -138,7 +138,7 @@ describe('under a flood of wrong passwords', () => {
     await Promise.all(flood)
   })
 
-  test('so does a new user from elsewhere, however many names the flood tries', async () => {
+  test('a new user from another address waits for at most one other, however many names the flood tries', async () => {
     const subject = await authenticatorFor([`ann:${await hash('secret', { cost: 8 })}`], {
       workers: 1,
       queue: 30,
@@ -153,8 +153,8 @@ describe('under a flood of wrong passwords', () => {
   })
 })
 
-describe('the file', () => {
-  test('that is missing makes logins unavailable until it appears', async () => {
+describe('the password file', () => {
+  test('if missing, makes logins unavailable until it appears', async () => {
     const file = join(temporaryFolder(), '.htpasswd')
     const subject = await authenticatorAt(file)
     expect(await subject.authenticate(basic('ann', 'secret'))).toEqual({
@@ -178,7 +178,7 @@ describe('the file', () => {
     expect(subject.events.at(-1)).toMatchObject({ type: 'loaded', users: 1, schemes: { sha1: 1 } })
   })
 
-  test('that is removed makes logins unavailable, even cached ones', async () => {
+  test('if removed, makes logins unavailable, even cached ones', async () => {
     const subject = await authenticatorFor([ANN])
     await subject.authenticate(basic('ann', 'secret'))
     rmSync(subject.file)
@@ -187,7 +187,7 @@ describe('the file', () => {
     }, 30_000)
   })
 
-  test('that is a folder is reported once', async () => {
+  test('if it is a folder, is reported once', async () => {
     const subject = await authenticatorFor([ANN])
     rmSync(subject.file)
     mkdirSync(subject.file)
@@ -211,7 +211,7 @@ describe('the file', () => {
     expect(subject.counters()).toMatchObject({ users: 1, reloads: 2 })
   })
 
-  test('with invalid lines works without them, and reports them', async () => {
+  test('if it has invalid lines, is read without them, and they are reported', async () => {
     const subject = await authenticatorFor(['nonsense', ANN, 'bob:plaintext', `:${sha('x')}`])
     expect(await subject.authenticate(basic('ann', 'secret'))).toMatchObject({ ok: true })
     expect(subject.events.map(({ level, message }) => `${level}: ${message}`)).toEqual([
@@ -221,7 +221,7 @@ describe('the file', () => {
     ])
   })
 
-  test('that changes while a password is hashed: the new content decides', async () => {
+  test('if it changes while a password is hashed, decides by its new content', async () => {
     const subject = await authenticatorFor([`ann:${await hash('secret', { cost: 9 })}`])
     const verdict = subject.authenticate(basic('ann', 'secret'))
     writeFileSync(subject.file, `ann:${await hash('other', { cost: 4 })}\n`)
@@ -277,7 +277,7 @@ test('no header is accepted without a password', async () => {
   await fc.assert(
     fc.asyncProperty(header, async (authorization) => {
       const verdict = await subject.authenticate(authorization)
-      // cyd's password is empty, and no empty password lets anybody in.
+      // cyd's password is empty, and empty passwords are never accepted.
       expect(verdict.ok).toBe(authorization === basic('ann', 'secret'))
     }),
     { numRuns: isFull ? 100_000 : 3_000 },
@@ -286,7 +286,7 @@ test('no header is accepted without a password', async () => {
 
 test('no file admits a user without a matching record', async () => {
   const subject = await authenticatorFor([], { cacheSize: 0 })
-  // Pieces of records in any order: few of them make a record, fewer one of ann's.
+  // Fragments of records in random order: few form a record, and fewer one of ann's.
   const piece = fc.constantFrom(
     'ann',
     'bob',
@@ -304,7 +304,7 @@ test('no file admits a user without a matching record', async () => {
     sha('x'),
   )
   const file = fc.array(piece, { maxLength: 12 }).map((pieces) => pieces.join(''))
-  /** Between the first colon and the second, or the white space at the end of the line. */
+  /** From the first colon to the second, or to the white space at the end of the line. */
   const hashIn = (content: string) =>
     /(?:^|\n)[ \t-\r]*ann:([^\r\n]*)/.exec(content)?.[1]?.replace(/:.*|[ \t-\r]+$/s, '')
   await fc.assert(
@@ -314,7 +314,7 @@ test('no file admits a user without a matching record', async () => {
       const verdict = await subject.authenticate(basic('ann', 'secret'))
       expect(verdict.ok).toBe(hashIn(content) === sha('secret'))
     }),
-    // Each run writes and reads a file; users-table.test.ts tries ten times as many, without.
+    // Each run writes and reads a file; users-table.test.ts runs ten times as many without files.
     { numRuns: isFull ? 10_000 : 1_000 },
   )
 }, 900_000)

@@ -30,7 +30,7 @@ describe('credentials', () => {
     ['colons in the password', `Basic ${base64('a:b:c:')}`, ['a', 'b:c:']],
     ['an empty password', `Basic ${base64('a:')}`, ['a', '']],
     ['an empty user', `Basic ${base64(':b')}`, ['', 'b']],
-    ['base 64 without padding', 'Basic YTpiYg', ['a', 'bb']],
+    ['base64 without padding', 'Basic YTpiYg', ['a', 'bb']],
     ['one value in a list', ['Basic YTpi'], ['a', 'b']],
   ])('%s', (_, header, expected) => {
     expect(read(header)).toEqual(expected)
@@ -43,7 +43,7 @@ describe('no credentials', () => {
     ['an empty list', []],
     ['an empty header', ''],
     ['another scheme', 'Digest YTpi'],
-    ['a scheme whose name starts the same', 'Basics YTpi'],
+    ['a scheme that starts with the same word', 'Basics YTpi'],
     ['no space after the scheme', 'BasicYTpi'],
   ])('%s', (_, header) => {
     expect(read(header)).toBe('no-credentials')
@@ -95,7 +95,7 @@ describe('malformed', () => {
   })
 })
 
-test('a password need not be UTF-8, since files hold what was typed', () => {
+test('a password need not be UTF-8, since its bytes are hashed as they were typed', () => {
   const bytes = Buffer.from('a:p\xe4ss', 'latin1')
   const { password } = parseAuthorization(`Basic ${base64(bytes)}`) as BasicCredential
   expect(password).toEqual(bytes.subarray(2))

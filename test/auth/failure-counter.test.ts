@@ -17,7 +17,7 @@ test('failures count until the window of the first one ends', () => {
   expect([failures.count('a'), failures.remaining('a'), failures.add('a')]).toEqual([0, 0, 1])
 })
 
-test('one can be undone, and all can be cleared', () => {
+test('one failure can be undone, and all can be cleared', () => {
   const failures = counterOf(60_000)
   failures.add('a')
   failures.add('a')
@@ -36,7 +36,7 @@ test('memory is bounded: the oldest are dropped', () => {
   expect([failures.count('key 0'), failures.count('key 149999')]).toEqual([0, 1])
 })
 
-test('expired ones use no memory, even if never looked up again', () => {
+test('expired failures use no memory, even if never looked up again', () => {
   const failures = counterOf(1000)
   for (let i = 0; i < 100; i++) failures.add(`old ${i}`)
   now += 600

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { FairQueue } from '../../src/auth/fair-queue.js'
 
-/** A queue with items named CLIENT/USER/NUMBER, and those that were dropped. */
+/** A queue of items named CLIENT/USER/NUMBER, and the items it dropped. */
 function queueOf(limit: number, items: string[]): { queue: FairQueue<string>; gone: string[] } {
   const queue = new FairQueue<string>(limit)
   const gone: string[] = []
@@ -80,7 +80,7 @@ test('when full, it drops suspects first', () => {
   expect(drain(queue)).toEqual(['other', 'suspect', 'c'])
 })
 
-test('with no room, it rejects everything', () => {
+test('with a limit of 0, it rejects everything', () => {
   expect(queueOf(0, ['c/u/1', 'd/u/1']).gone).toEqual(['c/u/1', 'd/u/1'])
 })
 

@@ -26,10 +26,10 @@ function limiterOf(options: LoginLimiterOptions = {}) {
 const attemptOf = (limiter: LoginLimiter, password: string, user = 'ann', client = '192.0.2.1') =>
   limiter.attempt(client, user, Buffer.from(password))
 
-/** Any user of a client, to whom only the client's failures count. */
+/** A user without failures, who is only limited by those of the client. */
 const of = (client: string) => ({ client, user: 'eve' })
 
-/** A login that is verified, if it may be. */
+/** Logs in, unless the limiter rejects the attempt. */
 function login(
   limiter: LoginLimiter,
   isRight: boolean,
@@ -113,7 +113,7 @@ describe('the limit', () => {
     expect(login(limiter, true, 'secret')).toBe('ok')
   })
 
-  test('lets through no more than that, however many clients guess', () => {
+  test('lets through no more than one in 30 seconds, however many clients guess', () => {
     const { limiter, clock } = limiterOf({ failures: 10 })
     let verified = 0
     for (let i = 0; i < 2999; i++, clock.now += 100)
@@ -197,7 +197,7 @@ describe('several processes', () => {
     expect(two.limiter.delayOf(of('192.0.2.1'))).toBe(250)
   })
 
-  test('count a wrong password once, whichever of them gets it', () => {
+  test('count a wrong password once, whichever of them receives it', () => {
     const key = Buffer.alloc(32, 1)
     const one = limiterOf({ failures: 2, key })
     const two = limiterOf({ failures: 2, key })
@@ -209,7 +209,7 @@ describe('several processes', () => {
     expect(login(one.limiter, true, 'secret')).toBe('ok')
   })
 
-  test('share neither passwords nor anything to guess them from', () => {
+  test('share neither passwords nor anything that helps to guess them', () => {
     const { limiter, records } = limiterOf()
     login(limiter, false, 'a wrong one')
     expect(records).toEqual([

@@ -125,7 +125,7 @@ describe('a login', () => {
       },
     ],
   ])(
-    'of a provider that %s, against its contract, is unavailable, and the next one is tried',
+    'of a provider that %s, which breaks its contract, is unavailable, and the next one is tried',
     async (_, fail) => {
       const subject = pipelineOf([new BrokenTable(fail)])
       for (let i = 0; i < 5; i++) {
@@ -146,7 +146,7 @@ describe('concurrent equal logins', () => {
     expect(subject.counters()).toMatchObject({ results: { verified: 4 }, asked: 4 })
   })
 
-  test('abort their work only once all waiting clients have gone', async () => {
+  test('abort their work only once all waiting clients have disconnected', async () => {
     const slow = slowTableOf({ ann: 'secret' })
     const subject = pipelineOf([slow])
     const gone = [new AbortController(), new AbortController()]
@@ -194,7 +194,7 @@ describe('several providers', () => {
     expect(subject.login(basic('bob', 'two'), ADDRESS)).toMatchObject({ principal: { provider: 'second' } })
   })
 
-  test('if one is unreachable, it stays open who knows the name', async () => {
+  test('cannot deny a login while one that may know the name is unreachable', async () => {
     const unavailable: Verdict = { ok: false, reason: 'unavailable' }
     const subject = pipelineOf([new BrokenTable(async () => unavailable), tableOf({ bob: 'two' })])
     expect(await subject.login(basic('bob', 'two'), ADDRESS)).toEqual({ ...unavailable, candidate: 'bob' })
@@ -211,7 +211,7 @@ describe('several providers', () => {
     expect(await subject.login(basic('ann', 'two'), ADDRESS)).toMatchObject({ reason: 'denied' })
   })
 
-  test('that list their users need no change for that', async () => {
+  test('that list their users need not announce a change for that', async () => {
     const first = Object.assign(tableOf({}, 'first'), {
       knows: (credential: Credential) => first.rows.has((credential as BasicCredential).name),
     })
@@ -239,7 +239,7 @@ describe('several providers', () => {
     ['known to the first', 'ann'],
     ['known to the second', 'bob'],
     ['known to no provider', 'eve'],
-  ])('are each tried once by a failed login with a name %s, in any order', async (_, name) => {
+  ])('are each tried once for a failed login with a name %s, in either order', async (_, name) => {
     for (const turn of [0, 1]) {
       const providers = [slowTableOf({ ann: 'x' }, 'a'), slowTableOf({ bob: 'x' }, 'b')]
       if (turn === 1) providers.reverse()
@@ -257,7 +257,7 @@ describe('several providers', () => {
     }
   })
 
-  test('learn nothing about names that others know', async () => {
+  test('do not receive names that another one knows', async () => {
     const second = slowTableOf({}, 'second')
     const subject = pipelineOf([tableOf({ ann: 'x' }, 'first'), second])
     const names: (string | undefined)[] = []
@@ -296,7 +296,7 @@ describe('the login of an open connection', () => {
     expect(await subject.recheck(basic('ann', 'secret'), principal, ADDRESS)).toEqual({ is: 'same' })
   })
 
-  test('is rechecked after a change, which listeners and the epoch announce', async () => {
+  test('is rechecked after a change, which the listeners and the epoch announce', async () => {
     const table = tableOf({ ann: 'secret' })
     const subject = pipelineOf([tableOf({}, 'other'), table])
     const principal = await principalOf(subject)
@@ -332,7 +332,7 @@ describe('the login of an open connection', () => {
     expect(await subject.recheck(basic('ann', 'secret'), principal, ADDRESS)).toEqual({ is: 'revoked' })
   })
 
-  test('stays while no provider can decide', async () => {
+  test('is kept while no provider can decide', async () => {
     const principal = { name: 'ann', provider: 'broken', groups: [] }
     const subject = pipelineOf([new BrokenTable(async () => ({ ok: false, reason: 'unavailable' }))])
     expect(await subject.recheck(basic('ann', 'secret'), principal, ADDRESS)).toEqual({ is: 'unknown' })

@@ -5,7 +5,7 @@ import { request, startUpstream, until, valuesOf } from '../support/gate.js'
 import { basic } from '../support/requests.js'
 import { freePort } from '../support/servers.js'
 
-test('the gate that the benchmarks measure without a login lets everyone in', async () => {
+test('the gate without a login that benchmarks use accepts every request', async () => {
   const upstream = await startUpstream()
   const port = await freePort()
   const args = ['bench/support/open-gate.js', upstream.url, String(port)]

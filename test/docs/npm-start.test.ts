@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { describeWith, peer } from '../support/peers.js'
 import { run } from '../support/run.js'
 
-/** Runs `npm start`'s script at a terminal of `columns`, waits until it guards, and stops it by Ctrl-C. */
+/** Runs `npm start`'s script on a terminal of `columns`, waits until it is ready, and stops it with Ctrl-C. */
 const terminal = (columns: number) => `
   set timeout 60
   set stty_init "columns ${columns} rows 40"

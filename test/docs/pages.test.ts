@@ -71,13 +71,13 @@ describeIf(lacksOrdinaryUser, 'docs/htpasswd.md', () => {
   )
 })
 
-test('docs/htpasswd.md names every long option of htpasswd', () => {
+test('docs/htpasswd.md mentions every long option of htpasswd', () => {
   const text = textOf('docs/htpasswd.md')
   const flags = [...TASKS, ...TASK_OPTIONS].map(({ flag }) => flag)
   expect(flags.filter((flag) => !text.includes(flag))).toEqual([])
 })
 
-test('the pages on htpasswd name every short option', () => {
+test('the pages on htpasswd mention every short option', () => {
   const text = ['htpasswd', 'schemes', 'deviations'].map((name) => textOf(`docs/${name}.md`)).join('\n')
   const letters = SHORT_OPTIONS.map(({ flag }) => flag[1] as string)
   expect(letters.filter((letter) => !new RegExp(`(^|[^\\w-])-\\w*${letter}`, 'm').test(text))).toEqual([])

@@ -8,8 +8,8 @@ import { htpasswd } from '../support/run.js'
 import type { Server } from '../support/servers.js'
 import { chartsDrawn, PATIENCE, type Stage, setStage } from '../support/stage.js'
 
-// MLflow's user interface in a real browser, through htgate: by an address; and as in a colleague's first minute on another
-// machine, by a name of the local network, in front of an MLflow that was started with no options that concern names.
+// MLflow's user interface in a real browser, through htgate: at an address; and, as on a colleague's machine, at a name of the
+// local network, in front of an MLflow started without options for host names.
 // With HTGATE_SCREENSHOT=docs/mlflow.png it also makes the picture in the README, with HTGATE_SCREENSHOT_REFUSAL=FILE the
 // one of a reader's refusal.
 
@@ -114,7 +114,7 @@ describeWith(['chromium', 'mlflow'], 'MLflow in Chromium', () => {
       return context
     }
 
-    /** Requests of a page that the gate or MLflow refused while it is open. */
+    /** Requests of a page that the gate or MLflow refuses while it is open. */
     function refusals(page: Page): string[] {
       const list: string[] = []
       page.on('response', (response) => {
@@ -127,7 +127,7 @@ describeWith(['chromium', 'mlflow'], 'MLflow in Chromium', () => {
       return list
     }
 
-    /** Renames the run by MLflow's own dialogue. */
+    /** Renames the run in MLflow's own dialog. */
     async function rename(page: Page, name: string): Promise<void> {
       await page.goto(`${url}/#/experiments/${stage.experiment}/runs/${stage.run}`)
       await page.locator('[data-testid="overflow-menu-trigger"]').first().click()
@@ -137,7 +137,7 @@ describeWith(['chromium', 'mlflow'], 'MLflow in Chromium', () => {
       await dialogue.getByRole('button', { name: /save|rename/i }).click()
     }
 
-    /** Deletes it. */
+    /** Deletes the run. */
     async function remove(page: Page): Promise<void> {
       await page.goto(`${url}/#/experiments/${stage.experiment}/runs/${stage.run}`)
       await page.locator('[data-testid="overflow-menu-trigger"]').first().click()

@@ -15,7 +15,7 @@ import { freePort, startServer } from '../support/servers.js'
 // Files in deploy/ that cannot run in a test are checked by the program that reads them, or its linter. The proxies'
 // configuration runs for real in fronts.test.ts.
 
-/** Runs a peer, which must have nothing to complain about. */
+/** Runs a peer, which must report no problem. */
 async function expectNoComplaint(name: string, args: string[], env = {}): Promise<Result> {
   const result = await run(peer(name) as string, args, { env })
   expect(`${result.stdout}${result.stderr}`, `${name} ${args.join(' ')}`).not.toMatch(/error|warn/i)

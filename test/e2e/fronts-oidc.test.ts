@@ -55,7 +55,7 @@ beforeAll(async () => {
       bob: { password: 'bob-pw', groups: ['guests'] },
     },
   })
-  // Started as the files say.
+  // Started as the files tell.
   htgate = await startHtgate([
     ...['--forward-auth', '--trust-proxy', 'loopback', '--file', passwords, '--login-failures', '2'],
     ...['--oidc-issuer', issuer.url, '--oidc-client-id', CLIENT_ID, '--oidc-client-secret-file', secret],
@@ -72,7 +72,7 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true })
 })
 
-/** Takes requests for the site to the proxy, as a name server would, and others where they belong. */
+/** Sends requests for the site to the proxy, as DNS would, and others to their own hosts. */
 function through({ port }: Server, localAddress = `127.0.0.${10 + ++clients}`): Fetch {
   return async (url, init) => {
     const { host, pathname, search } = new URL(url)
@@ -244,7 +244,7 @@ describeWith(['nginx', 'caddy', 'traefik', 'openssl'], 'behind a proxy with forw
       }
     })
 
-    test('a reader writes nothing, and another site’s page cannot act', async () => {
+    test('a reader cannot write, and another site’s page cannot act', async () => {
       const { client: bob } = await logIn('/', 'bob')
       expect((await bob.get(`${SITE}/`)).status).toBe(200)
       const write = `${SITE}/api/2.0/mlflow/experiments/create`

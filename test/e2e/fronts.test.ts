@@ -167,7 +167,7 @@ function keepsThePromises(front: () => Running): void {
     expect(echo.targets).not.toContain(path)
   })
 
-  test('a large body arrives whole, whether its length is known or not', async () => {
+  test('a large body arrives complete, whether its length is known or not', async () => {
     const bytes = randomBytes(32 << 20)
     const sha256 = createHash('sha256').update(bytes).digest('hex')
     for (const headers of [{ 'content-length': bytes.length }, { 'transfer-encoding': 'chunked' }]) {
@@ -190,7 +190,7 @@ function keepsThePromises(front: () => Running): void {
       headers: { 'transfer-encoding': 'chunked' },
     })
     sent.on('error', () => {})
-    sent.write(Buffer.alloc(64 << 10)) // Apache looks at the first 16 KiB before it passes anything on.
+    sent.write(Buffer.alloc(64 << 10)) // Apache buffers the first 16 KiB before it forwards anything.
     await vi.waitFor(() => expect(echo.begun).toContain(path), { timeout: 10_000 })
     sent.destroy()
   })
@@ -352,7 +352,7 @@ describeWith(['nginx', 'openssl'], "nginx caches htgate's decisions", () => {
   let oracle: HttpServer
   let server: Server
   beforeAll(async () => {
-    // In place of htgate: lets one password in, and keeps count.
+    // A stand-in for htgate: accepts one password, and counts requests.
     asked = []
     oracle = createServer((request, response) => {
       asked.push(`${request.headers['x-forwarded-method']} ${request.headers['x-forwarded-uri']}`)

@@ -22,7 +22,7 @@ type Edits = readonly (readonly [from: string, to: string])[]
 
 /**
  * A file of deploy/ with each `from` replaced by its `to`.
- * @throws Error when the file has no such text
+ * @throws Error if the file does not contain a `from`
  */
 function edited(file: string, edits: Edits): string {
   let text = readFileSync(`deploy/${file}`, 'utf8')
@@ -103,7 +103,7 @@ tls: { stores: { default: { defaultCertificate: { certFile: ${cert}, keyFile: ${
   return startServer(peer('traefik') as string, args, { port })
 }
 
-/** A proxy by the name that the tests show, with the program that it needs. */
+/** A proxy, with its name in the tests and the program that it needs. */
 export interface Front {
   readonly name: string
   readonly program: string
@@ -155,7 +155,7 @@ export const fronts: readonly Front[] = [
   },
 ]
 
-/** These ask htgate, which leads people to the login of an OpenID Connect issuer. */
+/** These ask htgate, which redirects people to an OpenID Connect issuer. */
 export const frontsWithIssuer: readonly Front[] = [
   {
     name: 'nginx, auth_request',
@@ -174,7 +174,7 @@ export const frontsWithIssuer: readonly Front[] = [
   },
 ]
 
-/** The names as they are, and with underscores and dots in place of some or all of their hyphens. */
+/** The names, and each with some or all hyphens replaced by underscores or dots. */
 export function spellings(...names: string[]): string[] {
   const all = (parts: string[]): string[] => {
     const [head = '', ...tail] = parts

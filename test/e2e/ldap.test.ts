@@ -10,7 +10,7 @@ import type { Result } from '../support/run.js'
 import type { Server } from '../support/servers.js'
 import { group, PEOPLE, person, SERVICE, type Slapd, startSlapd } from '../support/slapd.js'
 
-// A real MLflow behind htgate, whose users, and their roles, are those of a real directory, over TLS.
+// A real MLflow behind htgate, with users and roles from a real directory over TLS.
 
 const WRITER = ['gesa', 'größer, als gedacht'] as const
 const READER = ['rita', 'nur lesen'] as const
@@ -66,7 +66,7 @@ describeWith(['mlflow', 'slapd', 'ldapmodify', 'openssl'], 'MLflow and a directo
     expect(await client(['metrics', '1'], READER)).toMatch(/^failed: .*PERMISSION_DENIED/s)
   }, 120_000)
 
-  test('a user without a role, and a wrong password, get nowhere', async () => {
+  test('a user without a role and a wrong password are rejected', async () => {
     expect(await client(['ping'], ['none', 'x'])).toMatch(/^failed: .*PERMISSION_DENIED/s)
     expect(await client(['ping'], ['gesa', 'falsch'])).toMatch(/^failed: .*password is wrong/s)
   }, 120_000)

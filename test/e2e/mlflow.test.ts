@@ -19,7 +19,7 @@ const USER = 'zoë'
 const PASSWORD = 'pässwörd: 1'
 
 const credentials = { MLFLOW_TRACKING_USERNAME: USER, MLFLOW_TRACKING_PASSWORD: PASSWORD }
-/** A client that gives up on 5xx after one more try rather than after minutes. */
+/** Makes the client retry 5xx once, instead of for minutes. */
 const impatient = { MLFLOW_HTTP_REQUEST_MAX_RETRIES: '1' }
 
 const client = (server: Server, args: string[], env: Record<string, string> = {}): Promise<Result> =>
@@ -73,7 +73,7 @@ describeWith(['mlflow'], 'MLflow on SQLite, in gunicorn', () => {
   ])('%s, the client fails at once, and says what to do', async (_, env, words) => {
     const started = Date.now()
     const result = said(await client(htgate, ['ping'], env))
-    // Its first pause before it tries again would be 2 seconds; all of them take minutes.
+    // A retry would start after 2 seconds, and all of them take minutes.
     expect(Date.now() - started).toBeLessThan(60_000)
     expect(result).toMatch(/^failed: /)
     expect(result).toContain(words)
@@ -84,7 +84,7 @@ describeWith(['mlflow'], 'MLflow on SQLite, in gunicorn', () => {
     const gateOfStopped = await gate({ url: `http://127.0.0.1:${await freePort()}` })
     onTestFinished(gateOfStopped.stop)
 
-    // This is all that MLflow's client says of an answer that it tries again.
+    // This is all that MLflow's client reports about a response that it retries.
     const result = said(await client(gateOfStopped, ['ping'], { ...credentials, ...impatient }))
     expect(result).toContain('too many 502 error responses')
     const { status, body } = await get(gateOfStopped, '/api/2.0/mlflow/experiments/search')

@@ -17,8 +17,8 @@ import { describeIf, describeWith } from '../support/peers.js'
 import { freePort } from '../support/servers.js'
 import { type Stage, setStage } from '../support/stage.js'
 
-// A person's day: they open MLflow in a real browser, log in at a real issuer, see their runs, make a token, and a real
-// MLflow client uses it until it is revoked.
+// A user's day: open MLflow in a real browser, log in at a real issuer, look at runs, and create a token, which a real MLflow
+// client uses until it is revoked.
 
 let stage: Stage
 
@@ -85,7 +85,7 @@ describeWith(['chromium', 'mlflow'], 'Chromium and MLflow', () => {
         // MLflow’s page is large, and this machine may be busy.
         context.setDefaultTimeout(90_000)
         const page = await context.newPage()
-        // Where MLflow keeps its place: behind the #.
+        // MLflow's page keeps its location in the fragment.
         await page.goto(`${gate.url}/#/experiments/${stage.experiment}/runs`)
         await logIn(page)
         await page.getByRole('link', { name: 'deeper' }).waitFor({ timeout: 60_000 })
@@ -114,7 +114,7 @@ describeWith(['chromium', 'mlflow'], 'Chromium and MLflow', () => {
         await page.getByText('Token revoked.').waitFor()
         expect((await metric(gate, token, stage.run)).status).not.toBe(0)
 
-        // The session is over, and so is the issuer's: the next click leads to the login, and back to where it was to lead.
+        // The sessions here and at the issuer have ended: the next page leads to the login, and from there to that page.
         await page.goto(`${gate.url}/#/experiments/${stage.experiment}/runs`)
         const link = page.getByRole('link', { name: 'deeper' })
         await link.waitFor({ timeout: 60_000 })

@@ -12,8 +12,8 @@ import { basic } from '../support/requests.js'
 import { htpasswd, type Result } from '../support/run.js'
 import type { Server } from '../support/servers.js'
 
-// Roles in front of the real MLflow: a reader tries every way in that is known, and nothing changes; then each role does its
-// work with MLflow's own client.
+// Roles in front of the real MLflow: a reader tries every known bypass, and nothing changes; then each role does its work with
+// MLflow's own client.
 
 const USERS = ['rita', 'will', 'ada'] as const
 const ROLES = ['--readers', 'group:staff', '--writers', 'group:ml-team', '--admins', 'user:ada']
@@ -112,7 +112,7 @@ function guarded(version: 'mlflow' | 'mlflow-2.22', prefix = '', args: string[] 
       ...changes().flatMap(([method, path, body]) =>
         spellings(method, prefix + path).map((how) => ({ ...how, body })),
       ),
-      // Of the other routes each has its turn of a few spellings.
+      // The other routes take turns with a few spellings each.
       ...generic.flatMap(([method, path, body], i) => {
         const all = spellings(method, prefix + path)
         const some = isFirst ? [1, 2, 3, 4].map((n) => all[(4 * i + n) % all.length] as Spelled) : []
@@ -128,7 +128,7 @@ function guarded(version: 'mlflow' | 'mlflow-2.22', prefix = '', args: string[] 
     expect(after).toEqual(before)
   }, 300_000)
 
-  test('nor does a WebSocket, or HTTP/1.0', async () => {
+  test('a reader changes nothing by a WebSocket or HTTP/1.0', async () => {
     const before = await stateOf(home)
     for (const [method, path, body] of changes()) {
       const text = typeof body === 'string' ? body : JSON.stringify(body)
@@ -191,7 +191,7 @@ function guarded(version: 'mlflow' | 'mlflow-2.22', prefix = '', args: string[] 
   })
 
   test('the same requests from an admin do change something', async () => {
-    // Or the reader's tests above would prove nothing.
+    // Otherwise the tests of the reader would prove nothing.
     let before = await stateOf(home)
     for (const [method, path, body] of changes()) {
       if (/traces|datasets|mcp|webhooks/.test(path)) continue
@@ -249,7 +249,7 @@ interface Spelled {
   readonly headers?: string
 }
 
-/** A request, and the ways to write it that might slip through. */
+/** A request, and spellings of it that might slip through. */
 function spellings(method: string, target: string): Spelled[] {
   const [path = '', query] = target.split('?')
   const rest = query === undefined ? '' : `?${query}`
@@ -311,7 +311,7 @@ interface Answered {
   readonly status: number
 }
 
-/** Sends raw requests on a few connections, each after the answer to the one before. */
+/** Sends raw requests on a few connections, each after the response to the previous one. */
 async function sendAll(
   port: number,
   requests: readonly (Spelled & { body: object | string })[],
@@ -331,7 +331,7 @@ async function sendAll(
   return answers
 }
 
-/** The status that a raw request is answered with; 0 if there is no answer. */
+/** The status of the response to a raw request; 0 if there is none. */
 function statusOfRaw(port: number, request: string): Promise<number> {
   return new Promise((resolve) => {
     let text = ''

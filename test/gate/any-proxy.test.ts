@@ -30,13 +30,13 @@ const BODIES = [
 
 describe('bodies of pipelined requests', () => {
   describe.each([
-    ['by length', byLength],
+    ['with a length', byLength],
     ['in chunks', inChunks],
   ])('%s', (_, frame) => {
-    test.each(BODIES)('reach the upstream whole and in order', async (...bodies) => {
+    test.each(BODIES)('reach the upstream complete and in order', async (...bodies) => {
       const upstream = await startUpstream()
       const gate = await startBefore(upstream)
-      // GET, which rarely has a body.
+      // Even with GET, which rarely has a body.
       const { text } = raw(
         gate.port,
         bodies.map((body) => `GET / HTTP/1.1\r\n${HEAD}${frame(body)}`).join(''),
@@ -94,7 +94,7 @@ describe('upgrades', () => {
     expect(upstream.text()).not.toMatch(/Upgrade|secret/)
   })
 
-  test('a megabyte each way, small frames between large ones', async () => {
+  test('carry a megabyte each way, small frames between large ones', async () => {
     const upstream = await startUpstream()
     upstream.server.on('upgrade', (_, socket) => {
       socket.write('HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n')
@@ -126,7 +126,7 @@ describe('upgrades', () => {
 })
 
 describe('interim responses', () => {
-  test('a 103 without a reason', async () => {
+  test('a 103 without a reason phrase is forwarded', async () => {
     const upstream = await startRawUpstream((socket) =>
       socket.end('HTTP/1.1 103 \r\nLink: </a.css>\r\n\r\nHTTP/1.1 200 OK\r\nConnection: close\r\n\r\nall'),
     )

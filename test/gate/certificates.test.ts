@@ -21,7 +21,7 @@ interface Authority {
   sign(csr: string, out: string): void
 }
 
-/** An authority with an empty revocation list, by openssl: an intermediate one if it has a parent. */
+/** An authority made by openssl, with an empty revocation list; an intermediate one if it has a parent. */
 function makeAuthority(folder: string, name = 'CA', parent?: Authority): Authority {
   const openssl = (...args: string[]) =>
     execFileSync(peer('openssl') as string, args, { cwd: folder, stdio: 'pipe' })
@@ -154,7 +154,7 @@ describeWith(['openssl'], 'client certificates', () => {
     expect(user()).toBe('alice')
   })
 
-  test('that are revoked are rejected once the list is read, on open connections too', async () => {
+  test('are rejected once they are on the revocation list, on open connections too', async () => {
     const folder = temporaryFolder()
     const authority = makeAuthority(folder)
     const crl = join(temporaryFolder(), 'crl.pem')
@@ -180,7 +180,7 @@ describeWith(['openssl'], 'client certificates', () => {
   })
 
   describe('of an intermediate authority', () => {
-    /** Ann's certificate of an intermediate authority, and a gate with the lists of both. */
+    /** Ann's certificate from an intermediate authority, and a gate with the lists of both authorities. */
     async function startChained() {
       const root = makeAuthority(temporaryFolder(), 'Root')
       const intermediate = makeAuthority(temporaryFolder(), 'Intermediate', root)
@@ -201,7 +201,7 @@ describeWith(['openssl'], 'client certificates', () => {
       return { root, intermediate, ann, publish, ask, gate, ca, pair }
     }
 
-    test('are rejected if it is revoked, on open connections too', async () => {
+    test('are rejected if the intermediate one is revoked, on open connections too', async () => {
       const { root, intermediate, publish, ask } = await startChained()
       const agent = new Agent({ keepAlive: true, maxSockets: 1 })
       expect(await ask(agent)).toBe(200)

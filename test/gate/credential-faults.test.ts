@@ -12,9 +12,9 @@ test.each([
   ['a tab within', header('alice:se\tcret'), 'control-character'],
   ['Latin-1', header('alice:p\xe4ssw\xf6rd', 'latin1'), 'not-utf-8'],
   ['nothing, in another scheme', 'Bearer c2VjcmV0Cg==', undefined],
-  ['nothing that base64 can tell', 'Basic !', undefined],
-  ['nothing, if there are two', [header('a:b\n'), header('a:b')], undefined],
-  ['nothing, if there are none', undefined, undefined],
+  ['nothing, in invalid base64', 'Basic !', undefined],
+  ['nothing, in two headers', [header('a:b\n'), header('a:b')], undefined],
+  ['nothing, without a header', undefined, undefined],
 ])('%s is wrong', (_, authorization, fault) => {
   expect(faultOf(authorization)).toBe(fault)
 })

@@ -48,7 +48,7 @@ describe('the origin of a request', () => {
     expect(site({ origin }, host, proto)).toBe(expected)
   })
 
-  test('any name sent by a trusted proxy is accepted', () => {
+  test('any host name sent by a trusted proxy is accepted', () => {
     expect(
       site({ origin: 'https://mlflow.example.org' }, ['10.0.0.1:8080', 'mlflow.example.org'], 'https'),
     ).toBe('same')

@@ -14,7 +14,7 @@ import { basic } from '../support/requests.js'
 
 // --forward-auth: a proxy asks whether a request may pass, and sends the client's address in X-Forwarded-For.
 
-test('200 with the user, for any path and method', async () => {
+test('the response is 200 with the user, for any path and method', async () => {
   const gate = await startGate({})
   for (const options of [{}, { method: 'POST', body: 'x' }, { method: 'HEAD' }]) {
     const { status, headers, body } = await asAlice(`${gate.url}/any/path?x`, options)
@@ -22,13 +22,13 @@ test('200 with the user, for any path and method', async () => {
   }
 })
 
-test("a user's name in any script, as UTF-8", async () => {
+test("a user's name in any script is sent as UTF-8", async () => {
   const gate = await startGate({ file: passwordFile(record('Zoë', 'p')) })
   const { headers } = await request(gate.url, { headers: { authorization: basic('Zoë', 'p') } })
   expect(Buffer.from(String(headers['x-forwarded-user']), 'latin1').toString()).toBe('Zoë')
 })
 
-test('401 with the realm, and a body that the proxy can pass on', async () => {
+test('without a login, it is 401 with the realm, and a body that the proxy can pass on', async () => {
   const gate = await startGate({ args: ['--realm', 'Lab'] })
   const { status, headers, body } = await request(gate.url)
   expect(status).toBe(401)

@@ -2,8 +2,8 @@ import { expect, test } from 'vitest'
 import { ALICE, raw, startGate, statuses } from '../support/gate.js'
 import { startRawUpstream } from '../support/raw-upstream.js'
 
-// How responses of the upstream end, and that a connection on which more came than the head announced is not used again:
-// nginx's own tests (nginx-tests: proxy_duplicate_headers, proxy_extra_data, proxy_keepalive, proxy_unfinished) ask the same.
+// Where responses of the upstream end, and that a connection is not reused if more arrives than the head announced. Taken from
+// nginx's own test suite (nginx-tests: proxy_duplicate_headers, proxy_extra_data, proxy_keepalive, proxy_unfinished).
 
 const OK = 'HTTP/1.1 200 OK\r\n'
 const EMPTY_CHUNKS = '0\r\n\r\n'
@@ -49,7 +49,7 @@ test.each([
   ['more than its length', 'Content-Length: 8\r\n\r\nSEE-THIS-BUT-NOT-THIS\n', 'SEE-THIS'],
   ['a body after a length of 0', 'Content-Length: 0\r\n\r\nNOT-THIS\n', ''],
   [
-    'more after the last chunk',
+    'data after the last chunk',
     'Transfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\nNOT',
     '2\r\nok\r\n0\r\n\r\n',
   ],
@@ -60,7 +60,7 @@ test.each([
 
 test.each([
   ['its length', 'Content-Length: 100\r\n\r\nSEE-THIS', 'SEE-THIS'],
-  ['its length, with nothing at all', 'Content-Length: 100\r\n\r\n', ''],
+  ['its length, and nothing at all', 'Content-Length: 100\r\n\r\n', ''],
   ['its last chunk', 'Transfer-Encoding: chunked\r\n\r\nff\r\nunfinished', 'a\r\nunfinished\r\n'],
 ])('less than %s never looks complete', async (_, rest, body) => {
   const got = await exchange('GET', OK + rest, true)

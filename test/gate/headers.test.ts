@@ -81,7 +81,7 @@ describe('what the upstream sees', () => {
     expect(valuesOf(upstream.seen[0], 'x-forwarded-user')).toEqual(['alice'])
   })
 
-  test('the whole body, even if it contains something like framing', async () => {
+  test('the whole body, even if it looks like framing', async () => {
     const upstream = await startUpstream()
     const gate = await startGate({ upstream: upstream.url })
     const headers = { Content_Length: '0', Transfer_Encoding: 'gzip' }
@@ -148,7 +148,7 @@ describe('the client’s X-Forwarded-* headers', () => {
     expect(valuesOf(seen, 'x-forwarded-host')).toEqual([`127.0.0.1:${gate.port}`])
   })
 
-  test('are trusted from a trusted proxy: the nearest address that is not a trusted proxy’s', async () => {
+  test('are trusted from a trusted proxy: the client is the nearest address that is not a trusted proxy’s', async () => {
     const upstream = await startUpstream()
     const gate = await startGate({
       upstream: upstream.url,

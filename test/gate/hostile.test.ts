@@ -76,7 +76,7 @@ describe('without a login, nothing reaches the upstream', () => {
     ['an absolute target', 'GET http://evil.example/ HTTP/1.1\r\nHost: x\r\n\r\n'],
     ['TRACE', 'TRACE / HTTP/1.1\r\nHost: x\r\n\r\n'],
     [
-      'an upgrade, and more behind it',
+      'an upgrade followed by a request',
       'GET / HTTP/1.1\r\nHost: x\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\nGET /evil HTTP/1.1\r\nHost: x\r\n\r\n',
     ],
     ['HTTP/2 with prior knowledge', 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'],
@@ -109,7 +109,7 @@ describe('without a login, nothing reaches the upstream', () => {
   })
 })
 
-describe('with a login, only what was meant reaches the upstream', () => {
+describe('with a login, only the intended request reaches the upstream', () => {
   test.each([
     [
       'a body that looks like a request',
@@ -143,7 +143,7 @@ describe('with a login, only what was meant reaches the upstream', () => {
 })
 
 describe('slow and oversized requests', () => {
-  test('a head that is too long', async () => {
+  test('a head that is too long is rejected', async () => {
     const { gate, upstream } = await start()
     const answer = await send(
       gate,
@@ -153,7 +153,7 @@ describe('slow and oversized requests', () => {
     expect(upstream.heads()).toBe(0)
   })
 
-  test('a head that never ends', async () => {
+  test('a head that never ends is rejected', async () => {
     const { gate } = await start()
     const { socket, closed, text } = raw(gate.port, 'GET / HTTP/1.1\r\nHost: x\r\n')
     const timer = setInterval(() => socket.write(`X: ${'a'.repeat(1000)}\r\n`), 1)
@@ -199,7 +199,7 @@ describe('slow and oversized requests', () => {
     expect(upstream.heads()).toBe(0)
   })
 
-  test('100 that vanish in the middle of a body', async () => {
+  test('100 uploads that are cut off in the middle of a body do no harm', async () => {
     const upstream = await startUpstream((request, response) => {
       if (request.method === 'GET') response.end()
     })

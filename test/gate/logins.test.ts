@@ -22,7 +22,7 @@ const from = (address: string) => ({ 'x-forwarded-for': address })
 const TRUST = ['--trust-proxy', 'loopback']
 
 describe('failed logins', () => {
-  test('are slowed, then get 429 with Retry-After', async () => {
+  test('are delayed, then get 429 with Retry-After', async () => {
     const upstream = await startUpstream()
     const gate = await startGate({ upstream: upstream.url, args: ['--login-failures', '5'] })
     const statuses: number[] = []
@@ -45,7 +45,7 @@ describe('failed logins', () => {
     expect(gate.output()).not.toContain('guess')
   })
 
-  test('lock out no other address, no other user, and no one logged in', async () => {
+  test('lock out no other address, no other user, and no user who is logged in', async () => {
     const upstream = await startUpstream()
     const file = passwordFile(record('alice', 'secret') + record('bob', 'secret'))
     const gate = await startGate({ upstream: upstream.url, file, args: ['--login-failures', '3', ...TRUST] })

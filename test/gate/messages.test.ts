@@ -71,7 +71,7 @@ describe('Expect: 100-continue, end to end', () => {
     expect(upstream.connections()).toBe(2)
   })
 
-  test('ignored in HTTP/1.0', async () => {
+  test('is ignored in HTTP/1.0', async () => {
     const { gate, upstream } = await startBefore(OK)
     const text = await exchange(
       gate.port,
@@ -83,7 +83,7 @@ describe('Expect: 100-continue, end to end', () => {
 })
 
 describe('interim responses', () => {
-  test('an unsolicited 100, and 103', async () => {
+  test('an unsolicited 100 and a 103 are forwarded', async () => {
     const { gate } = await startBefore(
       `HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </a>; rel=preload\r\n\r\n${OK}`,
     )
@@ -93,12 +93,12 @@ describe('interim responses', () => {
     expect(text()).toContain('103 Early Hints\r\nLink: </a>; rel=preload\r\n\r\n')
   })
 
-  test('none for HTTP/1.0 clients', async () => {
+  test('are not sent to HTTP/1.0 clients', async () => {
     const { gate } = await startBefore(`HTTP/1.1 103 Early Hints\r\nLink: a\r\n\r\n${OK}`)
     expect(statuses(await exchange(gate.port, `GET / HTTP/1.0\r\n${HEAD}\r\n`))).toEqual([200])
   })
 
-  test('endless ones: a 502 that says why, and no memory growth', async () => {
+  test('without end cause a 502 that says why, and no memory growth', async () => {
     const hint = `HTTP/1.1 103 Early Hints\r\nLink: ${'a'.repeat(50_000)}\r\n\r\n`
     let sent = 0
     const upstream = await startRawUpstream((socket) => {
@@ -130,7 +130,11 @@ describe('interim responses', () => {
 describe('an invalid response: a 502, and the reason in the log', () => {
   test.each([
     ['a transfer coding', 'HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\nx', /Transfer-Encoding/],
-    ['two', 'HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n', /Transfer-Encoding/],
+    [
+      'two transfer codings',
+      'HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n',
+      /Transfer-Encoding/,
+    ],
     [
       'chunked twice',
       `HTTP/1.1 200 OK\r\n${'Transfer-Encoding: chunked\r\n'.repeat(2)}\r\n0\r\n\r\n`,
@@ -165,7 +169,7 @@ describe('an invalid response: a 502, and the reason in the log', () => {
     expect(text()).toContain(line)
   })
 
-  test('one that ends before its length is passed on as far as it came, then aborted', async () => {
+  test('one that ends before its length is forwarded as far as it was received, then aborted', async () => {
     const upstream = await startRawUpstream(
       (socket) => void socket.end('HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf'),
     )
@@ -282,7 +286,7 @@ describe('requests', () => {
     await until(() => statuses(text()).length === 2, text)
   })
 
-  test('an upload that is rejected midway', async () => {
+  test('an upload can be rejected midway', async () => {
     const upstream = await startRawUpstream((socket) => {
       socket.end('HTTP/1.1 413 Too Big\r\nConnection: close\r\nContent-Length: 3\r\n\r\nbig')
       socket.destroySoon()
@@ -451,7 +455,7 @@ describe('what any proxy should do', () => {
     expect(upstream.text()).toBe('')
   })
 
-  test('a chunk longer than its size', async () => {
+  test('a chunk longer than its size is rejected', async () => {
     const upstream = await startUpstream()
     const gate = await startGate({ upstream: upstream.url })
     const text = await exchange(

@@ -12,7 +12,7 @@ import {
 } from '../support/gate.js'
 import { basic } from '../support/requests.js'
 
-/** The most memory that a gate has taken so far, in MiB (proc(5)). */
+/** The peak memory of a gate, in MiB (proc(5)). */
 const peakOf = (gate: GateProcess): number =>
   Number(/^VmHWM:\s+(\d+)/m.exec(readFileSync(`/proc/${gate.process.pid}/status`, 'latin1'))?.[1]) / 1024
 

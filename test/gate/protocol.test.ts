@@ -79,7 +79,7 @@ describe('responses', () => {
     expect(chunked.body).toBe('ab')
   })
 
-  test('trailers', async () => {
+  test('trailers are forwarded', async () => {
     const upstream = await startUpstream((_, response) => {
       response.writeHead(200, { Trailer: 'X-Sum' })
       response.write('body')
@@ -191,7 +191,7 @@ describe('Expect: 100-continue', () => {
 describe('upgrades', () => {
   const UPGRADE = 'Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: x\r\n'
 
-  /** Answers with what it receives, in capitals. */
+  /** An upstream that echoes in capitals. */
   async function startShouter() {
     const upstream = await startUpstream()
     upstream.server.on('upgrade', (request, socket) => {
@@ -220,7 +220,7 @@ describe('upgrades', () => {
     await until(() => gate.log().some(({ status, bytes }) => status === 101 && bytes === 12), gate.output)
   })
 
-  test('not without a login', async () => {
+  test('a WebSocket requires a login', async () => {
     const upstream = await startShouter()
     const gate = await startGate({ upstream: upstream.url })
     const { text, closed } = raw(
@@ -276,7 +276,7 @@ describe('disconnects', () => {
     await until(() => gone)
   })
 
-  test('so does a client that vanishes in the middle of its body', async () => {
+  test('a client that disconnects in the middle of its body ends its request, too', async () => {
     let aborted = false
     const upstream = await startUpstream((request) => {
       request.on('data', () => {}).on('error', () => (aborted = true))
@@ -289,7 +289,7 @@ describe('disconnects', () => {
     await until(() => gate.log().some(({ status }) => status === 499), gate.output)
   })
 
-  test('an upstream that aborts is visible: the client gets no complete response', async () => {
+  test('an upstream that aborts is noticed: the client gets no complete response', async () => {
     const upstream = await startRawUpstream((socket) => {
       socket.write('HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf')
       setTimeout(() => socket.destroy(), 50)
@@ -371,7 +371,7 @@ test('an upstream that accepts no connection: 504, with the time waited', async 
   const port = Number(String((await once(stopped.stdout, 'data'))[0]))
   stopped.kill('SIGSTOP')
   for (let i = 0; i < 8; i++) raw(port, '')
-  // Deadlines are looked at by an interval, which runs ahead here.
+  // Deadlines are checked at an interval, whose clock is faked here.
   vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'performance'] })
   onTestFinished(() => void vi.useRealTimers())
   const gate = await startGate({ upstream: `http://127.0.0.1:${port}`, args: ['--upstream-timeout', '60'] })
@@ -415,7 +415,7 @@ test('a pipelined request waits for the response before it', async () => {
   await until(() => text().endsWith('/2'), text)
 })
 
-test('a client that vanishes ends its request, and later ones never begin', async () => {
+test('a client that disconnects ends its request, and later ones never begin', async () => {
   let open = 0
   const upstream = await startUpstream((_, response) => {
     open++

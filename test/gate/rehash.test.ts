@@ -23,7 +23,7 @@ test('--rehash replaces a weak record at a login, and the password keeps working
   expect(await statusFor(gate.url, 'ann', 'wrong')).toBe(401)
 })
 
-test.each(['bcrypt:3', 'sha1', 'bcrypt:x', 'sha512-crypt:5'])('--rehash %s makes no sense', async (value) => {
+test.each(['bcrypt:3', 'sha1', 'bcrypt:x', 'sha512-crypt:5'])('--rehash %s is rejected', async (value) => {
   const file = join(temporaryFolder(), '.htpasswd')
   writeFileSync(file, '')
   const args = ['--file', file, '--forward-auth', '--listen', '127.0.0.1:1', '--rehash', value]

@@ -13,7 +13,7 @@ import { freePort } from '../support/servers.js'
 const HTML = { accept: 'text/html,application/xhtml+xml' }
 
 describe('without a login', () => {
-  test('401, with JSON that MLflow’s client displays', async () => {
+  test('the response is 401, with JSON that MLflow’s client displays', async () => {
     const upstream = await startUpstream()
     const gate = await startGate({ upstream: upstream.url, args: ['--realm', 'The "lab"'] })
     const { status, headers, body } = await request(gate.url)
@@ -27,7 +27,7 @@ describe('without a login', () => {
     expect(upstream.heads()).toBe(0)
   })
 
-  test('a page for a browser', async () => {
+  test('a browser gets a page', async () => {
     const gate = await startGate({ upstream: 'http://127.0.0.1:9' })
     const { status, headers, body } = await request(gate.url, { headers: HTML })
     expect(status).toBe(401)
@@ -36,14 +36,14 @@ describe('without a login', () => {
     expect(body).toMatch(/<title>Login required<\/title>/)
   })
 
-  test('no body for HEAD, and the connection is kept', async () => {
+  test('HEAD gets no body, and the connection is kept', async () => {
     const gate = await startGate({ upstream: 'http://127.0.0.1:9' })
     const { status, headers, body } = await request(gate.url, { method: 'HEAD' })
     expect([status, body]).toEqual([401, ''])
     expect(Number(headers['content-length'])).toBeGreaterThan(100)
   })
 
-  test('a wrong password, an unknown user, and invalid Basic credentials', async () => {
+  test('a wrong password and an unknown user get the same message, malformed credentials another one', async () => {
     const gate = await startGate({ upstream: 'http://127.0.0.1:9' })
     const say = async (authorization: string) => {
       const { status, body } = await request(gate.url, { headers: { authorization } })
@@ -87,7 +87,7 @@ describe('a damaged password is reported', () => {
     return `${status} ${body}`
   }
 
-  test('one with a line break, and one in Latin-1, whether or not the user exists', async () => {
+  test('with a line break, or in Latin-1, whether or not the user exists', async () => {
     const gate = await startGate({ upstream: 'http://127.0.0.1:9' })
     for (const user of ['alice', 'nobody']) {
       const broken = await messageFor(gate.url, Buffer.from(`${user}:secret\n`))
@@ -113,7 +113,7 @@ describe('a damaged password is reported', () => {
   })
 })
 
-describe('the upstream', () => {
+describe('an upstream', () => {
   test('that is down: 502, in the client’s format, and a log line', async () => {
     const gate = await startGate({ upstream: `http://127.0.0.1:${await freePort()}` })
     const { status, body } = await asAlice(gate.url)
@@ -135,7 +135,7 @@ describe('the upstream', () => {
     expect(JSON.parse(body).error_code).toBe('DEADLINE_EXCEEDED')
   })
 
-  test('that responds with nonsense: 502', async () => {
+  test('that sends an invalid response: 502', async () => {
     const nonsense = createServer((socket) => {
       socket.on('error', () => {}).end('what?\r\n\r\n')
     })
@@ -146,7 +146,7 @@ describe('the upstream', () => {
     expect((await asAlice(gate.url)).status).toBe(502)
   })
 
-  test('has its own errors passed on unchanged', async () => {
+  test('that responds with errors: they are passed on unchanged', async () => {
     const upstream = await startUpstream((_, response) =>
       response.writeHead(500, 'Oh no', { 'X-Own': '1' }).end('{"error_code":"INTERNAL_ERROR"}'),
     )
@@ -159,7 +159,7 @@ describe('the upstream', () => {
     ])
   })
 
-  test('MLflow rejects the Host: the log names the options that help', async () => {
+  test('that is MLflow and rejects the Host: the log says which options help', async () => {
     const upstream = await startUpstream(({ url }, response) =>
       response
         .writeHead(403)
@@ -177,7 +177,7 @@ describe('the upstream', () => {
     await until(() => messages().some((text) => /--cors-allowed-origins/.test(text)), gate.output)
   })
 
-  test('MLflow with --allowed-hosts gets the client’s Host after its first refusal', async () => {
+  test('that is MLflow with --allowed-hosts gets the client’s Host after its first refusal', async () => {
     const upstream = await startUpstream(({ headers }, response) => {
       if (headers.host === 'mlflow.example') response.end(headers.host)
       else response.writeHead(403).end('Invalid Host header - possible DNS rebinding attack detected')

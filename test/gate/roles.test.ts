@@ -18,7 +18,7 @@ import {
 import { basic } from '../support/requests.js'
 import { freePort } from '../support/servers.js'
 
-// Roles as a client of the gate meets them, in front of an upstream that says yes to everything.
+// Roles as seen by clients of the gate, in front of an upstream that accepts everything.
 
 const USERS = ['rita', 'will', 'ada', 'nora']
 const ROLES = ['--readers', 'group:staff', '--writers', 'user:will', '--admins', 'user:ada']
@@ -237,7 +237,7 @@ describe('without a login', () => {
       expect((await request(gate.url + path)).status, path).toBe(200)
     }
     expect((await request(`${gate.url}/health`, { method: 'HEAD' })).status).toBe(200)
-    // Wrong credentials are no reason to fail there.
+    // Wrong credentials make no difference there.
     expect(
       (await request(`${gate.url}/health`, { headers: { authorization: basic('eve', 'x') } })).status,
     ).toBe(200)
@@ -384,7 +384,7 @@ describe('on /gateway/', () => {
   const CHAT = '/gateway/openai/v1/chat/completions'
   const PRIVATE = /forwarded|real-ip|mlflow-authorization/
 
-  test('takes the login from X-MLflow-Authorization, and passes Authorization on', async () => {
+  test('the login is in X-MLflow-Authorization, and Authorization is passed on', async () => {
     const gate = await startWith([...ROLES, '--group-file', groups])
     const send = (user: string, headers: Record<string, string> = {}) =>
       request(gate.url + CHAT, {
@@ -401,7 +401,7 @@ describe('on /gateway/', () => {
     expect((await send('rita')).status).toBe(403)
     expect((await send('eve')).status).toBe(401)
     expect((await send('will', { X_MLflow_Authorization: 'x' })).status).toBe(200)
-    // The login of other clients is taken away, as everywhere.
+    // The login of other clients is removed, as on any path.
     expect((await as('will', gate.url + CHAT, { method: 'POST', body: '{}' })).status).toBe(200)
     expect(valuesOf(upstream.seen[2], 'authorization')).toEqual([])
     for (const { headers } of upstream.seen) {
@@ -409,7 +409,7 @@ describe('on /gateway/', () => {
     }
   })
 
-  test('not elsewhere', async () => {
+  test('but not on other paths', async () => {
     const gate = await startWith([])
     const headers = { 'x-mlflow-authorization': basic('will', 'will'), authorization: 'Bearer sk-provider' }
     expect((await request(gate.url + READ, { headers })).status).toBe(401)

@@ -15,7 +15,7 @@ import { basic } from '../support/requests.js'
 import { type Row, TableProvider } from '../support/table-provider.js'
 import { openWebSocket, startWebSocketServer } from '../support/websocket.js'
 
-// A provider that the gate has never heard of. Everything else works with it as with the password file.
+// A provider that the gate knows nothing about. Everything works with it as with the password file.
 
 /** Milliseconds until an open connection ends: one second on a quiet machine. */
 const SOON = 20_000
@@ -93,7 +93,7 @@ describe('alone', () => {
     expect(gate.metrics()).toContain('htgate_provider_logins_total{provider="table",result="remembered"} 9\n')
   })
 
-  test('in forward-auth', async () => {
+  test('its users can log in with forward-auth', async () => {
     const gate = await openGate({ providers: [table()] })
     const { status, headers: answer } = await request(gate.url, headers('ann', 'secret'))
     expect([status, answer['x-forwarded-user'], answer['x-forwarded-groups']]).toEqual([
@@ -107,7 +107,7 @@ describe('alone', () => {
 
 describe('in a chain with a password file', () => {
   test.each(['first', 'last'])(
-    '%s: users of both get in, each by the provider that knows the name',
+    '%s: users of both can log in, each at the provider that knows the name',
     async (place) => {
       const file = await openFile(record('bob', 'secret'))
       const providers = place === 'first' ? [table(), file] : [file, table()]

@@ -21,7 +21,7 @@ import { TableProvider } from '../support/table-provider.js'
 
 const HOUR = 3_600_000
 
-/** A table whose accounts can be looked up, as those of a password file. */
+/** A table whose accounts can be looked up, like those of a password file. */
 class Accounts extends TableProvider {
   account(name: string): Account {
     const row = this.rows.get(name)
@@ -118,7 +118,7 @@ async function subject({ ttl = HOUR }: { readonly ttl?: number } = {}) {
       expect(connections).toBe(1)
       return status
     },
-    /** How often a session was judged since the last call. */
+    /** How often a session has been verified since the last call. */
     judgements: () => {
       const { length } = judged.mock.calls
       judged.mockClear()
@@ -130,7 +130,7 @@ async function subject({ ttl = HOUR }: { readonly ttl?: number } = {}) {
 
 const cookie = (value: string) => ({ headers: { cookie: `htgate=${value}` } })
 
-test('a session is judged once for requests in quick succession', async () => {
+test('a session is verified once for requests in quick succession', async () => {
   stopClock()
   const { send, sessionOf, judgements, lastUser } = await subject()
   const ann = cookie(sessionOf('ann'))
@@ -169,7 +169,7 @@ test('a session that is ended elsewhere is refused at the next request', async (
   expect(await send(cookie(value))).toBe(401)
 })
 
-test('another cookie is judged afresh, whoever it belongs to', async () => {
+test('another cookie is verified again, whether or not it is the same user’s', async () => {
   stopClock()
   const { send, sessionOf, judgements, lastUser } = await subject()
   const [ann, bob] = [sessionOf('ann'), sessionOf('bob')]
@@ -187,7 +187,7 @@ test('another cookie is judged afresh, whoever it belongs to', async () => {
   expect(await send(cookie(ann))).toBe(200)
 })
 
-test('the same cookie for another host or scheme is judged afresh', async () => {
+test('the same cookie for another host or scheme is verified again', async () => {
   stopClock()
   const { send, sessionOf, judgements } = await subject()
   const value = sessionOf('ann')
@@ -255,7 +255,7 @@ test('a session that expires within that second is remembered no longer than it 
   expect(await send(ann)).toBe(401)
 })
 
-test('no Authorization header passes for a session, and no session for one', async () => {
+test('an Authorization header is never mistaken for a session, nor the reverse', async () => {
   const { send, sessionOf, gate, lastUser } = await subject()
   const value = sessionOf('ann')
   const { host } = new URL(gate.url)
@@ -280,7 +280,7 @@ test('no Authorization header passes for a session, and no session for one', asy
   expect(await send({ headers: { cookie: bob.authorization } })).toBe(401)
 })
 
-test('a remembered login is that of its header, its epoch and its time', () => {
+test('a remembered login holds only for its header, its epoch and its time', () => {
   const principal = { name: 'ann', provider: 'file', groups: [] }
   const credential = { kind: 'session', value: 'x' } as const
   const login = new RememberedLogin('shown', credential, principal, 7, 5000)
@@ -295,7 +295,7 @@ test('a remembered login is that of its header, its epoch and its time', () => {
   expect(new RememberedLogin('shown', credential, expired, 7, 5000).holds('shown', 7, 5000)).toBe(false)
 })
 
-/** Stops the clocks that logins are judged by, but no timer; returns a function that advances them by milliseconds. */
+/** Stops the clocks that logins depend on, but no timers; returns a function that advances them by milliseconds. */
 function stopClock(now = Date.now()): (ms: number) => void {
   vi.useFakeTimers({ toFake: ['performance', 'Date'], now })
   onTestFinished(() => void vi.useRealTimers())

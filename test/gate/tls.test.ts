@@ -120,7 +120,7 @@ describeWith(['openssl'], 'TLS', () => {
     expect(statuses(alone.text())).toEqual([401])
   })
 
-  test('pipelined requests that fill several records', async () => {
+  test('pipelined requests may fill several records', async () => {
     const { gate } = await start()
     const { socket, text } = await open(gate.port)
     socket.write(get('/').repeat(500))
@@ -128,7 +128,7 @@ describeWith(['openssl'], 'TLS', () => {
     expect(new Set(statuses(text()))).toEqual(new Set([200]))
   })
 
-  test('an upload in several records', async () => {
+  test('an upload may fill several records', async () => {
     const { gate, upstream } = await start()
     const { socket, text } = await open(gate.port)
     const part = '0123456789'.repeat(20)
@@ -142,7 +142,7 @@ describeWith(['openssl'], 'TLS', () => {
     expect(upstream.seen.map(({ body }) => body)).toEqual([part.repeat(5)])
   })
 
-  test('a WebSocket, with TLS on both sides', async () => {
+  test('a WebSocket works with TLS on both sides', async () => {
     const chain = { cert: server.cert + intermediate, key: server.key }
     const upstream = createServer(chain).on('upgrade', (_, socket, head) => {
       socket.write('HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n')
@@ -183,12 +183,12 @@ describeWith(['openssl'], 'TLS', () => {
     expect([statuses(text()), error()]).toEqual([[400], undefined])
   })
 
-  test('a client that vanishes is not logged as an error', async () => {
+  test('a client that disconnects without close_notify is not logged as an error', async () => {
     const { gate } = await start()
     const { socket, text } = await open(gate.port)
     socket.write(get('/'))
     await until(() => text().endsWith('ok'), text)
-    socket.destroy() // without close_notify
+    socket.destroy()
     const next = await open(gate.port)
     next.socket.write(get('/next'))
     await until(() => next.text().endsWith('ok'))

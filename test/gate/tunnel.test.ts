@@ -56,7 +56,7 @@ test('within a frame: that frame is completed, nothing follows it, and 1008', as
   revoke()
   upstream.write(Buffer.concat([frame.subarray(500), textFrame('secret')]))
   await client.closed
-  // Where the rest took longer than the gate waits, on a busy machine, there is no close frame.
+  // If the rest took longer than the gate waits, on a busy machine, there is no close frame.
   const received = client.frames()
   expect(received.length === 500 || received.equals(Buffer.concat([frame, CLOSE]))).toBe(true)
   expect(String(received)).not.toContain('secret')

@@ -25,7 +25,7 @@ describe('Host and Origin for the upstream', () => {
     expect(names.for('localhost', 'null', true).origin).toBe('http://localhost')
   })
 
-  test('a fixed name, a socket, another application', () => {
+  test('a fixed name, a socket and another application', () => {
     const fixed = new UpstreamNames(mlflow, 'https://10.0.0.1:5000', 'mlflow.internal')
     expect(fixed.for('localhost', 'http://localhost', true)).toEqual({
       host: 'mlflow.internal',

@@ -10,9 +10,9 @@ const WORKERS = 4
 const ROUNDS = process.env.HTGATE_FULL ? 9 : 2
 const MOST_ROUNDS = 60
 
-/** Processes could differ in timing; for a name that exists, all take the same time. */
+/** Processes could differ in timing for an unknown name, but not for a known one. */
 test.each([15, 16])(
-  'four processes take the same time for an unknown name, as for one of %i known',
+  'four processes take the same time for an unknown name, with %i known ones',
   { timeout: 180_000 },
   async (names) => {
     const slow = await hash('secret', { cost: 8 })
@@ -60,7 +60,7 @@ test.each([15, 16])(
     const isMixed = ({ name }: { name: string }) =>
       new Set(best.get(name)?.map((time) => time > border())).size > 1
     let asked = everyone.flat()
-    // A pause of a busy machine makes a fast answer slow, until the next try; nothing makes a slow one fast.
+    // A pause of a busy machine can make a fast response slow, until the next try; nothing makes a slow one fast.
     for (let round = 0; round < MOST_ROUNDS && asked.length > 0; round++) {
       for (const { kind, name } of asked) {
         const times = best.get(name) ?? Array<number>(WORKERS).fill(Number.POSITIVE_INFINITY)

@@ -17,7 +17,7 @@ async function check(args: readonly string[]) {
   return { status, output: stdout, said: stderr }
 }
 
-/** The same by a process, which reads a password. */
+/** The same in a process, which reads a password. */
 async function checkLogin(args: readonly string[], input: string) {
   const { status, stdout } = await run(process.execPath, [OUR_HTGATE, '--check', ...args], { input })
   return { status, output: stdout.toString() }
@@ -31,7 +31,7 @@ function secretFile(name: string, content: string): string {
 
 const session = () => secretFile('session', 'a session secret of more than 32 characters\n')
 
-test('files: their contents, and who else can change them', async () => {
+test('files: their contents, and who can change them', async () => {
   const upstream = await startUpstream()
   const file = passwordFile(
     `${record('alice', 'secret', 10)}bob:{SHA}2jmj7l5rSw0yVb/vlWAYkK/YBwk=\nno record\n`,

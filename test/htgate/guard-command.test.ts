@@ -100,7 +100,7 @@ describe('a misbehaving command', () => {
 
   test.each([
     [
-      'exits at the start',
+      'exits at startup',
       [process.execPath, '-e', 'process.exit(3)', '{port}'],
       3,
       /^htgate: node exited with status 3 before it answered on 127\.0\.0\.1:\d+$/m,
@@ -117,7 +117,7 @@ describe('a misbehaving command', () => {
       1,
       /^htgate: node did not answer on 127\.0\.0\.1:\d+ within 1 s$/m,
     ],
-  ] as const)('and %s: htgate says so and exits', async (_, command, status, message) => {
+  ] as const)('that %s makes htgate say so and exit', async (_, command, status, message) => {
     const args = [
       '--file',
       await passwordFile(),

@@ -53,7 +53,7 @@ async function certificate(folder: string, name: string) {
 const SOME_FILE = fileURLToPath(new URL('../../package.json', import.meta.url))
 const MUST = ['--file', SOME_FILE, '--upstream', 'http://127.0.0.1:5000']
 
-describe('start-up', () => {
+describe('startup', () => {
   test('reports what it guards and which records are weak', async () => {
     const sha1 = '{SHA}2jmj7l5rSw0yVb/vlWAYkK/YBwk='
     const file = passwordFile(
@@ -80,7 +80,7 @@ describe('start-up', () => {
     expect(gate.said()).toContain('htgate --help')
   })
 
-  test('a password file that is missing, or a folder: exit 1', async () => {
+  test('a password file that is missing or a folder: exit 1', async () => {
     const missing = runGate(['--file', '/nowhere/x', '--upstream', 'http://127.0.0.1:5000'])
     expect(await missing.ended).toBe(1)
     expect(missing.said()).toMatch(/--file: cannot read \/nowhere\/x.*\n.*htpasswd -cB -C 10/)
@@ -206,7 +206,7 @@ describe('signals', () => {
     const upstream = await startUpstream()
     const args = ['--file', passwordFile(), '--upstream', upstream.url, '--listen', '127.0.0.1:0']
     const bin = fileURLToPath(new URL('../../bin/htgate.js', import.meta.url))
-    // A pipe of the shell's, to which writing waits, and not one of Node's.
+    // A pipe of the shell's, to which writes block, and not one of Node's.
     const script = '{ "$@" & echo $! >&2; wait $!; echo "ended" >&2; } | sleep 60'
     const command = [process.execPath, bin, ...args, '--drain-timeout', '0.3']
     const shell = spawn('sh', ['-c', script, 'sh', ...command], {

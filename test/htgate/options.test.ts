@@ -148,11 +148,11 @@ test.each([
   [[...MUST, '--completion', 'tcsh'], "option '--completion <shell>' argument 'tcsh' is invalid"],
   [[...MUST, '--workers', '0'], "--workers: '0' is not"],
   [[...MUST, '--login-failures', '-1'], "--login-failures: '-1' is not"],
-])('%j makes no sense: %s', (args, message) => {
+])('%j is rejected: %s', (args, message) => {
   expect(refusal(args as string[])).toContain(`2 ${message}`)
 })
 
-test('a port alone is rejected with a hint, since it does not say on which address', () => {
+test('a port alone is rejected with a hint, since the address is missing', () => {
   try {
     parse([...MUST, '--listen', '8080'], {})
     expect.unreachable()

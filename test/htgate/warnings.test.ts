@@ -141,7 +141,7 @@ test('an https upstream that speaks plain HTTP', async () => {
   expect(finding?.text).toBe(`${text}: the server does not speak TLS`)
 })
 
-test('the test connection sends nothing', async () => {
+test('the test connection sends no data', async () => {
   let bytes = 0
   const server = createServer((socket) => {
     socket.on('error', () => {}).on('data', (part) => (bytes += part.length))

@@ -32,7 +32,7 @@ function session(content: string | Buffer, name = 'users') {
   return {
     file,
     sh,
-    /** The same, but what the shell makes of htpasswd's command lines is run in this process: that is ten times as fast. */
+    /** The same, but htpasswd runs in this process, with the arguments that the shell passes: ten times as fast. */
     async shHere(command: string): Promise<Result> {
       const calls = join(parent, 'calls')
       const result = await sh(command, { PATH: pathWithRecorder(parent, calls) })
@@ -60,10 +60,10 @@ function session(content: string | Buffer, name = 'users') {
   }
 }
 
-/** The same findings as without, but the passwords that the fixes set cost next to nothing to hash. Run in this process. */
+/** The same findings as without, but the passwords set by the fixes are cheap to hash. For runs in this process. */
 const CHEAP = ['--minimum', 'bcrypt:6']
 
-/** A PATH that begins with an `htpasswd` that appends its arguments to `calls`, and their number before them. */
+/** A PATH that starts with an `htpasswd` that appends its arguments to `calls`, preceded by their number. */
 function pathWithRecorder(parent: string, calls: string): string {
   const bin = join(parent, 'recorder')
   mkdirSync(bin)
@@ -133,10 +133,7 @@ describe('each fix that --audit prints works on its file', () => {
     ],
     ['a password in the file', 'a:my-password\nb:{PLAIN}secret\n'],
     ['a name in Latin-1', Buffer.from(`J\xfcrgen:${SHA}\nk\xe9:x'"$HOME\`\n`, 'latin1')],
-    [
-      'a name that a shell would take apart',
-      `it's "$HOME" \`id\`:${SHA}\n-n:${SHA}\n--list:${SHA}\n*:${SHA}\n`,
-    ],
+    ['a name that a shell would split', `it's "$HOME" \`id\`:${SHA}\n-n:${SHA}\n--list:${SHA}\n*:${SHA}\n`],
     ['a name with a control character', `a\u001b[2Jb:${SHA}\nc\td:${SHA}\n`],
     ['a name too long for a record of bcrypt', `${'n'.repeat(230)}:${SHA}\n`],
     ['an empty name', `:${SHA}\n:${STRONG}\n`],
@@ -196,7 +193,7 @@ describe('each fix that --audit prints works on its file', () => {
     expect(audit()).toEqual([])
   })
 
-  test('one after another, until none is left', async () => {
+  test('one after another, until no finding is left', async () => {
     const { sh, audit } = session(
       `\ufeff# staff\na:${SHA}\nno colon\n b:${STRONG} \na:${STRONG}\n:x\nc:"${STRONG}"\nd:secret\n`,
     )

@@ -207,7 +207,7 @@ describe('--verify-all', () => {
   })
 })
 
-describe('lists and files as people write them', () => {
+describe('lists and files written by hand', () => {
   const VERDACCIO = `${SHA_SECRET}:autocreated 2018-01-01T00:00:00.000Z`
   const YESCRYPT = '$y$j9T$abcdefgh$IUWJt2doU4Kf6E/JP1UkAT3S5O3Q7SSA8SJirXIlEu9'
 

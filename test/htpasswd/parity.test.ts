@@ -139,7 +139,7 @@ async function verifyWithApache(
   expect.soft(statuses, `${about}\n${hash}`).toContain(0)
 }
 
-/** In this process: the command lines have `-v` among them. */
+/** In this process, since processes with `-v` are already among the command lines. */
 async function verifyWithOurs(hash: string, passwords: readonly Buffer[], about: string): Promise<void> {
   const results: (boolean | undefined)[] = []
   for (const password of passwords) {
@@ -149,7 +149,7 @@ async function verifyWithOurs(hash: string, passwords: readonly Buffer[], about:
   expect.soft(results, `${about}\n${hash}`).toContain(true)
 }
 
-/** As one would type it in bash. */
+/** Quoted for bash. */
 function shown(args: readonly Buffer[]): string {
   return args.map((arg) => `$'${arg.toString('latin1').replace(/[^ -&(-[\]-~]/g, escaped)}'`).join(' ')
 }

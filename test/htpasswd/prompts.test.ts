@@ -6,14 +6,14 @@ import { temporaryFolder } from '../support/folder.js'
 import { describeWith, peer } from '../support/peers.js'
 import { run } from '../support/run.js'
 
-/** The script itself gives up sooner, and reports where. */
+/** The script itself times out sooner, and reports where. */
 const MINUTES = 5 * 60_000
 
-describeWith(['expect', 'setsid'], 'at a terminal, as prompts.exp says', () => {
+describeWith(['expect', 'setsid'], 'the terminal sessions in prompts.exp', () => {
   test('ours', () => drive('ours'), MINUTES)
 })
 
-describeWith(['expect', 'setsid', 'htpasswd'], 'at a terminal, as prompts.exp says', () => {
+describeWith(['expect', 'setsid', 'htpasswd'], 'the terminal sessions in prompts.exp', () => {
   test('Apache’s', () => drive('apache'), MINUTES)
 })
 

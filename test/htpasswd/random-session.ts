@@ -1,7 +1,7 @@
 import type { Random } from '../support/random.js'
 
-// Random command lines of htpasswd with random input and folders: sensible, nonsensical, and anything between. Cases in the table
-// of deviations are left out.
+// Random command lines of htpasswd with random input and folders, valid, invalid and anything between. Cases in the table of
+// deviations are left out.
 
 export interface Session {
   readonly args: readonly Buffer[]
@@ -88,7 +88,7 @@ function randomOptions(random: Random, intent: keyof typeof MODES | 'any') {
   return { args: args.map((arg) => bytes(arg)), letters }
 }
 
-/** Nothing that takes minutes, nor SHA-crypt with rounds that it does not have, which is a deviation. */
+/** Nothing that takes minutes, and no rounds that SHA-crypt does not support, which is a deviation. */
 function randomWork({ pick }: Random, letters: readonly string[]): string {
   const takesRounds = letters.includes('2') || letters.includes('5')
   const good = takesRounds
@@ -130,7 +130,7 @@ function randomUser({ pick, chance }: Random, letters: readonly string[]): Buffe
   const writes = !letters.includes('D') && !letters.includes('v')
   if (chance(0.6)) return bytes(pick(['alice', 'bob', 'carol']))
   if (chance(0.1)) return bytes('jürgen', 'latin1')
-  // Such a record would be another user's, or nobody's: a deviation.
+  // Such a record would belong to another user, or to none: a deviation.
   if (!writes && chance(0.3)) return bytes(pick(['', ' alice', '#alice', '\talice', 'al\nice']))
   return bytes(
     pick([
@@ -158,7 +158,7 @@ function randomUser({ pick, chance }: Random, letters: readonly string[]): Buffe
 }
 
 function randomPassword({ pick, chance, number }: Random, letters: readonly string[]): Buffer {
-  const anyBytes = !letters.includes('B') && !letters.includes('v') // Ours has no bcrypt of other encodings.
+  const anyBytes = !letters.includes('B') && !letters.includes('v') // Ours does not hash other encodings with bcrypt.
   if (chance(0.3)) return bytes('secret')
   if (anyBytes && chance(0.1)) return bytes('s\u00e9cr\u00ff', 'latin1')
   const text = pick([
@@ -202,7 +202,7 @@ function randomAnswers({ pick, chance }: Random, password: Buffer): Buffer {
   return Buffer.concat(chance(0.95) ? [password, bytes('\n'), again, bytes(end)] : [])
 }
 
-// All of them are of the password "secret".
+// All are hashes of "secret".
 const HASHES = [
   '$apr1$t0YUgJum$E5TvRryEB4wVoXIPK2BJ20',
   '$5$KvpZ5.YLa9uzCcoV$1BpEeb5JBQRQkhYqarwTGn0dSwXPll6jn8GLbbM8Ic8',
@@ -251,7 +251,7 @@ const NO_HASHES = [
   '\u00e9\u00e9\u00e9\u00e9',
 ]
 
-/** nginx's, which verify in ours: a deviation. */
+/** nginx's schemes, which ours can verify: a deviation. */
 const NGINX_HASHES = ['{PLAIN}secret', '{SSHA}gVK8WC9YyFT1gMsQHTGCgT3sSv5zYWx0', '{SSHA}', '{PLAIN}']
 
 function randomContent({ pick, chance, number }: Random, letters: readonly string[]): Buffer {
@@ -276,7 +276,7 @@ function randomContent({ pick, chance, number }: Random, letters: readonly strin
     lines.push(bytes(line + end, chance(0.1) ? 'latin1' : 'utf8'))
   }
   const content = Buffer.concat(lines)
-  // A last line without an end is a deviation where a record is added.
+  // A last line without a newline is a deviation when a record is added.
   const mayEndOpenly = letters.includes('v') || letters.includes('D')
   return mayEndOpenly && chance(0.2) ? content.subarray(0, -1) : content
 }

@@ -12,7 +12,7 @@ const SHA512 = `$6$rounds=10000$salt$${'x'.repeat(86)}`
 const APR1 = '$apr1$saltsalt$abcdefghijklmnopqrstuv'
 const SHA1 = '{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ='
 
-/** One record of each kind that an audit knows. */
+/** One record of each kind that an audit distinguishes. */
 const MIXED = [
   '# staff',
   `strong:${BCRYPT_10}`,
@@ -82,7 +82,7 @@ describe('standard streams', () => {
     expect(fromInput.status).toBe(fromFile.status)
   })
 
-  test('a reader that closes the pipe early is not an error', async () => {
+  test('a pipe closed early is not an error', async () => {
     const users = Array.from({ length: 20_000 }, (_, i) => `user${i}:${SHA1}\n`).join('')
     const { cwd } = shell({ users })
     for (const task of ['--list', '--list --json', '--audit', '--audit --sarif', '--upgrade']) {
@@ -103,7 +103,7 @@ describeWith(['script'], 'names on a terminal', () => {
     expect(stdout.toString()).not.toMatch(/\u001b\[2J|\u202e/)
   })
 
-  test('so do --remove, --verify-all and --import', async () => {
+  test('--remove, --verify-all and --import escape them, too', async () => {
     const name = 'a\u001b[2Jb'
     const { cwd } = shell({ users: `${name}:${SHA1}\nx:x\n`, names: `c${name}\n`, list: `${name}:wrong\n` })
     const node = `${process.execPath} ${OUR_HTPASSWD}`
@@ -252,7 +252,7 @@ users:13: strong: duplicate of line 2: servers use that one, htpasswd -v require
   })
 
   test.each(['bcrypt:99', 'bcrypt:3', 'apr1:5', 'sha512-crypt:999'])(
-    '--minimum %s cannot be asked for',
+    '--minimum %s is rejected',
     async (minimum) => {
       const { run } = shell({ users: '' })
       const { status, stderr } = await run(`--audit --minimum ${minimum} users`)
@@ -283,7 +283,7 @@ describe('--upgrade', () => {
     })
   })
 
-  test('is silent when all is well', async () => {
+  test('prints nothing when there are no findings', async () => {
     const { run } = shell({ users: `alice:${BCRYPT_10}\n` })
     expect(await run('--upgrade users')).toEqual({ status: 0, stdout: '', stderr: '' })
   })

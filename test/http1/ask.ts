@@ -2,7 +2,7 @@ import type { ClientError, OutgoingRequest } from '../../src/http1/client-connec
 import type { ClientPool } from '../../src/http1/client-pool.js'
 import { until } from '../support/until.js'
 
-/** Sends a request, and notes what comes. */
+/** Sends a request, and records what is received. */
 export function ask(
   pool: ClientPool,
   request: Partial<OutgoingRequest> = {},

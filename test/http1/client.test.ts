@@ -9,7 +9,7 @@ import { ask } from './ask.js'
 
 const LIMITS: ClientLimits = { connect: 1000, response: 1000, idle: 1000 }
 
-/** A server that speaks bytes. */
+/** A server on bare sockets. */
 async function start(
   onData: (socket: Socket, text: string, nth: number) => void,
   limits: Partial<ClientLimits> = {},
@@ -42,7 +42,7 @@ describe('connections are reused', () => {
     ['304 with a length', 'GET', 'HTTP/1.1 304 Not Modified\r\nContent-Length: 1000\r\n\r\n'],
     ['204', 'GET', 'HTTP/1.1 204 No Content\r\n\r\n'],
     [
-      'HTTP/1.0 that says so',
+      'HTTP/1.0 with keep-alive',
       'GET',
       'HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nContent-Length: 2\r\n\r\nok',
     ],
@@ -57,7 +57,7 @@ describe('connections are reused', () => {
     ['HTTP/1.0', 'HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nok'],
     ['bytes after the response', 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok\r\n'],
     ['204 with a body', 'HTTP/1.1 204 No Content\r\nContent-Length: 5\r\n\r\n'],
-    ['an idle time that is over', 'HTTP/1.1 200 OK\r\nKeep-Alive: timeout=0\r\nContent-Length: 2\r\n\r\nok'],
+    ['an expired idle timeout', 'HTTP/1.1 200 OK\r\nKeep-Alive: timeout=0\r\nContent-Length: 2\r\n\r\nok'],
   ])('not after %s', async (_, response) => {
     const { pool, connections } = await start((socket) => socket.write(response))
     for (let i = 0; i < 3; i++) await ask(pool).over()
@@ -85,7 +85,7 @@ describe('connections are reused', () => {
 })
 
 describe('failures', () => {
-  test('no server', async () => {
+  test('a port without a server', async () => {
     const pool = new ClientPool({ path: '/nowhere/socket' }, LIMITS)
     const { over, error } = ask(pool)
     await over()
@@ -93,7 +93,7 @@ describe('failures', () => {
     expect(error()?.message).toContain('ENOENT')
   })
 
-  test('silence', async () => {
+  test('a server that never responds', async () => {
     const { pool } = await start(() => {}, { response: 300 })
     const { over, error } = ask(pool)
     await over()
@@ -102,7 +102,7 @@ describe('failures', () => {
 
   test.each([
     ['nonsense', 'what?\r\n\r\n', 'protocol'],
-    ['nonsense without an end', '\x01\x02\x03', 'protocol'],
+    ['invalid bytes without an end', '\x01\x02\x03', 'protocol'],
     ['nothing before it closes', '', 'closed'],
     ['half a head before it closes', 'HTTP/1.1 200 OK\r\nCont', 'closed'],
     ['half a body before it closes', 'HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf', 'closed'],
@@ -212,7 +212,7 @@ describe('requests', () => {
     expect(events).toEqual(['100', '103', '200', 'x', 'end T: y'])
   })
 
-  test('a tunnel', async () => {
+  test('a tunnel forwards both ways', async () => {
     const { pool } = await start((socket, text) => {
       if (text.startsWith('GET')) socket.write('HTTP/1.1 101 Switching Protocols\r\n\r\nhello ')
       else socket.end(text.toUpperCase())

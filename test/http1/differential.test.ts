@@ -4,8 +4,8 @@ import { type NodeReading, readRequestsWithNode, readResponsesWithNode } from '.
 import { generateRequests, generateResponse } from './generated.js'
 import { byteByByte, type Reading, readRequests, readResponses } from './support.js'
 
-// Every message that our parser accepts, Node's accepts with the same meaning: messages that two programs read differently are
-// how requests are smuggled.
+// Every message that our parser accepts, Node's accepts with the same meaning: request smuggling relies on messages that two
+// programs read differently.
 
 /** HTGATE_FUZZ=1000000 takes about ten minutes; another HTGATE_FUZZ_SEED generates other messages. */
 const SEED = process.env.HTGATE_FUZZ_SEED ?? ''
@@ -17,7 +17,7 @@ const BYTES = 10
 
 /** What we reject and Node accepts, by our message, and why. */
 const STRICTER: [RegExp, string][] = [
-  [/method is unknown|CONNECT and TRACE/, 'methods that are not served, or that make a tunnel'],
+  [/method is unknown|CONNECT and TRACE/, 'methods that are not served, or that open a tunnel'],
   [
     /target is neither a path nor an http URL/,
     'a fragment, user information, * without OPTIONS: read differently elsewhere',
@@ -31,7 +31,7 @@ const STRICTER: [RegExp, string][] = [
     /chunked is applied more than once|last Transfer-Encoding|only Transfer-Encoding/,
     'RFC 9112, sections 6.1 and 6.3',
   ],
-  [/more than one Transfer-Encoding/, 'one message, one meaning: proxies do not agree on joining them'],
+  [/more than one Transfer-Encoding/, 'ambiguous: proxies differ in how they join them'],
   [
     /size of a chunk has too many digits/,
     'leading zeros without end would be a way to keep a connection busy',
@@ -40,15 +40,15 @@ const STRICTER: [RegExp, string][] = [
   [/empty lines instead of a request/, 'one empty line before a request is in the RFC, any number is not'],
   [
     /control character|whitespace|field line/,
-    'what Node passes over in a reason phrase, in trailers or before a request',
+    'skipped by Node in a reason phrase, in trailers or before a request',
   ],
   [/status line/, 'statuses below 100, versions other than 1.0 and 1.1'],
   [/505|only HTTP\/1\.1 and HTTP\/1\.0/, 'versions below 1.0'],
-  [/request line/, 'spaces that Node passes over'],
+  [/request line/, 'spaces that Node skips'],
   [/ends with CR or LF instead of CRLF/, 'bare LF before a request'],
   [/no Host/, 'RFC 9112, section 3.2'],
   [/cannot be trailers/, 'RFC 9110, section 6.5.1; Node treats Connection as if it were in the head'],
-  [/both Transfer-Encoding and Content-Length/, 'RFC 9112, section 6.1; Node takes some codings for none'],
+  [/both Transfer-Encoding and Content-Length/, 'RFC 9112, section 6.1; Node ignores some codings'],
   [/longer than 2\^53|not a number/, 'lengths beyond what JavaScript can count'],
 ]
 

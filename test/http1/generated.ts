@@ -1,6 +1,6 @@
 import type { Random } from '../support/random.js'
 
-// Almost valid messages, made of what parsers disagree about, and then damaged.
+// Almost valid messages, made of elements that parsers disagree about, and then damaged.
 
 const METHODS = [
   'GET',

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { isAuthority } from '../../src/http1/grammar.js'
 
-// The names of nginx's own tests (nginx-tests: http_host).
+// The names in nginx's own test suite (nginx-tests: http_host).
 describe('hosts in Host and absolute targets', () => {
   test.each([
     ...['l', 'L', 'abcd-ef.g02.xyz', 'abcd-ef.g02.xyz:', 'abcd-ef.g02.xyz:8080', 'a.b.', 'a.b.:88'],

@@ -82,7 +82,7 @@ describe('one after another', () => {
     expect(statuses(text())).toEqual([200, 200, 200])
   })
 
-  test('ten thousand at once, each answered immediately', async () => {
+  test('ten thousand requests at once, each answered immediately', async () => {
     const { port } = await start(echo)
     const { text } = client(port, get('/').repeat(10_000))
     await until(() => statuses(text()).length === 10_000)
@@ -104,7 +104,7 @@ describe('one after another', () => {
     expect(text()).toContain('helloworldHTTP/1.1 400 Bad Request')
   })
 
-  test('bodies by length and in chunks, with trailers, byte by byte', async () => {
+  test('bodies with a length and in chunks, with trailers, are read byte by byte', async () => {
     const { port } = await start(echo)
     const { socket, text } = client(port, '')
     const all =
@@ -131,7 +131,7 @@ describe('a half-closed client', () => {
     expect(text().match(/Connection: close/g)).toHaveLength(1)
   })
 
-  test('even if that takes longer than detecting that it is gone', async () => {
+  test('gets them even if they take longer than detecting a disconnect', async () => {
     const { port } = await start(
       (exchange) => void setTimeout(() => exchange.reply(200, undefined, '', Buffer.from('late')), 3500),
     )
@@ -141,7 +141,7 @@ describe('a half-closed client', () => {
     expect(statuses(text())).toEqual([100, 200])
   })
 
-  test('that is gone is detected, before and during the response', async () => {
+  test('that disconnects is detected, before and during the response', async () => {
     let begun = 0
     let over = 0
     const { port } = await start((exchange) => {
@@ -155,7 +155,7 @@ describe('a half-closed client', () => {
     await until(() => over === 2)
   })
 
-  test('in the middle of a head, or of a body', async () => {
+  test('is disconnected in the middle of a head or body', async () => {
     const { port } = await start(echo)
     const head = client(port, 'GET / HTTP/1.1\r\nHo')
     head.socket.end()
@@ -167,7 +167,7 @@ describe('a half-closed client', () => {
     expect(statuses(body.text())).toEqual([])
   })
 
-  test('right after a body whose reading is paused: the whole body counts', async () => {
+  test('gets its response if it closes right after a body whose reading is paused', async () => {
     const { port } = await start((exchange) => void setTimeout(() => echo(exchange), 100))
     const { socket, text, ended } = client(port, 'POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\nhi')
     socket.end()
@@ -277,7 +277,7 @@ describe('responses', () => {
     }).then(async ({ port }) => {
       const { socket, text, ended } = client(port, head)
       await until(() => ended() || text().includes('\r\n\r\n'))
-      // The server closes the connection behind the response.
+      // The server closes the connection after the response.
       socket.end()
       await until(ended)
       return text()

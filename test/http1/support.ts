@@ -69,7 +69,7 @@ class Collector<Head extends RequestHead | ResponseHead> {
   }
 }
 
-/** How bytes arrive. */
+/** The parts in which bytes arrive. */
 export type Split = (bytes: Buffer) => Iterable<Buffer>
 
 export const whole: Split = (bytes) => [bytes]

@@ -15,12 +15,12 @@ import { describeIf, lackingPeers } from '../support/peers.js'
 import { settled } from '../support/until.js'
 import { ask } from './ask.js'
 
-// Tests of server.test.ts and client.test.ts where the transport may matter: TLS, whose sockets read and end differently, and
-// unix sockets.
+// Tests from server.test.ts and client.test.ts for which the transport may matter: TLS, whose sockets read and end differently,
+// and unix sockets.
 
 type Transport = 'TCP' | 'TLS' | 'a unix socket'
 const TRANSPORTS: Transport[] = ['TCP', 'TLS', 'a unix socket']
-/** Certificates are openssl's. */
+/** Certificates are made by openssl. */
 const lacks = (transport: Transport) => (transport === 'TLS' ? lackingPeers('openssl') : [])
 
 const LIMITS = { connect: 10_000, response: 10_000, idle: 10_000 }
@@ -46,7 +46,7 @@ function certificate(): Pem {
   return made
 }
 
-/** Lets `server` listen; returns how to reach it. */
+/** Makes `server` listen, and returns its address. */
 async function listen(server: Server, transport: Transport): Promise<Target> {
   if (transport === 'a unix socket') {
     const path = join(temporaryFolder(), 'socket')

@@ -9,8 +9,8 @@ import { nginxWith } from './servers.js'
 
 const HTPASSWD = `${process.execPath} ${OUR_HTPASSWD}`
 
-describeWith(['nginx'], 'a script provisions a team, and nginx reads the result', () => {
-  test('60 users join, half of them leave', async () => {
+describeWith(['nginx'], 'a script that provisions a team, whose file nginx reads', () => {
+  test('adds 60 users and deletes half of them', async () => {
     const cwd = temporaryFolder()
     const users = Array.from({ length: 60 }, (_, i) => `user${i}`)
     const leavers = users.filter((_, i) => i % 2 === 1)

@@ -5,7 +5,7 @@ import { temporaryFolder } from '../support/folder.js'
 import { peer } from '../support/peers.js'
 import { freePort, type Server, startServer } from '../support/servers.js'
 
-// Each serves `/in`, to users with the right password only, and ends with the test.
+// Each serves `/in` to users with the right password only, and is stopped after the test.
 
 const MODULES = '/usr/lib/apache2/modules'
 
@@ -53,7 +53,7 @@ export async function apacheWith(file: string): Promise<Server> {
   return start('apache2', ['-DFOREGROUND', '-f', join(folder, 'httpd.conf')], port)
 }
 
-/** Caddy with the one hash; it does not start when it cannot make sense of it. */
+/** Caddy with a single hash; it does not start if it cannot parse it. */
 export async function caddyWith(user: string, hash: string): Promise<Server> {
   const { port, folder } = await site()
   const config = `

@@ -11,11 +11,11 @@ import { apacheWith, nginxWith } from './servers.js'
 import { columnOf, tableUnder } from './table.js'
 import { UNUSUAL } from './unusual.js'
 
-// Files as people have them, held against the real programs: the second table in docs/interop.md, cell by cell.
+// Files as found in practice, read by the real programs: the second table in docs/interop.md, cell by cell.
 
 const table = tableUnder('White space')
 
-/** For each unusual file whether the program lets its user in. */
+/** Tests for each unusual file whether the program accepts its user. */
 async function expectColumn(program: string, letsIn: (file: string, user: string) => Promise<boolean>) {
   const file = join(temporaryFolder(), 'users')
   const seen: Record<string, string> = {}
@@ -74,7 +74,7 @@ describeWith(['nginx'], 'nginx', () => {
   test('auth_basic_user_file', async () => expectColumn('nginx', await served(nginxWith)))
 })
 
-/** What an audit message says about each program; undefined if nothing. */
+/** What each audit message claims about the programs; undefined if nothing. */
 const CLAIMS: [RegExp, Record<string, 'yes' | 'no'>][] = [
   [
     /no server|servers find no users|do not find its user/,
@@ -123,13 +123,13 @@ const CLAIMS: [RegExp, Record<string, 'yes' | 'no'>][] = [
 ]
 
 test.each(Object.entries(UNUSUAL))(
-  'what the audit says of %s is what the table says',
+  'what the audit says about %s agrees with the table',
   (label, { content }) => {
     const findings = audit(Buffer.from(content)).filter(
       ({ user, rule }) => user !== 'a' && rule !== 'low-cost',
     )
     for (const { message } of findings) {
-      // Of the first line alone.
+      // Only about the first line.
       if (label === 'byte-order mark, user on another line') continue
       const claims = CLAIMS.filter(([pattern]) => pattern.test(message))
       expect(claims, message).toHaveLength(1)

@@ -6,7 +6,7 @@ const MD5 = '5ebe2294ecd0e0f08eab7690d2a6ee69'
 
 export interface Unusual {
   readonly content: string | Buffer
-  /** The user, where it isn't `u`. */
+  /** The user. Default: `u`. */
   readonly user?: string
 }
 

@@ -12,7 +12,7 @@ import { columnOf, tableUnder } from './table.js'
 // Files written by our htpasswd, read by other programs. Each cell of the table in docs/interop.md is tested with the real
 // program.
 
-// Not ASCII, and the wrong password differs within the 8 bytes that DES crypt uses.
+// Not ASCII. The wrong password differs within the 8 bytes that DES crypt uses.
 const PASSWORD = 'Größe 1'
 const WRONG = 'Grösse 1'
 

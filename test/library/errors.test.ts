@@ -21,7 +21,7 @@ test.each([
   expect(error).toMatchObject({ name: 'HtgateError', code, message: `cannot update /x: ${words}`, cause })
 })
 
-test('so does a real one', async () => {
+test('a real file error has them, too', async () => {
   const folder = temporaryFolder()
   const reading = readFile(folder).catch((error) => fileError(folder, 'read', error))
   expect(await reading).toMatchObject({ code: 'ERR_FILE_TYPE' })

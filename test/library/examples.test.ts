@@ -10,7 +10,7 @@ import { checking, docstringExamples, markdownExamples, projectFolder } from './
 
 // Each example in the documentation runs, in a project that has the package installed.
 
-/** Runs a script to its end; answers how many values it checked. */
+/** Runs a script to its end, and returns how many values it checked. */
 async function runs(script: string): Promise<number> {
   const folder = projectFolder()
   writeFileSync(join(folder, 'example.mjs'), script)

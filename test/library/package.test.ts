@@ -24,7 +24,7 @@ test('`import` provides the whole library', async () => {
 })
 
 test.skipIf(!('require_module' in process.features))(
-  '`require` finds it too, where Node can: from 20.19 and 22.12 on',
+  '`require` provides it, too, where Node supports that: from 20.19 and 22.12 on',
   async () => {
     const script = `console.log(JSON.stringify(Object.keys(require('htgate')).sort()))`
     expect(await output('main.cjs', script)).toBe(names)
@@ -50,7 +50,7 @@ test('its types compile in a strict project', async () => {
     createServer((request, response) => guard(request, response, () => response.end(name)))
     const file = await openPasswordFile('.htpasswd')
     const cost: number | undefined = file.get('ann')?.cost
-    // @ts-expect-error bare plaintext is no hash
+    // @ts-expect-error plaintext is not a hashing scheme
     await hash('secret', { scheme: 'plain', cost })
     const programs = await createAuthenticator({
       tokens: { file: 'tokens' },

@@ -18,14 +18,14 @@ function fileWith(content: string, encoding: BufferEncoding = 'utf8'): string {
 const content = (path: string) => readFileSync(path, 'latin1')
 
 describe('reading', () => {
-  test('a user’s record, with the data in its hash', async () => {
+  test('returns a user’s record, with the data in its hash', async () => {
     const file = await openPasswordFile(fileWith(`ann:${SHA}\nbob:$2y$12$short\n`))
     expect(file.get('ann')).toEqual({ user: 'ann', encoded: SHA, scheme: 'sha1', strength: 'broken' })
     expect(file.get('bob')).toEqual({ user: 'bob', encoded: '$2y$12$short' })
     expect(file.get('eve')).toBeUndefined()
   })
 
-  test('all records in their order, duplicates too; nothing else', async () => {
+  test('lists all records in order, including duplicates, and nothing else', async () => {
     const file = await openPasswordFile(fileWith(`# users\nbob:${SHA}\nnonsense\n\nann:${APR1}:x\nbob:x\n`))
     expect(file.list().map(({ user, encoded }) => [user, encoded])).toEqual([
       ['bob', SHA],
@@ -82,7 +82,7 @@ describe('editing', () => {
     expect(content(path)).toBe(`ann:${SHA}\nann:${SHA}\n`)
   })
 
-  test('applies to the file’s current content: others lose nothing', async () => {
+  test('applies to the file’s current content, so that others’ edits are kept', async () => {
     const path = fileWith('')
     const files = await Promise.all(Array.from({ length: 8 }, () => openPasswordFile(path)))
     files.forEach((file, i) => {
@@ -163,7 +163,7 @@ describe('errors', () => {
   })
 
   test.each(['plaintext', '$2y$10$short', `${SHA}\neve:${SHA}`, '{PLAIN}a:b', '{PLAIN}a\nb'])(
-    'no record is made of %j',
+    'no record is written for the hash %j',
     async (encoded) => {
       const file = await openPasswordFile(fileWith(''))
       expect(() => file.setEncoded('ann', encoded)).toThrow('encoded must be a hash of a known scheme')

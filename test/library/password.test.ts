@@ -9,10 +9,10 @@ import { describeWith, peer } from '../support/peers.js'
 import { apacheHtpasswd, run } from '../support/run.js'
 
 const PASSWORD = 'Größe 1'
-/** Differs within the eight bytes that DES looks at. */
+/** Differs within the eight bytes that DES uses. */
 const WRONG = 'Grösse 1'
 
-group('records that others made verify', () => {
+group('records made by other programs verify', () => {
   test.each([
     ['Apache’s htpasswd -B', '$2y$05$QsJcHs0dSR9fHXLi/88tpuf6ql3.Iy9WWtK2dz2380XE3m131tx7q'],
     ['bcryptjs', '$2b$05$2DMsHm.ay1fp5ICrZzN7HOGTfJ0p9CY4YjrKIntp/7LJlugepbaJq'],
@@ -34,7 +34,7 @@ group('records that others made verify', () => {
     expect(await verify('', encoded)).toBe(false)
   })
 
-  test('bare plaintext does not, as with Apache on Unix', async () => {
+  test('plaintext does not, as in Apache on Unix', async () => {
     expect(await verify('secret', 'secret')).toBe(false)
     expect(await verify('', '')).toBe(false)
   })
@@ -52,7 +52,7 @@ const OPTIONS: readonly HashOptions[] = [
 ]
 
 group('hash', () => {
-  test.each(OPTIONS)('%o makes what verifies, with a new salt', async (options) => {
+  test.each(OPTIONS)('%o makes a hash that verifies, with a new salt', async (options) => {
     const encoded = await hash('secret', options)
     expect(await verify('secret', encoded)).toBe(true)
     expect(await verify('secreT', encoded)).toBe(false)
@@ -78,19 +78,19 @@ group('hash', () => {
     ['with a NUL', 'a\0b', {}, 'a password cannot contain a NUL byte'],
     ['that bcrypt would truncate', 'x'.repeat(73), {}, 'bcrypt takes at most 72 bytes of a password, not 73'],
     [
-      'that DES would cut',
+      'that DES would truncate',
       'Größe 12',
       { scheme: 'des-crypt' },
       'des-crypt takes at most 8 bytes of a password, not 10',
     ],
     [
-      'beyond all measure',
+      'of unreasonable length',
       'x'.repeat(4097),
       { scheme: 'apr1' },
       'apr1 takes at most 4096 bytes of a password, not 4097',
     ],
   ] satisfies [string, string, HashOptions, string][])(
-    'a password %s is refused',
+    'a password %s is rejected',
     async (_, password, options, message) => {
       await expect(hash(password, options)).rejects.toMatchObject({ code: 'ERR_PASSWORD', message })
     },
@@ -156,7 +156,7 @@ test('every scheme has a name and a strength, the strongest first', () => {
 })
 
 test('damaged records never verify, and never throw', async () => {
-  // Of each scheme one; the rounds and the cost are left alone, since a random one may take a day.
+  // One of each scheme, with unchanged rounds or cost: a random one may take a day.
   const records = [
     '$2y$04$|QsJcHs0dSR9fHXLi/88tpuf6ql3.Iy9WWtK2dz2380XE3m131tx7q',
     '$apr1$|Obde9QkK$QOkemJZKauqxAZ.Zq4zTO/',

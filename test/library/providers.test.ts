@@ -6,7 +6,7 @@ import { authenticatorFor } from '../support/authenticator.js'
 import { basic } from '../support/requests.js'
 import { TableProvider } from '../support/table-provider.js'
 
-// A second way to log in needs its own object and nothing else.
+// A second way to log in needs only a provider object.
 
 const tableOf = () => new TableProvider(new Map([['tom', { password: 'secret', groups: ['staff'] }]]))
 const TOM = { name: 'tom', provider: 'table', groups: ['staff'] }

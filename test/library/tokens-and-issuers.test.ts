@@ -132,7 +132,7 @@ describe('tokens', () => {
     expect(subject.remembered(bearer(token))).toBeUndefined()
     expect(await subject.authenticate(bearer(token))).toMatchObject(denied)
     expect(await subject.recheck(bearer(token), principal)).toBeUndefined()
-    // The file is looked at every 100 ms; a busy machine may be late, so this only catches a missing watcher.
+    // The file is checked every 100 ms, but a busy machine may be late: this only detects a missing watcher.
     expect(took).toBeLessThan(20_000)
   })
 
@@ -158,7 +158,7 @@ describe('tokens', () => {
 })
 
 describe('the token file', () => {
-  test('tokens are created, listed and revoked as by htgate token', async () => {
+  test('has tokens created, listed and revoked as by htgate token', async () => {
     const { tokens } = files()
     const expires = Date.parse('2030-01-02T03:04:05.678Z')
     const ci = await createToken(tokens, { user: 'ci', role: 'write', expires, name: 'nightly' })
@@ -203,7 +203,7 @@ describe('the token file', () => {
 })
 
 describe('bearer tokens of an issuer', () => {
-  test('of a real one: a program is accepted, by every method, until the token expires', async () => {
+  test('of a real issuer log a program in, by every method, until they expire', async () => {
     const issuer = await startOidcProvider({ redirectUris: ['http://127.0.0.1/callback'], users: {} })
     const token = await issuer.programToken()
     const subject = await open({ oidc: { issuer: issuer.url, audience: AUDIENCE } })
@@ -218,7 +218,7 @@ describe('bearer tokens of an issuer', () => {
       results: { verified: 1, remembered: 3 },
       counts: { verified: 1 },
     })
-    // Neither as a password, nor for another audience.
+    // Not as a password, and not for another audience.
     expect(await subject.authenticate(basic('ci', token))).toMatchObject({ reason: 'no-credentials' })
     const other = await open({ oidc: { issuer: issuer.url, audience: 'other' } })
     expect(await other.authenticate(bearer(token))).toMatchObject(denied)
@@ -281,7 +281,7 @@ describe('bearer tokens of an issuer', () => {
     expect(await verdictOn({ ...ann, aud: 'web' })).toMatchObject({ ok: true })
   })
 
-  test('claims and clients as configured', async () => {
+  test('have their claims and clients checked as configured', async () => {
     const claims = { userClaim: 'upn', groupsClaim: 'realm_access.roles', allowedClients: ['trainer'] }
     const { verdictOn } = await judged(claims)
     const token = { upn: 'ann@example.org', realm_access: { roles: ['ml'] } }
@@ -291,7 +291,7 @@ describe('bearer tokens of an issuer', () => {
     expect(await verdictOn({ ...token, azp: 'other' })).toMatchObject(denied)
   })
 
-  test('of a CI system: conditions, and the role as a limit', async () => {
+  test('of a CI system are subject to conditions, with the role as a limit', async () => {
     const issuer = await startIssuer()
     const ci = {
       issuer: issuer.url,
@@ -310,7 +310,7 @@ describe('bearer tokens of an issuer', () => {
     expect(await verdictOn({ repository: 'org/train', aud: 'mlflow-api' })).toMatchObject(denied)
   })
 
-  test('if the issuer is down from the start: unavailable, with an event; then as usual', async () => {
+  test('are unavailable while the issuer is down at the start, with an event, and accepted afterwards', async () => {
     const issuer = await startIssuer()
     issuer.isDown = true
     const subject = await open({ oidc: { issuer: issuer.url, audience: 'mlflow-api' } })
@@ -326,7 +326,7 @@ describe('bearer tokens of an issuer', () => {
     ])
   })
 
-  test('works alongside passwords and tokens', async () => {
+  test('work alongside passwords and tokens', async () => {
     const { file, tokens } = files()
     const issuer = await startIssuer()
     const { token } = await createToken(tokens, { user: 'ci', role: 'write' })
@@ -436,7 +436,7 @@ async function output(script: string, env: Record<string, string> = {}): Promise
 test.each([
   [`{ file: '.htpasswd', tokens: { file: 'tokens' } }`, []],
   [`{ file: '.htpasswd', oidc: { issuer: 'http://127.0.0.1:1', audience: 'lab' } }`, ['jose']],
-])('of jose, openid-client and ldapts, only what is needed is loaded: %s', async (options, expected) => {
+])('of jose, openid-client and ldapts, only those needed are loaded: %s', async (options, expected) => {
   const coverage = temporaryFolder()
   const script = `
     import { createAuthenticator } from 'htgate'

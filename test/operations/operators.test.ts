@@ -120,7 +120,7 @@ test('an unread log does not delay requests', async () => {
   expect((await asAlice(gate.url)).status).toBe(200)
 })
 
-test('/healthz, /readyz and /metrics on a separate address', async () => {
+test('/healthz, /readyz and /metrics are on a separate address', async () => {
   const upstream = await startUpstream()
   const port = await freePort()
   const file = passwordFile()

@@ -34,7 +34,7 @@ const shown = (text: string) => {
   )
 }
 
-describe('lines, as Apache’s htpasswd reads them', () => {
+describe('lines are read as by Apache’s htpasswd', () => {
   test.each([
     ['alice:x\nbob:y\n', ['1 alice x', '2 bob y']],
     ['alice:x', ['1 alice x']],
@@ -140,7 +140,7 @@ describe('properties', () => {
     )
   })
 
-  test('a record that was set is found: once if it is new, otherwise as often as before', () => {
+  test('a record that was set is found, once if it is new, otherwise as often as before', () => {
     fc.assert(
       fc.property(anyFile, name, (bytes, of) => {
         const before = find(bytes, of)
@@ -169,7 +169,7 @@ describe('properties', () => {
     )
   })
 
-  test('a valid user reads back unchanged, and no other does', () => {
+  test('a valid user is read back unchanged, an invalid one is not', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 12 }), anyFile, (bytes, file) => {
         const of = Buffer.from(bytes)

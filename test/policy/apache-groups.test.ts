@@ -9,7 +9,7 @@ import { basic } from '../support/requests.js'
 import { htpasswd } from '../support/run.js'
 import { freePort, startServer } from '../support/servers.js'
 
-// Group files, including odd ones, read by Apache httpd itself and by ours: both find the same groups for each user.
+// Group files, including unusual ones, read by Apache httpd and by ours: both find the same groups for each user.
 
 const USERS = ['alice', 'bob', 'a b', "o'hara", 'x"y', 'back\\slash', 'alice,bob', '#dash', 'zoë']
 const GROUPS = ['ops', 'ml-team', 'site ops', 'x:y', '#no']
@@ -25,7 +25,7 @@ const SPELLINGS: ((name: string) => string)[] = [
   (name) => `${quoted(name)}${quoted(name)}`,
 ]
 
-/** A group file with lines of every kind that people write, and some that they don't. */
+/** A group file with all kinds of lines, usual and unusual. */
 function randomFile(random: Random): string {
   let text = ''
   for (let lines = 1 + random.number(8); lines > 0; lines--) {
@@ -38,8 +38,8 @@ function randomFile(random: Random): string {
   return random.chance(0.2) ? text.trimEnd() : text
 }
 
-describeWith(['apache2'], 'Apache’s reading of group files', () => {
-  test('is the same as ours', async () => {
+describeWith(['apache2'], 'Apache httpd', () => {
+  test('reads group files as we do', async () => {
     const folder = temporaryFolder()
     const port = await freePort()
     const passwords = join(folder, 'htpasswd')

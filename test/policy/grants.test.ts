@@ -29,7 +29,7 @@ describe('a grant', () => {
     ])
   })
 
-  test('matches whole, exact names of users and groups', () => {
+  test('matches only the exact names of users and groups', () => {
     const grants = [parseGrant('user:alice'), parseGrant('group:ops')].filter((grant) => grant !== undefined)
     expect(names(grants, 'alice', [])).toBe(true)
     expect(names(grants, 'bob', ['ops'])).toBe(true)

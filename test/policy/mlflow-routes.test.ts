@@ -8,8 +8,8 @@ import { describeWith, peer } from '../support/peers.js'
 import { type Random, randomFrom } from '../support/random.js'
 import { run } from '../support/run.js'
 
-// The table against the routers of real MLflow servers: Flask's and FastAPI's, behind uvicorn's and gunicorn's reading of a
-// target. scripts/mlflow-routes.py asks them without starting a server.
+// Compares the table with the routers of real MLflow servers: Flask's and FastAPI's, behind uvicorn's and gunicorn's parsing of
+// the target. scripts/mlflow-routes.py queries them without starting a server.
 
 type Request = readonly [method: string, target: string]
 type RouteName = readonly [method: string, path: string]
@@ -21,7 +21,7 @@ const profile = new MlflowProfile()
 
 const STRICTNESS = ['read', 'write', 'admin', 'deny', 'ambiguous']
 
-/** A real route's spelling in the table. */
+/** A real route as the table spells it. */
 const canonical = (path: string) => path.replace(/\{(\w+):path\}/g, '<path:$1>').replace(/\{(\w+)\}/g, '<$1>')
 
 const accessOf = ([method, path]: RouteName): RouteAccess | undefined =>
@@ -84,11 +84,11 @@ function matchesTable(name: string, least: number): void {
         const needed = accessOf(route) as RouteAccess
         expect(
           STRICTNESS.indexOf(classified),
-          `${method} ${target} reaches ${route.join(' ')}, which needs ${needed}, and is taken for ${classified}`,
+          `${method} ${target} reaches ${route.join(' ')}, which requires ${needed}, but is classified as ${classified}`,
         ).toBeGreaterThanOrEqual(STRICTNESS.indexOf(needed))
       }
     })
-    // Enough of them reach something, or this proves nothing.
+    // The test proves nothing unless enough of them reach a route.
     expect(reached).toBeGreaterThan(1500)
   })
 }
@@ -114,7 +114,7 @@ function insert(target: string, random: Random, text: string): string {
   return target.slice(0, at) + text + target.slice(at)
 }
 
-/** Puts `text` in the place of one of the slashes. */
+/** Replaces one of the slashes with `text`. */
 function atSlash(target: string, random: Random, text: string): string {
   const slashes = [...target.matchAll(/\//g)].map(({ index }) => index)
   const at = random.pick(slashes)

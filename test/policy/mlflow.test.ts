@@ -7,7 +7,7 @@ const profile = new MlflowProfile()
 const classify = (method: string, target: string, upgrade = false) =>
   profile.classify(method, target, upgrade)
 
-/** A target that a route answers. */
+/** A target that matches a route. */
 const exampleOf = (path: string): string => path.replace(/<path:\w+>/g, 'some/where').replace(/<\w+>/g, 'x1')
 
 describe('the table', () => {
@@ -79,7 +79,7 @@ describe('a path', () => {
   })
 
   test('parameters cannot change the route', () => {
-    // To a table that looks for known routes at the end of a path these would all read.
+    // A table that looked for known routes at the end of a path would classify all of these as reads.
     expect(classify('PUT', '/api/2.0/mlflow-artifacts/artifacts/api/2.0/mlflow/runs/search')).toBe('write')
     expect(classify('POST', '/api/9.9/mlflow/new/api/2.0/mlflow/runs/search')).toBe('admin')
     expect(classify('GET', '/api/9.9/mlflow/new/health')).toBe('admin')

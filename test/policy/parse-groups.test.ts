@@ -5,7 +5,7 @@ import { parseGroups } from '../../src/policy/parse-groups.js'
 const groupsIn = (text: string | Buffer) => Object.fromEntries(parseGroups(Buffer.from(text)))
 
 describe('a group file', () => {
-  test('names the users of each group', () => {
+  test('lists the users of each group', () => {
     expect(groupsIn('ops: alice bob\nml-team: bob\n')).toEqual({ alice: ['ops'], bob: ['ops', 'ml-team'] })
   })
 
@@ -28,11 +28,7 @@ describe('a group file', () => {
     ['a quote within a word', `ops: o'brien`, { "o'brien": ['ops'] }],
     ['commas, which do not separate', 'ops: alice,bob carol', { 'alice,bob': ['ops'], carol: ['ops'] }],
     ['a repeated group', 'ops: alice\nops: bob alice', { alice: ['ops'], bob: ['ops'] }],
-    [
-      'a line that goes on',
-      'ops: alice \\\nbob \\\r\ncarol',
-      { alice: ['ops'], bob: ['ops'], carol: ['ops'] },
-    ],
+    ['a continued line', 'ops: alice \\\nbob \\\r\ncarol', { alice: ['ops'], bob: ['ops'], carol: ['ops'] }],
     ['a word continued on the next line', 'ops: al\\\nice', { alice: ['ops'] }],
     ['several colons', 'ops::: alice', { alice: ['ops'] }],
     ['a colon within a name', 'ops: a:b', { 'a:b': ['ops'] }],

@@ -94,7 +94,7 @@ describe('a login with a role limit', () => {
     ...rest,
   })
 
-  test('never exceeds it, nor its user’s role', () => {
+  test('never exceeds the limit or its user’s role', () => {
     expect(policy.roleOf(token('root', 'read'))).toBe('read')
     expect(policy.roleOf(token('root', 'admin'))).toBe('admin')
     expect(policy.roleOf(token('rita', 'admin'))).toBe('read')
@@ -112,7 +112,7 @@ describe('a login with a role limit', () => {
     expect(open.decide(token('root', 'write'), ...WRITE).allowed).toBe(true)
   })
 
-  test('is the role of a service that no grant names', () => {
+  test('gives a service without a grant that role', () => {
     expect(policy.roleOf(token('ci', 'write', { isService: true }))).toBe('write')
     expect(policy.roleOf(token('root', 'write', { isService: true }))).toBe('write')
     expect(policy.roleOf(token('ci', 'admin', { isService: true, groups: ['ml-team'] }))).toBe('write')

@@ -90,7 +90,7 @@ describe('a guarded command', () => {
     expect(await command.stop('SIGTERM', 200)).toBe(137)
   })
 
-  test('that is stopped while it starts says so', async () => {
+  test('that is stopped during startup reports that', async () => {
     const attempt = failureOf(
       start('setInterval(() => {}, 1000)', 30_000, () => running[0]?.signal('SIGTERM')),
     )

@@ -16,7 +16,7 @@ import { basic } from '../support/requests.js'
 import { freePort } from '../support/servers.js'
 import { openWebSocket, startWebSocketServer } from '../support/websocket.js'
 
-/** Starts a gate with several processes, and operators' questions answered. */
+/** Starts a gate with several processes and an admin endpoint. */
 async function startWorkers(upstream: string, args: string[] = [], file = passwordFile()) {
   const admin = await freePort()
   const gate = await startGateProcess({
@@ -33,7 +33,7 @@ async function startWorkers(upstream: string, args: string[] = [], file = passwo
 const untilReady = (ask: (path: string) => Promise<{ status: number }>): Promise<void> =>
   until(async () => (await ask('/readyz')).status === 200)
 
-/** The processes that serve. */
+/** The process IDs of the workers. */
 const workersOf = (gate: GateProcess): number[] => {
   const { pid } = gate.process
   return readFileSync(`/proc/${pid}/task/${pid}/children`, 'latin1').trim().split(' ').map(Number)
@@ -55,14 +55,14 @@ test('several processes serve, with combined metrics', async () => {
   ).toBe(true)
 })
 
-test('concurrent requests for metrics each get all of them', async () => {
+test('concurrent requests for metrics all get the totals', async () => {
   const upstream = await startUpstream()
   const { ask } = await startWorkers(upstream.url)
   const answers = await Promise.all(Array.from({ length: 20 }, () => ask('/metrics')))
   for (const { body } of answers) expect(body).toContain('htgate_reloads_total{provider="file"} 3\n')
 })
 
-test('messages of any worker are shown', async () => {
+test('messages of every worker are logged', async () => {
   const upstream = await startUpstream()
   const names = ['ann', 'bob', 'cyd', 'dan', 'eve', 'fay']
   const file = passwordFile(names.map((name) => record(name, 'secret')).join(''))
@@ -84,11 +84,11 @@ test('failed logins count in all processes', async () => {
     if (status === 401) refused++
     limited = status === 429 ? limited + 1 : 0
   }
-  // Each for itself they would allow 12. The last failures may be on their way to the others while the next guess comes.
+  // Separately, they would allow 12. The last failures may still be in transit when the next guess arrives.
   expect(refused).toBeLessThan(10)
 })
 
-test('a user who logged in at one worker is limited by none, despite others’ guesses', async () => {
+test('a user who logged in at one worker is not limited by any, despite others’ guesses', async () => {
   const upstream = await startUpstream()
   const { gate } = await startWorkers(upstream.url, ['--login-failures', '3'])
   expect((await asAlice(gate.url)).status).toBe(200)
@@ -115,7 +115,7 @@ test('a changed file takes effect in all of them', async () => {
   })
 })
 
-test('a worker that dies is replaced, and its counts stay', async () => {
+test('a worker that dies is replaced, and its counts are kept', async () => {
   const upstream = await startUpstream()
   const { gate, ask } = await startWorkers(upstream.url)
   const total = async () => {

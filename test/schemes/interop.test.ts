@@ -4,7 +4,7 @@ import { temporaryFolder } from '../support/folder.js'
 import { describeWith, peer } from '../support/peers.js'
 import { apacheHtpasswd, run } from '../support/run.js'
 
-// Hashes by the other program verify here, and ours verify there.
+// We verify the other program's hashes, and it verifies ours.
 
 const PASSWORDS = [
   'secret',
@@ -53,7 +53,7 @@ describeWith(['htpasswd'], 'Apache’s htpasswd', () => {
     }
   })
 
-  /** Whether with an x before it the password is the same, as far as the scheme reads it. */
+  /** Whether the scheme cannot tell the password from the same one with an x before it. */
   const startTheSame = (name: SchemeName, password: string) => {
     const bytes = schemeNamed(name).maxPasswordBytes
     const start = (text: string) => Buffer.from(text).toString('latin1').slice(0, bytes)
@@ -78,7 +78,7 @@ describeWith(['openssl'], 'openssl passwd', () => {
   test.each(Object.entries(FLAGS) as [SchemeName, string][])('%s', async (name, flag) => {
     const scheme = schemeNamed(name)
     for (const password of PASSWORDS) {
-      // It cuts longer ones, and prints <NULL> for SHA-crypt of an empty one.
+      // It truncates longer ones, and prints <NULL> for SHA-crypt of an empty one.
       if (Buffer.byteLength(password) > 200 || (password === '' && name.startsWith('sha'))) continue
       const bytes = Buffer.from(password)
       for (const salt of ['', 'a', 'saltsalt']) {

@@ -11,24 +11,24 @@ describe('records that never verify', () => {
   test.each([
     // Bare plaintext: Apache compares it through crypt(3).
     ['plaintext', 'secret'],
-    ['eight letters of plaintext, for DES crypt has thirteen', 'secret12'],
+    ['eight letters of plaintext, not the thirteen of DES crypt', 'secret12'],
     ['nothing', ''],
     ['a salt of more than eight characters', '$apr1$saltsaltX$OvOAxnkM7L.CmQGuP3jeK.'],
-    ['a hash cut short', '$apr1$t0YUgJum$E5TvRryEB4wVoXIPK2BJ2'],
+    ['a truncated hash', '$apr1$t0YUgJum$E5TvRryEB4wVoXIPK2BJ2'],
     ['a hash followed by more text', '{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ=='],
     ['a hash followed by a space', '{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ= '],
-    ['other letters in the mark', '{sha}5en6G6MezRroT3XKqkdPOmY/BfQ='],
+    ['a prefix in lower case', '{sha}5en6G6MezRroT3XKqkdPOmY/BfQ='],
     ['too few rounds', '$5$rounds=999$Us8wfiuuh1JuBeag$WAO5W4JXJnmYLE2os5auL6FpHRF9cpKBHxllqRtiRC4'],
     ['too many rounds', '$5$rounds=1000000000$Us8wfiuuh1JuBeag$WAO5W4JXJnmYLE2os5auL6FpHRF9cpKBHxllqRtiRC4'],
     [
-      'rounds with a zero before',
+      'rounds with a leading zero',
       '$5$rounds=01000$Us8wfiuuh1JuBeag$WAO5W4JXJnmYLE2os5auL6FpHRF9cpKBHxllqRtiRC4',
     ],
     ['a cost below four', '$2y$03$jQ65Zuibp.en2bIyfN85euUEqxkK..aniGxZTZyEvL8POWaNhMpKK'],
     ['a cost of one digit', '$2y$5$jQ65Zuibp.en2bIyfN85euUEqxkK..aniGxZTZyEvL8POWaNhMpKK'],
     ['a digest without its salt', '{SSHA}5en6G6MezRroT3XKqkdPOmY='],
-    ['{SSHA} and no base 64', '{SSHA}gVK8WC9YyFT1gMsQHTGCgT3sSv5zYWx0!'],
-    ['{PLAIN} and another password', '{PLAIN}secret '],
+    ['{SSHA} with invalid base64', '{SSHA}gVK8WC9YyFT1gMsQHTGCgT3sSv5zYWx0!'],
+    ['{PLAIN} with another password', '{PLAIN}secret '],
   ])('%s: %s', async (_, encoded) => {
     expect(await verify(encoded)).toBe(false)
   })
@@ -64,7 +64,7 @@ describe('a scheme verifies only what it hashed', () => {
       name === 'bcrypt' ? fc.string({ unit: 'grapheme', maxLength: 30 }) : fc.string({ unit: 'binary' })
     await fc.assert(
       fc.asyncProperty(password, async (text) => {
-        // No password has a NUL: to bcrypt and crypt(3) it is the end.
+        // Passwords have no NUL: bcrypt and crypt(3) end at it.
         const bytes = Buffer.from(text.replaceAll('\0', ''))
         const encoded = (await scheme.hash?.(bytes, scheme.work?.min)) as string
         expect(schemeOf(encoded)).toBe(scheme)
@@ -79,7 +79,7 @@ describe('a scheme verifies only what it hashed', () => {
   })
 
   test.each(['apr1', 'bcrypt', 'sha256-crypt', 'sha512-crypt', 'des-crypt'] as const)(
-    '%s: a salt of its own each time',
+    '%s: each hash has a new salt',
     async (name) => {
       const encoded = await Promise.all(
         Array.from({ length: 20 }, () => schemeNamed(name).hash?.(secret, schemeNamed(name).work?.min)),
@@ -113,7 +113,7 @@ describe('passwords are UTF-8 bytes, not characters', () => {
     )
   })
 
-  test('bcrypt uses the first 72', async () => {
+  test('bcrypt uses the first 72 bytes', async () => {
     const bcrypt = schemeNamed('bcrypt')
     const encoded = (await bcrypt.hash?.(Buffer.from(`${'я'.repeat(36)}a`), 4)) as string
     expect(await bcrypt.verify(Buffer.from(`${'я'.repeat(36)}b`), encoded)).toBe(true)
@@ -127,7 +127,7 @@ describe('passwords are UTF-8 bytes, not characters', () => {
     expect(await bcrypt.verify(Buffer.of(0xe9), encoded)).toBe(false)
   })
 
-  test('DES crypt uses eight, and seven bits of each', async () => {
+  test('DES crypt uses eight bytes, and seven bits of each', async () => {
     const des = schemeNamed('des-crypt')
     expect(await des.verify(Buffer.from('secret'), 'wJlDSX/kBVCwU')).toBe(true)
     expect(

@@ -1,6 +1,6 @@
 import type { Account, Provider } from '../../src/auth/provider.js'
 
-/** A provider that lets no one in, but knows accounts; without `account` one that cannot be asked, like an issuer. */
+/** A provider that accepts no login, but knows accounts; without `account`, they cannot be looked up, as with an issuer. */
 export function accountsProvider(
   name: string,
   account?: (user: string) => Account | Promise<Account>,

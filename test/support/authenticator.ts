@@ -9,7 +9,7 @@ import {
 } from '../../src/index.js'
 import { temporaryFolder } from './folder.js'
 
-/** HTGATE_FULL=1 makes the tests that are repeated with random input as long as was promised. */
+/** HTGATE_FULL=1 runs the tests with random input at full length. */
 export const isFull = process.env.HTGATE_FULL === '1'
 
 export interface Subject extends Authenticator {

@@ -7,11 +7,11 @@ export interface Certificate {
   /** Paths of PEM files. */
   readonly cert: string
   readonly key: string
-  /** The certificate itself, for a client that is to trust it. */
+  /** The certificate in PEM, for clients to trust. */
   readonly ca: string
 }
 
-/** A new self-signed certificate for `name` and 127.0.0.1, in `folder`; by openssl. */
+/** Makes a self-signed certificate for `name` and 127.0.0.1 in `folder`, with openssl. */
 export function makeCertificate(folder: string, name: string): Certificate {
   const cert = join(folder, 'cert.pem')
   const key = join(folder, 'key.pem')

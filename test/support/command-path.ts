@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { peer } from './peers.js'
 import { OUR_HTPASSWD } from './run.js'
 
-/** A PATH that begins with a folder, made in `parent`, in which `htpasswd` is Apache's or ours. */
+/** A PATH that starts with a new folder in `parent`, in which `htpasswd` is Apache's or ours. */
 export function pathWithHtpasswd(whose: 'apache' | 'ours', parent: string): string {
   const bin = join(parent, 'bin')
   const command = join(bin, 'htpasswd')

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 
-// A server to stand behind gates and proxies, which tells what reached it.
+// An upstream for gates and proxies that records the requests it receives.
 
 export interface Seen {
   readonly method: string
@@ -15,22 +15,22 @@ export interface Seen {
 
 export interface Echo {
   readonly port: number
-  /** The requests that reached it, oldest first, each as soon as its head is there. */
+  /** The requests received, oldest first, each as soon as its head is complete. */
   readonly targets: string[]
-  /** Those of which some of the body has come, too. */
+  /** Those of which part of the body has been received. */
   readonly begun: string[]
   stop(): Promise<void>
 }
 
 /**
- * Answers each request with a `Seen` of it, after its body. But `/status/NNN` answers with that status, `/events` is a stream of server-sent events that sends
- * one and stays open, and an upgrade becomes a tunnel that sends back what it gets.
+ * Responds to each request with a `Seen`, once its body is complete. `/status/NNN` responds with that status, `/events` sends one
+ * server-sent event and stays open, and an upgrade opens a tunnel that echoes.
  */
 export async function startEcho(): Promise<Echo> {
   const targets: string[] = []
   const begun: string[] = []
   const server = createServer((request, response) => {
-    answer(request, response).catch(() => response.destroy()) // The client went away.
+    answer(request, response).catch(() => response.destroy()) // The client has disconnected.
   })
   async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     targets.push(request.url as string)

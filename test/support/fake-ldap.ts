@@ -3,7 +3,7 @@ import { createSecureContext, createServer as createTlsServer, TLSSocket, type T
 import { onTestFinished } from 'vitest'
 import { messageLength, Reader } from '../../src/auth/providers/ldap/ber.js'
 
-// A directory server that answers whatever a test wants it to, byte by byte.
+// A directory server whose responses a test determines, byte by byte.
 
 export interface Request {
   readonly id: number
@@ -11,13 +11,13 @@ export interface Request {
   /** Of a bind: the DN; of a search: the base. */
   readonly dn: string
   readonly password: string
-  /** All of it. */
+  /** The whole message. */
   readonly bytes: Buffer
 }
 
 export interface Peer {
   readonly socket: Socket
-  /** Goes on in TLS. */
+  /** Switches to TLS. */
   secure(options: TlsOptions): void
 }
 
@@ -27,9 +27,9 @@ export type Handler = (request: Request, peer: Peer) => Answer | Promise<Answer>
 export interface FakeLdap {
   readonly port: number
   readonly url: string
-  /** All that it was asked. */
+  /** All requests received. */
   readonly requests: Request[]
-  /** Connections at the same time, at most; and in all. */
+  /** The largest number of concurrent connections, and the total. */
   readonly most: number
   readonly connections: number
 }
@@ -41,7 +41,7 @@ const OPERATIONS: Readonly<Record<number, Request['operation']>> = {
   119: 'extended',
 }
 
-/** A server that ends with the test. `tls`: as of ldaps. */
+/** Starts a server, which is stopped after the test; with `tls`, for ldaps. */
 export async function fakeLdap(handler: Handler, tls?: TlsOptions): Promise<FakeLdap> {
   const sockets = new Set<Socket>()
   const requests: Request[] = []
@@ -61,7 +61,7 @@ export async function fakeLdap(handler: Handler, tls?: TlsOptions): Promise<Fake
       received = Buffer.concat([received, chunk])
       for (;;) {
         const length = lengthOf(received)
-        // It does not answer anything but LDAP, such as a TLS handshake.
+        // Anything but LDAP, such as a TLS handshake, gets no response.
         if (length === 'malformed') return void socket.destroy()
         if (length === undefined || length > received.length) return
         const request = read(Buffer.from(received.subarray(0, length)))
@@ -173,7 +173,7 @@ export function entry(
 export const reference = ({ id }: { readonly id: number }, url: string): Buffer =>
   message(id, tlv(0x73, tlv(0x04, url)))
 
-/** A directory of one user, alice, whose password is `wonderland`; `special` answers first. */
+/** A directory with one user, alice, whose password is `wonderland`; responses of `special` take precedence. */
 export function wonderland(special: Handler = () => undefined): Handler {
   return async (request, peer) => {
     const answer = await special(request, peer)
@@ -194,5 +194,5 @@ export function wonderland(special: Handler = () => undefined): Handler {
 
 export const PEOPLE = 'ou=people,dc=example,dc=org'
 export const ALICE = `uid=alice,${PEOPLE}`
-/** Never sent: the handler has done, or will do, all that is to be done. */
+/** Sends nothing: the handler responds itself, or never. */
 export const NOTHING: readonly Buffer[] = []

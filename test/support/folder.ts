@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
 
-/** A new folder that is gone after the test. Any user may look into it. */
+/** Creates a folder that every user can read, and removes it after the test. */
 export function temporaryFolder(parent = tmpdir()): string {
   const folder = mkdtempSync(join(parent, 'htgate-test-'))
   chmodSync(folder, 0o755)

@@ -27,10 +27,10 @@ export interface InProcessOptions {
   readonly providers: readonly Provider[]
   /** Undefined for forward-auth. */
   readonly upstream?: string
-  /** As --readers and --writers. Default: no roles. */
+  /** As with --readers and --writers. Default: no roles. */
   readonly readers?: readonly string[]
   readonly writers?: readonly string[]
-  /** As --login-failures. */
+  /** As with --login-failures. */
   readonly failures?: number
   /** Makes the gate's own pages, whose session cookies it then accepts. Default: none. */
   readonly pages?: (logins: LoginPipeline, policy: Policy) => GatePages
@@ -45,7 +45,7 @@ export interface InProcessGate {
   log(): Record<string, unknown>[]
 }
 
-/** A gate in this process, put together as `serve` does, with providers of the test's own. */
+/** Starts a gate in this process, assembled as by `serve`, with the test's own providers. */
 export async function openGate(options: InProcessOptions): Promise<InProcessGate> {
   const { providers, upstream: url, readers = [], writers = [], failures } = options
   const path = join(temporaryFolder(), 'log')

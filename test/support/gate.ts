@@ -30,11 +30,11 @@ export { until }
 
 const BIN = fileURLToPath(new URL('../../bin/htgate.js', import.meta.url))
 
-/** The one user that most tests need, with a cheap hash. */
+/** The user in most tests, with a cheap hash. */
 export const ALICE = basic('alice', 'secret')
 const ALICE_RECORD = `alice:${bcrypt.hashSync('secret', 4)}\n`
 
-/** A password file; by default Alice's alone. */
+/** A password file; by default, with Alice only. */
 export function passwordFile(content = ALICE_RECORD): string {
   const path = join(temporaryFolder(), '.htpasswd')
   writeFileSync(path, content, { mode: 0o600 })
@@ -47,25 +47,25 @@ export const record = (user: string, password: string, cost = 4): string =>
 export interface Gate {
   readonly port: number
   readonly url: string
-  /** All that it wrote to standard error. */
+  /** Its standard error so far. */
   said(): string
-  /** The lines of its log. */
+  /** Its log so far, one entry per line. */
   log(): Record<string, unknown>[]
-  /** What it wrote to standard output, as it is. */
+  /** Its standard output so far. */
   output(): string
-  /** As SIGHUP does. */
+  /** Reloads as on SIGHUP. */
   reload(): void
 }
 
 export interface GateProcess extends Gate {
   readonly process: ChildProcess
-  /** Its exit status, when it has ended. */
+  /** Resolves to its exit status. */
   readonly ended: Promise<number | null>
 }
 
 export interface GateOptions {
   readonly upstream?: string
-  /** Default: Alice's. `null`: none, for a gate with other ways to log in. */
+  /** Default: Alice's. `null`: no password file, for a gate with other ways to log in. */
   readonly file?: string | null
   readonly args?: readonly string[]
   readonly env?: Record<string, string>
@@ -96,8 +96,8 @@ const linesOf = (output: string): Record<string, unknown>[] =>
     .map((line) => JSON.parse(line))
 
 /**
- * Starts what `htgate` runs in a process, in this one, on a free port, and waits until it listens; it ends with the test.
- * It starts ten times as fast as a process, which signals and memory need: `startGateProcess`. With --workers it is one.
+ * Starts `htgate` in this process, on a free port, and waits until it listens; it is stopped after the test. That is ten times as
+ * fast as `startGateProcess`, which tests of signals and memory need, and which this uses for --workers.
  */
 export async function startGate(options: GateOptions): Promise<Gate> {
   const settings = settingsOf(argumentsOf(options), options.env)
@@ -107,7 +107,7 @@ export async function startGate(options: GateOptions): Promise<Gate> {
   return { ...gate, ...addressOf(gate.said()) }
 }
 
-/** How `htgate` with these arguments fails to start, in this process: its exit status, and what it says. */
+/** The exit status and standard error of an `htgate`, in this process, that fails to start with these arguments. */
 export async function failedStart(args: readonly string[]): Promise<{ status: number; said: string }> {
   let said = () => ''
   try {
@@ -118,7 +118,7 @@ export async function failedStart(args: readonly string[]): Promise<{ status: nu
     if (!(error instanceof Exit)) throw error
     return { status: error.status, said: `${said()}${error.message}` }
   }
-  throw new Error(`it started: ${said()}`)
+  throw new Error(`htgate started: ${said()}`)
 }
 
 function settingsOf(args: readonly string[], env: Record<string, string> = {}): Settings {
@@ -127,7 +127,7 @@ function settingsOf(args: readonly string[], env: Record<string, string> = {}): 
   return settings
 }
 
-/** Serves in this process until the test is over; `started` rejects if it fails before it has started. */
+/** Serves in this process until the test ends; `started` rejects if startup fails. */
 function serveHere(settings: Settings): Omit<Gate, 'port' | 'url'> & { readonly started: Promise<void> } {
   const path = join(temporaryFolder(), 'stdout')
   const fd = openSync(path, 'w')
@@ -154,7 +154,7 @@ function serveHere(settings: Settings): Omit<Gate, 'port' | 'url'> & { readonly 
   )
   const closed = ended.catch(() => {}).finally(() => closeSync(fd))
   onTestFinished(async () => {
-    stop('the test is over')
+    stop('the test has ended')
     await closed
   })
   const started = Promise.race([
@@ -173,14 +173,14 @@ function serveHere(settings: Settings): Omit<Gate, 'port' | 'url'> & { readonly 
   }
 }
 
-/** Starts `htgate` on a free port and waits until it listens; it ends with the test. */
+/** Starts `htgate` on a free port and waits until it listens; it is stopped after the test. */
 export async function startGateProcess(options: GateOptions): Promise<GateProcess> {
   const gate = runGate(argumentsOf(options), options.env)
   await until(() => LISTENING.test(gate.said()) || gate.process.exitCode !== null, gate.said)
   return { ...gate, ...addressOf(gate.said()) }
 }
 
-/** Runs `htgate` with these arguments; it ends with the test. */
+/** Runs `htgate` with these arguments; it is stopped after the test. */
 export function runGate(
   args: readonly string[],
   env: Record<string, string> = {},
@@ -213,7 +213,7 @@ export function runGate(
 export interface Seen {
   readonly method: string
   readonly url: string
-  /** Names in lower case, and values, in their order. */
+  /** Names in lower case, and values, in order. */
   readonly headers: [string, string][]
   readonly body: string
 }
@@ -221,16 +221,16 @@ export interface Seen {
 export interface Upstream {
   readonly url: string
   readonly port: number
-  /** The requests that came, each when its body was complete. */
+  /** The requests received, each once its body is complete. */
   readonly seen: Seen[]
-  /** Requests of which at least the head came. */
+  /** The number of requests of which at least the head was received. */
   heads(): number
   readonly server: ReturnType<typeof createServer>
 }
 
 type Handler = (request: IncomingMessage, response: ServerResponse) => void
 
-/** A server with no login of its own, in the place of MLflow. By default it notes what it sees and answers `ok`. */
+/** Starts a server without a login, in place of MLflow. By default, it records each request and responds with `ok`. */
 export async function startUpstream(handler?: Handler): Promise<Upstream> {
   const seen: Seen[] = []
   let heads = 0
@@ -264,7 +264,7 @@ function pairs(raw: readonly string[]): [string, string][] {
   return all
 }
 
-/** All values of a header that the upstream saw. */
+/** All values of a header that the upstream received. */
 export const valuesOf = (seen: Seen | undefined, name: string): string[] =>
   seen?.headers.filter(([each]) => each === name).map(([, value]) => value) ?? []
 
@@ -280,11 +280,11 @@ export interface RequestOptions {
   readonly headers?: Record<string, string | string[]>
   readonly body?: string
   readonly socketPath?: string
-  /** Default: a connection of its own. */
+  /** Default: a new connection for each request. */
   readonly agent?: Agent
 }
 
-/** A request, on a connection of its own unless there is an agent. */
+/** Sends a request, on a new connection unless there is an agent. */
 export function request(url: string, { body, ...options }: RequestOptions = {}): Promise<Answer> {
   return new Promise((resolve, reject) => {
     const outgoing = send(url, { agent: false, ...options }, (response) => {
@@ -312,13 +312,13 @@ export const asAlice = (url: string, options: RequestOptions = {}): Promise<Answ
 
 export interface Raw {
   readonly socket: Socket
-  /** All that came so far. */
+  /** Everything received so far. */
   text(): string
-  /** Resolves when the other side has closed. */
+  /** Resolves when the other side has closed the connection. */
   readonly closed: Promise<void>
 }
 
-/** A bare connection that sends `text`, byte for byte. */
+/** Opens a bare connection and sends `text`, byte for byte. */
 export function raw(port: number, text: string): Raw {
   const socket = connect(port, '127.0.0.1')
   let received = ''
@@ -331,7 +331,7 @@ export function raw(port: number, text: string): Raw {
   return { socket, text: () => received, closed }
 }
 
-/** The statuses of the responses in what a bare connection received. */
+/** The statuses of the responses that a bare connection received. */
 export const statuses = (text: string): number[] =>
   [...text.matchAll(/HTTP\/1\.1 (\d{3}) /g)].map(([, status]) => Number(status))
 

@@ -15,5 +15,5 @@ for (const name of ['stdout', 'stderr'] as const) {
   }
 }
 
-/** Does `action`; what it writes to the standard stream, then or later, goes to `hear`. */
+/** Runs `action`; what it writes to the standard stream, then or later, is passed to `hear`. */
 export const heard = <T>(stream: Stream, hear: Hear, action: () => T): T => contexts[stream].run(hear, action)

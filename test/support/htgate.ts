@@ -6,15 +6,15 @@ import { freePort, type Server, startServer } from './servers.js'
 /** The launcher of our htgate. */
 export const OUR_HTGATE = fileURLToPath(new URL('../../bin/htgate.js', import.meta.url))
 
-/** Our htgate, as it was built last, on a free port, with these options beside --listen. */
+/** Starts the last build of our htgate on a free port, with these options in addition to --listen. */
 export async function startHtgate(args: readonly string[]): Promise<Server> {
   const port = await freePort()
   return startServer(process.execPath, [OUR_HTGATE, ...args, '--listen', `127.0.0.1:${port}`], { port })
 }
 
 /**
- * Our htgate's command line, run in this process, for what neither serves nor reads standard input: `token`, `--check`.
- * @param env all variables that it sees
+ * Runs our htgate in this process, with a command line that neither serves nor reads standard input: `token`, `--check`.
+ * @param env its whole environment
  */
 export async function htgateHere(args: readonly string[], env: Record<string, string> = {}) {
   let [stdout, stderr] = ['', '']
@@ -27,7 +27,7 @@ export async function htgateHere(args: readonly string[], env: Record<string, st
   return { status, stdout, stderr }
 }
 
-/** One line of its log about a request. */
+/** A line of the log about a request. */
 export interface LogEntry {
   readonly user: string | null
   readonly client: string
@@ -36,7 +36,7 @@ export interface LogEntry {
   readonly status: number
 }
 
-/** What its log says of requests, so far. */
+/** The requests in its log so far. */
 export function logOf(htgate: Server): LogEntry[] {
   return htgate
     .output()

@@ -3,7 +3,7 @@ import { createRequire } from 'node:module'
 import tty from 'node:tty'
 import type { Result } from './run.js'
 
-// Our htpasswd as it was built last, in this process: starting one takes ten times as long as most commands.
+// The last build of our htpasswd, in this process: starting one takes ten times as long as most commands.
 
 const { main } = createRequire(import.meta.url)('../../dist/htpasswd.cjs') as {
   main(args: readonly string[]): Promise<number>
@@ -11,11 +11,11 @@ const { main } = createRequire(import.meta.url)('../../dist/htpasswd.cjs') as {
 
 interface Surroundings {
   readonly cwd: string
-  /** What it reads; an empty standard input by default. */
+  /** Its standard input. Default: empty. */
   readonly input?: string | Buffer
 }
 
-/** Runs the command to its end with standard streams of its own, which are no terminal; one at a time. */
+/** Runs the command to its end with its own standard streams, which are not a terminal; one at a time. */
 export async function htpasswdHere(
   args: readonly string[],
   { cwd, input = '' }: Surroundings,

@@ -4,20 +4,20 @@ import type { AddressInfo } from 'node:net'
 import { type CryptoKey, exportJWK, generateKeyPair, type JWK, type JWTPayload, SignJWT } from 'jose'
 import { onTestFinished } from 'vitest'
 
-/** An issuer that a test can make misbehave: it signs whatever it is asked to. */
+/** An issuer that a test can make misbehave: it signs anything. */
 export interface TestIssuer {
   readonly url: string
-  /** Requests that came, by path. */
+  /** The paths of the requests received. */
   readonly asked: string[]
-  /** Replaces its metadata's members. */
+  /** Replaces members of its metadata. */
   metadata: Record<string, unknown>
-  /** Whether it answers 503 to everything. */
+  /** Whether it responds to everything with 503. */
   isDown: boolean
-  /** Answers the paths that it is asked about, instead of itself. */
+  /** Handlers by path, in place of its own. */
   readonly answers: Map<string, (request: IncomingMessage, response: ServerResponse, body: string) => void>
-  /** Its newest key. */
+  /** Its current public key. */
   readonly publicKey: JWK
-  /** Signs with a new key from now on; the old one is gone if asked for. */
+  /** Signs with a new key from now on, and withdraws the old one unless `keepsOld`. */
   rotate(keepsOld?: boolean): Promise<void>
   sign(claims: Record<string, unknown>, options?: SignOptions): Promise<string>
   close(): void
@@ -30,7 +30,7 @@ export interface SignOptions {
 
 const now = () => Math.floor(Date.now() / 1000)
 
-/** On a free port of 127.0.0.1, until the test ends. */
+/** Starts an issuer on a free port of 127.0.0.1, and stops it after the test. */
 export async function startIssuer(): Promise<TestIssuer> {
   let keys: { jwk: JWK; privateKey: CryptoKey }[] = []
   let made = 0

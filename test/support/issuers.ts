@@ -20,7 +20,7 @@ export interface IssuerUser {
 export interface IssuerSettings {
   readonly redirectUris: readonly string[]
   readonly logoutUris?: readonly string[]
-  /** Where it ends sessions by itself; only of oidc-provider. */
+  /** Where it sends back-channel logouts; only supported by oidc-provider. */
   readonly backchannelLogoutUri?: string
   readonly users: Record<string, IssuerUser>
 }
@@ -28,9 +28,9 @@ export interface IssuerSettings {
 export interface RealIssuer {
   readonly name: string
   readonly url: string
-  /** Fills in its login page, for a browser that was sent there; returns the page that follows. */
+  /** Fills in its login page, which a client was redirected to, and returns the page after it. */
   logIn(client: WebClient, page: Page, user: string, password: string): Promise<Page>
-  /** An access token of a program, by the client credentials grant. */
+  /** An access token for a program, by the client credentials grant. */
   programToken(): Promise<string>
   stop(): Promise<void>
 }
@@ -52,19 +52,19 @@ async function clientCredentials(endpoint: string, fields: Record<string, string
   return token
 }
 
-/** Node's oidc-provider, in this process, until the test ends. Its users can be changed while it runs. */
+/** Starts Node's oidc-provider in this process, and stops it after the test. Its users can be changed while it runs. */
 export async function startOidcProvider(settings: IssuerSettings): Promise<RealIssuer> {
   const issuer = await openOidcProvider(settings)
   onTestFinished(issuer.stop)
   return issuer
 }
 
-/** The same, until it is stopped. */
+/** The same, but it runs until it is stopped. */
 export async function openOidcProvider(settings: IssuerSettings): Promise<RealIssuer> {
   const port = await freePort()
   const url = `http://127.0.0.1:${port}`
   const { warn } = console
-  console.warn = () => {} // That it is not for production.
+  console.warn = () => {} // It warns that it is not for production.
   const provider = new Provider(url, {
     clients: [
       {
@@ -131,7 +131,7 @@ export async function openOidcProvider(settings: IssuerSettings): Promise<RealIs
     url,
     async logIn(client, page, user, password) {
       let next = await client.submit(page, { login: user, password })
-      // And once more, for consent.
+      // Asks for consent.
       if (next.url.startsWith(`${url}/interaction/`)) next = await client.submit(next)
       return next
     },
@@ -142,12 +142,12 @@ export async function openOidcProvider(settings: IssuerSettings): Promise<RealIs
 
 const ZITADEL = fileURLToPath(new URL('../issuers/zitadel', import.meta.url))
 
-/** What the Go issuer needs and this machine lacks. */
+/** The programs that the Go issuer needs and that are missing here. */
 export const goMissing = (): string[] => (peer('zitadel-issuer') ? [] : lackingPeers('go'))
 
 let built: Promise<string> | undefined
 
-/** Builds it once, unless scripts/install-peers.sh has. */
+/** Builds it once, unless scripts/install-peers.sh has done so. */
 async function zitadelIssuer(): Promise<string> {
   const installed = peer('zitadel-issuer')
   if (installed !== undefined) return installed
@@ -161,7 +161,7 @@ async function zitadelIssuer(): Promise<string> {
   return built
 }
 
-/** github.com/zitadel/oidc, a process of its own. */
+/** Starts github.com/zitadel/oidc as a process, and stops it after the test. */
 export async function startZitadel(settings: IssuerSettings): Promise<RealIssuer> {
   const command = await zitadelIssuer()
   const port = await freePort()

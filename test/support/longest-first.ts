@@ -1,6 +1,6 @@
 import { BaseSequencer, type TestSpecification } from 'vitest/node'
 
-/** What takes longest, the longest first. */
+/** The slowest files, slowest first. */
 const LONG = [
   'e2e/',
   'policy/mlflow-routes',
@@ -30,7 +30,7 @@ const LONG = [
   'schemes/',
 ]
 
-/** Starts the files that take long first, so that none of them runs alone at the end. */
+/** Starts the slow files first, so that none of them runs alone at the end. */
 export default class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
     const rank = ({ moduleId }: TestSpecification) => {

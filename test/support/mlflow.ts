@@ -6,12 +6,12 @@ import { basic } from './requests.js'
 import { type Result, run } from './run.js'
 import { freePort, type Server, startServer } from './servers.js'
 
-/** Settings of MLflow's that change nothing but how long it takes to start. */
+/** MLflow settings that only affect how long it takes to start. */
 export const QUIET = {
   MLFLOW_DISABLE_TELEMETRY: 'true',
   GIT_PYTHON_REFRESH: 'quiet',
   PYTHONUNBUFFERED: '1',
-  // Eight more processes, which take three times as long to start as the server itself.
+  // Avoids eight processes that take three times as long to start as the server itself.
   MLFLOW_SERVER_ENABLE_JOB_EXECUTION: 'false',
   MLFLOW_WORKERS: '1',
 }
@@ -19,12 +19,12 @@ export const QUIET = {
 export interface MlflowOptions {
   readonly store?: string
   readonly args?: readonly string[]
-  /** The peer: `mlflow` is the newest, `mlflow-2.22` the last 2.x. */
+  /** The peer: `mlflow` is the latest release, `mlflow-2.22` the last 2.x. */
   readonly version?: 'mlflow' | 'mlflow-2.22'
   readonly env?: Record<string, string>
 }
 
-/** A real MLflow tracking server that keeps everything in `folder`; its runs in SQLite unless `store` says otherwise. */
+/** Starts a real MLflow tracking server that stores everything in `folder`; runs are in SQLite unless there is a `store`. */
 export async function startMlflow(
   folder: string,
   {
@@ -48,13 +48,13 @@ export async function startMlflow(
   })
 }
 
-/** MLflow's own client, as its user runs it: a Python script with these variables in its environment. */
+/** Runs a Python script with MLflow's own client, with these variables in its environment. */
 export function mlflowClient(script: string, args: string[], env: Record<string, string>): Promise<Result> {
   const python = join(peer('mlflow') as string, '..', 'python')
   return run(python, [script, ...args], { env: { ...QUIET, ...env } })
 }
 
-/** Posts JSON as a user whose password is the name, and returns the JSON of the answer, which must be 200. */
+/** Posts JSON as a user whose password is the name, and returns the JSON of the response, which must be 200. */
 // biome-ignore lint/suspicious/noExplicitAny: MLflow's JSON
 export async function postJson(url: string, user: string, body: object): Promise<any> {
   const response = await fetch(url, {
@@ -67,7 +67,7 @@ export async function postJson(url: string, user: string, body: object): Promise
   return JSON.parse(text)
 }
 
-/** All that an MLflow server keeps in its folder: each row of its database, and its artifacts with their contents. */
+/** Everything that an MLflow server stores in its folder: the rows of its database, and its artifacts with their contents. */
 export async function stateOf(folder: string): Promise<string[]> {
   const python = join(peer('mlflow') as string, '..', 'python')
   const { status, stdout, stderr } = await run(python, ['-c', DUMP, folder])

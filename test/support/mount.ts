@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
 
-/** Mounts onto `target`, as mount(8) is told by `options`, until the test is over. */
+/** Mounts onto `target` with the given options of mount(8), until the test ends. */
 export function mount(target: string, ...options: string[]): void {
   const { status, stderr } = spawnSync('mount', [...options, target])
   if (status !== 0) throw new Error(`mount ${options.join(' ')}: ${stderr}`)

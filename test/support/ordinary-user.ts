@@ -1,14 +1,14 @@
 import { spawnSync } from 'node:child_process'
 import { OUR_HTPASSWD } from './run.js'
 
-/** The uid of nobody, as most systems have it. */
+/** The uid of nobody on most systems. */
 const NOBODY = 65534
 
 const amRoot = process.getuid?.() === 0
 
 /**
- * Whom file permissions hold back: options for running a command as nobody where the tests run as root, who may read
- * and write everything. Undefined where nobody may not run this node, or not read our command.
+ * A user to whom file permissions apply: options that run a command as nobody if the tests run as root, whom permissions do not
+ * restrict. Undefined if nobody cannot run this node or read our command.
  */
 export const ordinaryUser: { readonly uid?: number } | undefined = !amRoot
   ? {}

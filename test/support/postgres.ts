@@ -7,14 +7,14 @@ import { freePort, type Server, startServer } from './servers.js'
 export interface Postgres extends Server {
   /** Runs SQL as the superuser. */
   sql(statement: string): Promise<void>
-  /** What SQLAlchemy needs to log in as `user`. */
+  /** The URI with which SQLAlchemy logs in as `user`. */
   uri(user: string, password: string): string
 }
 
 const SUPERUSER = 'postgres'
 const PASSWORD = 'superuser-secret'
 
-/** A PostgreSQL cluster of its own in `folder`, which asks every user for a password. */
+/** Starts a new PostgreSQL cluster in `folder`, which requires a password of every user. */
 export async function startPostgres(folder: string): Promise<Postgres> {
   const port = await freePort()
   const data = join(folder, 'data')

@@ -1,4 +1,4 @@
-/** Random choices that a seed repeats. */
+/** Random choices, reproducible from a seed. */
 export interface Random {
   /** 0 to `below` - 1. */
   number(below: number): number

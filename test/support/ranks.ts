@@ -1,6 +1,6 @@
 /**
- * The probability that one of `a` is larger than one of `b` (the statistic of Mann, Whitney and Wilcoxon): one half if
- * nothing tells them apart. Pauses of a busy machine hardly change it.
+ * The probability that a value of `a` is larger than a value of `b` (the Mann–Whitney U statistic): one half if their
+ * distributions are the same. Pauses of a busy machine hardly affect it.
  */
 export function probabilityOfLarger(a: readonly number[], b: readonly number[]): number {
   const all = [...a.map((value) => ({ value, isA: true })), ...b.map((value) => ({ value, isA: false }))]

@@ -4,18 +4,18 @@ import { onTestFinished } from 'vitest'
 
 export interface RawUpstream {
   readonly url: string
-  /** All that came so far, on all connections. */
+  /** Everything received so far, on all connections. */
   text(): string
-  /** Those on which something came. */
+  /** The number of connections on which something was received. */
   connections(): number
-  /** Connections that are open now. */
+  /** The number of open connections. */
   open(): number
 }
 
 /**
- * A server that speaks bytes: what HTTP libraries do not let one say.
+ * A server on bare sockets, which can send what HTTP libraries do not permit.
  *
- * @param onData called with what came; `all` is what came on that connection so far, `nth` the number of the connection
+ * @param onData called with what was received; `all` is everything so far on that connection, `nth` the connection's number
  */
 export async function startRawUpstream(
   onData: (socket: Socket, part: string, all: string, nth: number) => void,
@@ -26,7 +26,7 @@ export async function startRawUpstream(
   const server = createServer({ allowHalfOpen: true }, (socket) => {
     open++
     socket.on('close', () => open--)
-    let nth = 0 // The gate connects once at the start, and sends nothing.
+    let nth = 0 // The gate's test connection at the start sends nothing.
     let all = ''
     socket.on('error', () => {})
     socket.on('end', () => socket.end())

@@ -6,17 +6,17 @@ import { environment } from './environment.js'
 import { peer } from './peers.js'
 
 export interface RunOptions {
-  /** What the command reads; an empty standard input by default. */
+  /** Standard input. Default: empty. */
   readonly input?: string | Buffer
   readonly cwd?: string
-  /** Added to this process's own. */
+  /** Added to this process's environment. */
   readonly env?: Record<string, string>
   readonly uid?: number
   readonly argv0?: string
 }
 
 export interface Result {
-  /** The exit status; null where a signal ended the command. */
+  /** The exit status; null if the command was killed by a signal. */
   readonly status: number | null
   readonly signal: NodeJS.Signals | null
   readonly stdout: Buffer
@@ -48,12 +48,12 @@ export function run(command: string, args: Args, options: RunOptions = {}): Prom
   })
 }
 
-/** Node hands over text alone, encoded as UTF-8; a shell can make any other bytes of it. */
+/** Node can only pass UTF-8 as arguments; for other bytes, a shell makes them. */
 function withTextOnly(command: string, args: Args): [command: string, args: string[]] {
   if (args.every((arg) => typeof arg === 'string' || isUtf8(arg))) return [command, args.map(String)]
   const names = args.map((_, i) => `"\${a${i}%.}"`)
   const assignments = args.map((arg, i) => `a${i}=$(printf '${octal(Buffer.from(arg))}.')`)
-  // Found by its name, it gets that for its argv[0].
+  // Started by its name, which becomes its argv[0].
   const script = `PATH='${dirname(command)}'; ${assignments.join('; ')}; exec ${basename(command)} ${names.join(' ')}`
   return ['/bin/sh', ['-c', script]]
 }
@@ -64,15 +64,15 @@ const octal = (bytes: Buffer) =>
 /** The launcher of our command. */
 export const OUR_HTPASSWD = fileURLToPath(new URL('../../bin/htpasswd.js', import.meta.url))
 
-/** Our command, as it was built last. */
+/** Runs the last build of our command. */
 export const htpasswd = (args: Args, options?: RunOptions): Promise<Result> =>
   run(process.execPath, [OUR_HTPASSWD, ...args], options)
 
-/** Apache's, which puts its own argv[0] into its messages. */
+/** Runs Apache's command, whose messages contain argv[0]. */
 export const apacheHtpasswd = (args: Args, options?: RunOptions): Promise<Result> =>
   run(peer('htpasswd') as string, args, { ...options, argv0: 'htpasswd' })
 
-/** Runs our command and kills it (SIGKILL) after `milliseconds`, if it has not ended by then. */
+/** Runs our command, and kills it (SIGKILL) if it has not ended after `milliseconds`. */
 export function killedAfter(milliseconds: number, args: readonly string[], cwd: string): Promise<void> {
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, [OUR_HTPASSWD, ...args], { cwd, stdio: 'ignore' })

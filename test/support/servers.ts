@@ -4,27 +4,27 @@ import { connect, createServer } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 import { environment } from './environment.js'
 
-// Real servers, each on a free port of 127.0.0.1, ended with all that they started.
+// Real servers on free ports of 127.0.0.1, which are stopped with all their child processes.
 
 export interface Server {
   readonly port: number
   /** `http://127.0.0.1:PORT`. */
   readonly url: string
   readonly process: ChildProcess
-  /** All that it has written so far, to either stream. */
+  /** Its standard output and standard error so far. */
   output(): string
-  /** Ends it (SIGTERM, and SIGKILL when that takes over 3 seconds) and waits until it is gone. */
+  /** Stops it (SIGTERM, and SIGKILL after 3 seconds), and waits until it has ended. */
   stop(): Promise<void>
 }
 
 export interface ServerOptions {
   readonly port: number
   readonly cwd?: string
-  /** Added to this process's own. */
+  /** Added to this process's environment. */
   readonly env?: Record<string, string>
-  /** The user that it runs as, and its group. */
+  /** The user and group that it runs as. */
   readonly uid?: number
-  /** How long it may take until it accepts connections, in milliseconds. Default 60,000. */
+  /** How long to wait until it accepts connections, in milliseconds. Default: 60,000. */
   readonly patience?: number
 }
 
@@ -35,7 +35,7 @@ process.on('exit', () => {
 
 /**
  * Starts a server and waits until it accepts connections.
- * @throws Error with its output when it ends first, or does not within its time
+ * @throws Error with its output if it ends first, or does not accept connections in time
  */
 export async function startServer(
   command: string,
@@ -47,7 +47,7 @@ export async function startServer(
     ...(uid === undefined ? {} : { uid, gid: uid }),
     env: { ...environment, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
-    // A process group of its own, so that its workers end with it.
+    // Its own process group, so that its workers end with it.
     detached: true,
   })
   running.add(child)
@@ -85,7 +85,7 @@ async function end(child: ChildProcess): Promise<void> {
   running.delete(child)
 }
 
-/** To the whole group; a group that is gone already is as it should be. */
+/** Signals the whole process group, if it still exists. */
 function signal(child: ChildProcess, name: NodeJS.Signals): void {
   try {
     if (child.pid !== undefined) process.kill(-child.pid, name)
@@ -101,12 +101,11 @@ function accepts(port: number): Promise<boolean> {
 }
 
 /**
- * A port without a listener. It lies below the range from which the system takes ports for outgoing connections,
- * so none of these can take it in the meantime.
+ * A port without a listener, below the range of ephemeral ports, so that no outgoing connection can take it in the meantime.
  */
 export async function freePort(): Promise<number> {
   for (;;) {
-    // Each of the processes that run tests has a range of its own.
+    // Each process that runs tests has its own range.
     const port =
       20_000 + 3_000 * (Number(process.env.VITEST_POOL_ID ?? 0) % 4) + Math.floor(Math.random() * 3_000)
     const probe = createServer()

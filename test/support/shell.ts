@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { temporaryFolder } from './folder.js'
 import { htpasswdHere } from './in-process.js'
 
-/** A folder with the given files, and our command in it, run in this process and answering text. */
+/** A folder with the given files, in which our command runs, in this process, with its output as text. */
 export function shell(files: Record<string, string | Buffer> = {}) {
   const cwd = temporaryFolder()
   for (const [name, content] of Object.entries(files)) writeFileSync(join(cwd, name), content)

@@ -7,7 +7,7 @@ import { peer } from './peers.js'
 import { run } from './run.js'
 import { freePort, type Server, startServer } from './servers.js'
 
-// A real OpenLDAP server, as its own process in its own folder and on its own ports.
+// A real OpenLDAP server, with its own folder and ports.
 
 export const BASE = 'dc=example,dc=org'
 export const PEOPLE = `ou=people,${BASE}`
@@ -39,11 +39,11 @@ export interface Slapd {
 export type LdifEntry = Readonly<Record<string, string | readonly string[]>> & { readonly dn: string }
 
 export interface SlapdOptions {
-  /** Added to those that are always there: the base, people, groups, policies, the service account. */
+  /** Added to the standard ones: the base, people, groups, policies and the service account. */
   readonly entries?: readonly LdifEntry[]
-  /** Lines for slapd.conf: access rules, which come before those that are always there. */
+  /** Access rules for slapd.conf, which precede the standard ones. */
   readonly access?: string
-  /** Lines for slapd.conf, before the database. */
+  /** Lines for slapd.conf before the database section. */
   readonly config?: string
 }
 
@@ -58,14 +58,14 @@ export const person = (uid: string, password: string, more: Partial<LdifEntry> =
   ...(more as Record<string, string>),
 })
 
-/** OpenLDAP's salted SHA-1: quick, so that the tests are. */
+/** OpenLDAP's salted SHA-1, which is fast. */
 export function ssha(password: string): string {
   const salt = randomBytes(8)
   const digest = createHash('sha1').update(password).update(salt).digest()
   return `{SSHA}${Buffer.concat([digest, salt]).toString('base64')}`
 }
 
-/** Every value is in base64, so any text will do. */
+/** Every value is in base64, and so may be any text. */
 export function ldif(entries: readonly LdifEntry[]): string {
   return entries
     .map((entry) =>
@@ -100,7 +100,7 @@ const FIXED: readonly LdifEntry[] = [
   },
 ]
 
-/** A person with that object is under the password policy: locked after three failures, a password lasts a day. */
+/** Subjects a person to the password policy: accounts are locked after three failures, passwords expire after a day. */
 export const UNDER_POLICY = { pwdPolicySubentry: `cn=policy,${BASE}` }
 
 const configuration = (

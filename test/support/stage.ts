@@ -19,7 +19,7 @@ export interface Stage {
   close(): Promise<void>
 }
 
-/** @param name what the browser takes for a name of this machine */
+/** @param name a host name that the browser resolves to this machine */
 export async function setStage(name = 'localhost'): Promise<Stage> {
   const folder = mkdtempSync(join(tmpdir(), 'htgate-stage-'))
   const mlflow = await startMlflow(join(folder, 'mlflow'))
@@ -27,7 +27,7 @@ export async function setStage(name = 'localhost'): Promise<Stage> {
     mlflowClient('test/e2e/client.py', ['curves'], { MLFLOW_TRACKING_URI: mlflow.url }),
     chromium.launch({
       executablePath: peer('chromium') as string,
-      // Root has no sandbox; a container's /dev/shm is small.
+      // Root cannot use the sandbox; a container's /dev/shm is small.
       args: ['--no-sandbox', '--disable-dev-shm-usage', `--host-resolver-rules=MAP ${name} 127.0.0.1`],
     }),
   ])

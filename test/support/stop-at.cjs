@@ -1,6 +1,6 @@
-// For --require: says `begin` on standard output when the edit of a password file begins, which is with the lock's folder.
-// STOP_AT=N sends STOP_WITH to this process before the Nth call that changes something on disk; half of what that call
-// was to write is then written.
+// For --require: prints `begin` when the edit of a password file begins, which is when the lock folder is created. With
+// STOP_AT=N, the signal STOP_WITH is sent to this process before the Nth call that changes something on disk; if that call is a
+// write, half of it is written first.
 const fs = require('node:fs')
 
 const CHANGING = [

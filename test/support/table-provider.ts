@@ -6,7 +6,7 @@ export interface Row {
   readonly expiresAt?: number
 }
 
-/** Users in a table in memory: all that a second way to log in needs. */
+/** Users in a table in memory: a minimal second way to log in. */
 export class TableProvider implements Provider {
   readonly concurrency = 2
   epoch = 0

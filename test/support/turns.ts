@@ -1,4 +1,4 @@
-/** Does `action`; `turns` counts how often others had their turn in the event loop meanwhile. */
+/** Runs `action`; `turns` counts the turns of the event loop in the meantime. */
 export async function countTurns<T>(action: () => Promise<T>): Promise<{ result: T; turns: number }> {
   let turns = 0
   let over = false

@@ -1,4 +1,4 @@
-/** Waits until `condition` holds; after `timeout` milliseconds, which no fake clock counts, it fails with what `state` says. */
+/** Waits until `condition` holds; after `timeout` milliseconds of real time, it fails with the result of `state`. */
 export async function until(
   condition: () => boolean | Promise<boolean>,
   state: () => unknown = () => '',
@@ -8,12 +8,12 @@ export async function until(
   while (!(await condition())) {
     const [seconds, nanoseconds] = process.hrtime(start)
     if (1e3 * seconds + nanoseconds / 1e6 > timeout)
-      throw new Error(`waited in vain for ${condition}: ${String(state())}`)
+      throw new Error(`timed out waiting for ${condition}: ${String(state())}`)
     await new Promise((resolve) => setTimeout(resolve, 10))
   }
 }
 
-/** Waits until `count` has not changed for a while, and returns it. On a busy machine it may not be the last one. */
+/** Waits until `count` has not changed for a while, and returns it. On a busy machine, it may still change later. */
 export async function settled(count: () => number): Promise<number> {
   let last = -1
   while (last !== count()) {

@@ -1,12 +1,12 @@
 import { expect } from 'vitest'
 
-/** Does what would wait for a lock if it had to, which it does by setTimeout; it must not. */
+/** Runs `action`, which must not wait for a lock. It would do so with setTimeout. */
 export async function withoutWaiting<T>(action: () => Promise<T>): Promise<T> {
   const { setTimeout } = globalThis
   const waits: string[] = []
   const noting = (...args: Parameters<typeof setTimeout>) => {
     const { stack = '' } = new Error('waits')
-    // What earlier tests have left in this process may have timers of its own.
+    // Timers of earlier tests in this process do not count.
     if (stack.includes('/passwd-file/store/lock')) waits.push(stack)
     return setTimeout(...args)
   }

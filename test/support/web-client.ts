@@ -1,5 +1,4 @@
-// A browser without a screen, for logins: it keeps cookies as browsers do, by host, follows redirects one by one, and fills
-// in forms.
+// A minimal browser for logins: it stores cookies by host, follows redirects one by one, and submits forms.
 
 export interface Page {
   readonly url: string
@@ -8,7 +7,7 @@ export interface Page {
   readonly body: string
 }
 
-/** As much of `fetch` as a client needs. */
+/** The part of `fetch` that a client needs. */
 export type Fetch = (
   url: string,
   init: {
@@ -25,7 +24,7 @@ interface Cookie {
   readonly attributes: string
 }
 
-/** What a browser sends when a person opens a page. */
+/** Headers that a browser sends when a person opens a page. */
 export const NAVIGATION = {
   accept: 'text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8',
   'sec-fetch-mode': 'navigate',
@@ -34,18 +33,18 @@ export const NAVIGATION = {
 export class WebClient {
   /** By host and name. */
   readonly cookies = new Map<string, Map<string, Cookie>>()
-  /** Every URL that was asked for. */
+  /** Every URL that was requested. */
   readonly visited: string[] = []
   readonly #headers: Record<string, string>
   readonly #fetch: Fetch
 
-  /** @param send carries out the requests; default: `fetch` */
+  /** @param send sends the requests; default: `fetch` */
   constructor(headers: Record<string, string> = NAVIGATION, send: Fetch = fetch) {
     this.#headers = headers
     this.#fetch = send
   }
 
-  /** One request; redirects are not followed. */
+  /** Sends one request; redirects are not followed. */
   async get(url: string, headers: Record<string, string> = {}): Promise<Page> {
     return this.#send(url, 'GET', headers)
   }
@@ -55,7 +54,7 @@ export class WebClient {
     return this.#follow(await this.get(url, headers))
   }
 
-  /** Sends a form, and follows redirects. */
+  /** Submits a form, and follows redirects. */
   async post(
     url: string,
     fields: Record<string, string>,
@@ -64,7 +63,7 @@ export class WebClient {
     return this.#follow(await this.#send(url, 'POST', headers, new URLSearchParams(fields).toString()))
   }
 
-  /** Sends the page's form number `index`, with these fields beside its hidden ones. */
+  /** Submits the page's form number `index`, with these fields in addition to its hidden ones. */
   submit(page: Page, fields: Record<string, string> = {}, index = 0): Promise<Page> {
     const form = formsIn(page)[index]
     if (form === undefined) throw new Error(`no form ${index} at ${page.url}:\n${page.body}`)
@@ -89,7 +88,7 @@ export class WebClient {
   async #follow(page: Page): Promise<Page> {
     let now = page
     for (let hops = 0; now.status >= 300 && now.status < 400; hops++) {
-      if (hops === 15) throw new Error(`redirects in circles:\n${this.visited.slice(-15).join('\n')}`)
+      if (hops === 15) throw new Error(`redirect loop:\n${this.visited.slice(-15).join('\n')}`)
       now = await this.get(new URL(now.headers.get('location') as string, now.url).href)
     }
     return now

@@ -5,7 +5,7 @@ import type { AddressInfo, Socket } from 'node:net'
 import { onTestFinished } from 'vitest'
 import { type Raw, raw, until } from './gate.js'
 
-/** A frame of text from a server, with this payload. */
+/** A server's text frame with this payload. */
 export function textFrame(text: string): Buffer {
   const payload = Buffer.from(text)
   const head = payload.length < 126 ? [payload.length] : [126, payload.length >> 8, payload.length & 0xff]
@@ -19,7 +19,7 @@ export interface WebSocketServer {
   readonly sockets: Socket[]
 }
 
-/** An upstream that upgrades every WebSocket and answers other requests with an endless event stream. */
+/** Starts an upstream that upgrades every WebSocket and responds to other requests with an endless event stream. */
 export async function startWebSocketServer(): Promise<WebSocketServer> {
   const sockets: Socket[] = []
   const server = createServer((_, response) => {
@@ -47,7 +47,7 @@ export async function startWebSocketServer(): Promise<WebSocketServer> {
   return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, server, sockets }
 }
 
-/** Opens a WebSocket through a gate, and waits for its 101. `frames` is what came after the head. */
+/** Opens a WebSocket through a gate, and waits for the 101. `frames` is what was received after the head. */
 export async function openWebSocket(
   port: number,
   authorization: string,

@@ -7,7 +7,7 @@ import { ordinaryUser } from '../support/ordinary-user.js'
 import { run } from '../support/run.js'
 import { matches, type Player, type Step, stepsOf } from './session.js'
 
-/** Plays a session, and expects of it what it says. */
+/** Plays a session, and compares the output with it. */
 export async function play(session: string, player: Player): Promise<void> {
   const folder = temporaryFolder()
   const env = { PATH: pathWithHtpasswd(player, folder), LC_ALL: 'C' }
@@ -32,7 +32,7 @@ function linesOf(output: string, status: number | null): string[] {
   return [...lines, `[${status}]`]
 }
 
-/** The lines under their command; where they are as expected, in the words of the session. */
+/** The lines under their command; those that match are as the session writes them. */
 function asWritten({ command, expected }: Step, lines: readonly string[]): string[] {
   return [
     `$ ${command}`,

@@ -8,7 +8,7 @@ export interface Step {
   readonly expected: readonly string[]
 }
 
-/** The steps of a session that concern `player`, with what is expected of it. */
+/** The steps of a session for `player`, with its expected output. */
 export function stepsOf(text: string, player: Player): Step[] {
   const steps: { command: string; expected: string[] }[] = []
   for (const block of blocksOf(text)) {
@@ -34,7 +34,7 @@ export function stepsOf(text: string, player: Player): Step[] {
   return steps
 }
 
-/** The indented parts of the text, blank lines within them included. */
+/** The indented parts of the text, including blank lines within them. */
 function blocksOf(text: string): string[][] {
   const blocks: string[][] = []
   for (const block of text.split(/^\S.*\n/m)) {

@@ -7,7 +7,7 @@ import { describe, expect, onTestFinished, test } from 'vitest'
 import { ALICE, type GateProcess, memoryOf, startGateProcess, startUpstream, until } from '../support/gate.js'
 import { settled } from '../support/until.js'
 
-// Bodies of any size, both ways: the same bytes, and never much of them in the gate's memory.
+// Bodies of any size, both ways: they arrive unchanged, and the gate never holds much of them in memory.
 
 const MIB = 1024 * 1024
 const SIZE = process.env.HTGATE_FULL === '1' ? 2048 * MIB : 96 * MIB
@@ -32,7 +32,7 @@ async function digest(stream: AsyncIterable<Buffer>): Promise<string> {
 
 const EXPECTED = await digest(bytes(SIZE))
 
-/** How much more memory than now the gate takes at most, until `work` is done. */
+/** The largest growth of the gate's memory until `work` is done. */
 async function growth(gate: GateProcess, work: () => Promise<void>): Promise<number> {
   const before = memoryOf(gate)
   let most = before

@@ -159,7 +159,7 @@ test('an issuer ends one session by its sid, or all by the account’s sub, but 
   expect(provider.logOutBy({ sub: 'ann' }, now, 'c')).toBeUndefined()
   expect(isGood(later)).toBe(true)
 
-  // Another process, told by a message; a restarted one knows nothing.
+  // Another process learns of it by message; a restarted one does not know it.
   const process = sessions({ now: () => now })
   expect(process.remembered(two)).toBeDefined()
   process.end(JSON.parse(JSON.stringify(ending)))

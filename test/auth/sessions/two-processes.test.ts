@@ -46,7 +46,7 @@ async function twoWorkers() {
   return { fast: await worker(file), slow, old, write, file }
 }
 
-/** Lets the watchers look until the promise has settled. */
+/** Lets the watchers check the file until the promise has settled. */
 async function looking<T>(promise: Promise<T>): Promise<T> {
   let isPending = true
   const settled = promise.finally(() => {
@@ -59,7 +59,7 @@ async function looking<T>(promise: Promise<T>): Promise<T> {
   return settled
 }
 
-test('a session that began at one is good at the other, before that has read the file', async () => {
+test('a session that began in one is accepted by the other before that has read the change', async () => {
   const { fast, slow, old } = await twoWorkers()
   const session = await fast.begin()
   expect(slow.reads()).toBe(1)
@@ -70,12 +70,12 @@ test('a session that began at one is good at the other, before that has read the
   })
   expect(slow.reads()).toBe(2)
   expect(slow.sessions.remembered(session)).toBeDefined()
-  // The session of the old record has ended, here as there.
+  // The session of the old record has ended in both.
   expect(await looking(slow.sessions.verify(old))).toMatchObject(denied)
   expect(await looking(fast.sessions.verify(old))).toMatchObject(denied)
 })
 
-test('sessions that ask at the same time wait for one look', async () => {
+test('sessions verified at the same time share one check of the file', async () => {
   const { fast, slow } = await twoWorkers()
   const all = await Promise.all(Array.from({ length: 20 }, () => fast.begin()))
   const verdicts = await looking(Promise.all(all.map((session) => slow.sessions.verify(session))))
@@ -83,7 +83,7 @@ test('sessions that ask at the same time wait for one look', async () => {
   expect(slow.reads()).toBe(2)
 })
 
-test('a cookie of an old password causes no reading, and at most one look at the file per second', async () => {
+test('a cookie of an old password causes no read, and at most one check of the file per second', async () => {
   const { fast, slow, old } = await twoWorkers()
   await slow.provider.reload()
   const reads = slow.reads()
@@ -97,7 +97,7 @@ test('a cookie of an old password causes no reading, and at most one look at the
   expect(await looking(slow.sessions.verify(await fast.begin()))).toMatchObject({ ok: true })
 })
 
-test('closing ends the wait for a look', async () => {
+test('closing ends the wait for a check', async () => {
   const { fast, slow } = await twoWorkers()
   const session = await fast.begin()
   const verdict = slow.sessions.verify(session)
@@ -106,7 +106,7 @@ test('closing ends the wait for a look', async () => {
   expect(await verdict).toMatchObject({ ok: false, reason: 'unavailable' })
 })
 
-test('both rehash one record at the same time: the sessions of both logins go on', async () => {
+test('if both rehash a record at the same time, the sessions of both logins stay valid', async () => {
   const file = join(temporaryFolder(), '.htpasswd')
   writeFileSync(file, `alice:${await hash('secret', { scheme: 'sha1' })}\n`)
   const wanted = { scheme: 'bcrypt', work: 5 } as const
@@ -127,7 +127,7 @@ test('both rehash one record at the same time: the sessions of both logins go on
   expect(rehashes.reduce((sum, each) => sum + each)).toBe(1)
 })
 
-test('a record that was changed to another password meanwhile is not taken for a stronger one', async () => {
+test('a record changed to another password in the meantime is not mistaken for a rehash', async () => {
   const file = join(temporaryFolder(), '.htpasswd')
   const weak = await hash('secret', { scheme: 'sha1' })
   const question = {

@@ -9,7 +9,7 @@ import { basic } from '../../support/requests.js'
 import { freePort } from '../../support/servers.js'
 import { startLab } from './support.js'
 
-// The gate's own pages in a real browser: by keyboard alone, without scripts, on a phone, and as a screen reader meets them.
+// The gate's own pages in a real browser: by keyboard alone, without scripts, on a phone, and as seen by a screen reader.
 
 const PHONE = { viewport: { width: 375, height: 667 } }
 
@@ -43,7 +43,7 @@ describeWith(['chromium'], 'the pages in Chromium', () => {
     return startGate({ upstream: upstream.url, args })
   }
 
-  /** Name of the element that has the focus, and whether one sees that. */
+  /** The name of the focused element, and whether its focus is visible. */
   const focused = (page: Page) =>
     page.evaluate(() => {
       const element = document.activeElement as HTMLElement

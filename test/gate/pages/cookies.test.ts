@@ -20,7 +20,7 @@ describe('a cookie is found by its name', () => {
     expect(cookieIn(header, NAME)).toBe('value')
   })
 
-  // Browsers let any subdomain set a cookie whose name only looks like __Host-: it starts with white space that is no space.
+  // Browsers let any subdomain set a cookie whose name only looks like __Host-: it starts with white space other than a space.
   test.each(['\xa0', '\x85', '\xc2\xa0', '\x0b', '\x0c', '\ufeff', '\u2000', 'x'])(
     'and not where %j precedes it, which any subdomain could set',
     (prefix) => {

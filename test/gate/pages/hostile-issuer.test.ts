@@ -8,7 +8,7 @@ import { type SignOptions, startIssuer, type TestIssuer } from '../../support/is
 import { freePort } from '../../support/servers.js'
 import { type Page, WebClient } from '../../support/web-client.js'
 
-// Browser logins at an issuer that responds with anything. A response that is not for this login, or has no safe name, is
+// Browser logins at an issuer that may respond with anything. A response that is not for this login, or has no safe name, is
 // rejected: no session begins.
 
 const SECRET = 'a-secret-of-the-client-0123456789'
@@ -128,11 +128,11 @@ describe('rejected ID tokens', () => {
     ['for another audience', { claims: { aud: 'other' } }],
     ['without audience', { claims: { aud: undefined } }],
     ['of another issuer', { claims: { iss: 'https://evil.example' } }],
-    ['of the issuer with a slash more', { claims: { iss: 'http://127.0.0.1/' } }],
+    ['of the issuer with an extra slash', { claims: { iss: 'http://127.0.0.1/' } }],
     ['expired', { claims: { iat: seconds() - 3600, exp: seconds() - 61 } }],
     ['without exp', { claims: { exp: undefined } }],
     ['without iat', { claims: { iat: undefined } }],
-    ['of tomorrow', { claims: { iat: seconds() + 86_400, exp: seconds() + 90_000 } }],
+    ['issued tomorrow', { claims: { iat: seconds() + 86_400, exp: seconds() + 90_000 } }],
     ['not valid yet', { claims: { nbf: seconds() + 3600 } }],
     ['without a subject', { claims: { sub: undefined } }],
     ['for another login, by its nonce', { claims: { nonce: 'another' } }],
@@ -181,7 +181,7 @@ describe('claims', () => {
     ['NUL', 'ann\0'],
     ['a line separator', 'ann\u2028root'],
     ['10 kB', 'x'.repeat(10_000)],
-    ['half a character', 'a\ud800'],
+    ['half a surrogate pair', 'a\ud800'],
     ['spaces around it', ' ann'],
     ['nothing', ''],
     ['a list', ['ann']],
@@ -241,11 +241,11 @@ describe('claims', () => {
   })
 })
 
-describe('responses of the token endpoint', () => {
+describe('a response of the token endpoint that is rejected', () => {
   test.each<[string, Answer['reply'], number]>([
-    ['that the code is not good', { status: 400, body: '{"error":"invalid_grant"}' }, 403],
+    ['an invalid code', { status: 400, body: '{"error":"invalid_grant"}' }, 403],
     ['HTML', { body: '<h1>hello</h1>', type: 'text/html' }, 403],
-    ['that it is out of order', { status: 500, body: '{}' }, 503],
+    ['a server error', { status: 500, body: '{}' }, 503],
     ['a redirect', { status: 302, body: '' }, 503],
     ['two megabytes', { body: JSON.stringify({ x: 'x'.repeat(2 << 20) }) }, 503],
     ['no ID token', { body: '{"access_token":"x","token_type":"Bearer"}' }, 403],
@@ -315,7 +315,7 @@ describe('a login in progress', () => {
     expect((await late()).status).toBe(400)
   })
 
-  test('its code is sent to the issuer once, whatever the browser repeats', async () => {
+  test('sends its code to the issuer once, even if the browser repeats the callback', async () => {
     const { gate, issuer, begin } = await subject()
     const client = new WebClient()
     const finish = await begin(client)

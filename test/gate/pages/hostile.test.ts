@@ -11,7 +11,7 @@ const page = { accept: 'text/html', 'sec-fetch-mode': 'navigate' }
 const form = { 'content-type': 'application/x-www-form-urlencoded' }
 
 const REQUESTS: readonly (readonly [string, string, string, Record<string, string>?, string?])[] = [
-  // Places to return to.
+  // Targets to return to.
   ...[
     `//${MARK}.example`,
     `///${MARK}.example`,
@@ -46,10 +46,10 @@ const REQUESTS: readonly (readonly [string, string, string, Record<string, strin
   ['return twice', 'GET', `/.htgate/login?return=%2Fok&return=%2F%2F${MARK}.example`],
   ['a hostile fragment', 'GET', `/.htgate/login?go=1&fragment=%0d%0aSet-Cookie:${MARK}=1`],
   ['a malformed fragment', 'GET', `/.htgate/login?go=1&fragment=//${MARK}.example`],
-  ['a place after a password', 'GET', `/.htgate/password?return=%2F%2F${MARK}.example`],
+  ['a target after a password', 'GET', `/.htgate/password?return=%2F%2F${MARK}.example`],
   // Unsolicited callbacks.
-  ['a callback out of nowhere', 'GET', `/.htgate/callback?code=${MARK}&state=x`],
-  ['a state like a cookie’s name', 'GET', `/.htgate/callback?code=x&state=%3B%20Path%3D/${MARK}`],
+  ['a callback without a login', 'GET', `/.htgate/callback?code=${MARK}&state=x`],
+  ['a state with a cookie attribute', 'GET', `/.htgate/callback?code=x&state=%3B%20Path%3D/${MARK}`],
   ['a state with a line break', 'GET', `/.htgate/callback?code=x&state=%0d%0aSet-Cookie:${MARK}=1`],
   ['a state of __proto__', 'GET', '/.htgate/callback?code=x&state=__proto__'],
   ['markup as error', 'GET', `/.htgate/callback?error=<script>${MARK}</script>&error_description=<b>${MARK}`],
@@ -75,7 +75,7 @@ const REQUESTS: readonly (readonly [string, string, string, Record<string, strin
   ],
   ['a session cookie twice', 'GET', '/.htgate/', { cookie: 'htgate=x; htgate=y' }],
   ['a session cookie as __Host-', 'GET', '/.htgate/', { cookie: '__Host-htgate=x' }],
-  // Names that the gate doesn't have.
+  // Names that are not the gate's.
   ['another host', 'GET', '/.htgate/login', { host: `${MARK}.example` }],
   ['a host with markup', 'GET', '/.htgate/login', { host: `"><script>${MARK}` }],
   ['a host with credentials', 'GET', '/.htgate/login', { host: `localhost@${MARK}.example` }],
@@ -87,7 +87,7 @@ const REQUESTS: readonly (readonly [string, string, string, Record<string, strin
     { 'x-forwarded-host': `${MARK}.example`, 'x-forwarded-proto': 'https' },
   ],
   [
-    'a forwarded host to be asked about',
+    'a forwarded host for forward-auth',
     'GET',
     '/x',
     { 'x-forwarded-host': `${MARK}.example`, 'x-original-uri': '/' },

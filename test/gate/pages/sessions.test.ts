@@ -108,13 +108,13 @@ describe('sessions begun with a password', () => {
     const open = request(`${gate.url}/events`, { headers: { cookie } })
     const ended = open.then(
       () => 'complete',
-      () => 'broken off',
+      () => 'aborted',
     )
     await until(() => isOpen)
 
     writeFileSync(file, record('alice', 'changed') + bob)
     await until(async () => (await client.get(`${gate.url}/`)).status !== 200)
-    expect(await ended).toBe('broken off')
+    expect(await ended).toBe('aborted')
     expect((await other.get(`${gate.url}/.htgate/`)).status).toBe(200)
     const again = await logInWith(gate.url, 'changed')
     expect((await again.get(`${gate.url}/.htgate/`)).status).toBe(200)
@@ -152,7 +152,7 @@ describe('sessions begun with a password', () => {
   })
 })
 
-test('a new secret on SIGHUP ends sessions of the old one only once that is removed', async () => {
+test('after SIGHUP with a new secret, sessions of the old one end only once that is removed', async () => {
   const { gate, logIn, secretFile } = await startLab()
   const { client } = await logIn()
   writeFileSync(

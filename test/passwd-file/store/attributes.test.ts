@@ -91,7 +91,7 @@ describeIf([...lacksRoot, ...lackingPeers('setfacl', 'setfattr')], 'ACLs and ext
     expect([reads(33, 33), reads(4321, 50)]).toEqual([0, 1])
   })
 
-  test('those of an empty file', async () => {
+  test('keeps those of an empty file', async () => {
     writeFileSync(file, '')
     sh('setfattr', '-n', 'user.note', '-v', 'x', 'users')
     const before = attributes()
@@ -99,7 +99,7 @@ describeIf([...lacksRoot, ...lackingPeers('setfacl', 'setfattr')], 'ACLs and ext
     expect(attributes()).toBe(before)
   })
 
-  test('those of a file of ten megabytes', async () => {
+  test('keeps those of a file of ten megabytes', async () => {
     writeFileSync(file, 'user:x\n'.repeat(1_500_000))
     sh('setfattr', '-n', 'user.note', '-v', 'x', 'users')
     const before = attributes()
@@ -109,7 +109,7 @@ describeIf([...lacksRoot, ...lackingPeers('setfacl', 'setfattr')], 'ACLs and ext
     expect(statSync(file).ino).not.toBe(ino)
   })
 
-  test('set between two edits, and with a write by another program after them', async () => {
+  test('keeps those set between two edits, even after another program’s write', async () => {
     await edit()
     expect(isMarked()).toBe(true)
     // A write within the same tick of the kernel's clock as the mark is not told from it.

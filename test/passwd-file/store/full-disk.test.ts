@@ -8,7 +8,7 @@ import { describeIf } from '../../support/peers.js'
 import { htpasswd, OUR_HTPASSWD, type RunOptions, run } from '../../support/run.js'
 
 const RECORD = 'user:{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ=\n'
-/** It ends in the middle of a block of 512 bytes. */
+/** Ends in the middle of a block of 512 bytes. */
 const CONTENT = RECORD.repeat(1_505)
 
 describeIf(lacksMounting, 'a full disk', () => {
@@ -33,7 +33,7 @@ describeIf(lacksMounting, 'a full disk', () => {
     await expectFailure(cwd, ['-cbs', 'users', 'alice', 'secret'])
   })
 
-  test('not even the lock can be created', async () => {
+  test('is reported if it prevents the lock', async () => {
     const cwd = disk('size=64k,nr_inodes=2')
     writeFileSync(join(cwd, 'users'), RECORD)
     await expectFailure(cwd, ['-bs', 'users', 'alice', 'secret'])
@@ -41,7 +41,7 @@ describeIf(lacksMounting, 'a full disk', () => {
     expect(readFileSync(join(cwd, 'users'), 'utf8')).toBe(RECORD)
   })
 
-  test('the lock folder can be created, but no entry in it', async () => {
+  test('is reported if it permits the lock folder, but no entry in it', async () => {
     const cwd = disk('size=64k,nr_inodes=3')
     writeFileSync(join(cwd, 'users'), RECORD)
     await expectFailure(cwd, ['-bs', 'users', 'alice', 'secret'])
@@ -66,7 +66,7 @@ describe('a limit on the size of files is like a full disk', () => {
   })
 })
 
-describe('only what is on the disk is reported', () => {
+describe('an edit is reported only once it is on disk', () => {
   const users = Array.from({ length: 60 }, (_, i) => `user${i}`)
   const failure = 'htpasswd: unable to update file users: file too large; the file is unchanged\n'
 
@@ -88,7 +88,7 @@ describe('only what is on the disk is reported', () => {
   })
 })
 
-/** `blocks` are of 512 bytes. */
+/** `blocks` of 512 bytes are the limit. */
 async function expectTooLarge(cwd: string, blocks: number, options: RunOptions): Promise<void> {
   writeFileSync(join(cwd, 'users'), CONTENT)
   // SIGXFSZ would end the command at once.
@@ -115,7 +115,7 @@ function fill(folder: string): void {
   try {
     for (;;) writeFileSync(file, Buffer.alloc(4096), { flag: 'a' })
   } catch {
-    // It is full.
+    // The disk is full.
   }
 }
 

@@ -42,10 +42,10 @@ describe('the bytes of other lines', () => {
   test.each([
     ['CRLF', 'alice:x\r\n', 'alice:x\r\nbob:y\n'],
     ['no newline at the end', 'alice:x', 'alice:x\nbob:y\n'],
-    ['UTF-16, or anything', '\xff\xfea\0:\0', '\xff\xfea\0:\0\nbob:y\n'],
+    ['UTF-16, or any other bytes', '\xff\xfea\0:\0', '\xff\xfea\0:\0\nbob:y\n'],
     ['NUL', 'al\0ice:x\0\n', 'al\0ice:x\0\nbob:y\n'],
     ['a line of a megabyte', `alice:${'x'.repeat(2 ** 20)}\n`, `alice:${'x'.repeat(2 ** 20)}\nbob:y\n`],
-    ['nothing at all', '', 'bob:y\n'],
+    ['an empty file', '', 'bob:y\n'],
   ])('%s', async (_, before, after) => {
     writeFileSync(file, before, 'latin1')
     await addBob(file)
@@ -159,7 +159,7 @@ describe('files that cannot be replaced', () => {
     })
   })
 
-  describeIf(lacksMounting, 'mounted singly, as into a container', () => {
+  describeIf(lacksMounting, 'mounted individually, as into a container', () => {
     test('are written in place', async () => {
       const original = join(temporaryFolder(), 'original')
       writeFileSync(original, 'alice:x\n')
@@ -249,7 +249,7 @@ describe('an edit', () => {
     expect(readdirSync(folder)).toEqual(['users'])
   })
 
-  test('of a file with the longest possible name', async () => {
+  test('works with the longest possible file name', async () => {
     const long = join(folder, 'x'.repeat(255))
     writeFileSync(long, '')
     await addBob(long)

@@ -51,7 +51,7 @@ const filesLeft = () =>
     .map((name) => join(cwd, name))
 
 interface Stopped {
-  /** The content before, and as it was to be. */
+  /** The content before, and the intended one. */
   readonly either: readonly Buffer[]
   readonly status: number | null
 }
@@ -63,7 +63,7 @@ async function edit(
 ): Promise<Stopped> {
   const before = content()
   const password = 'p'.repeat(1 + random.number(100))
-  // With -p, for that has no salt.
+  // -p, since it has no salt.
   const child = spawn(
     process.execPath,
     ['--require', STOP_AT, OUR_HTPASSWD, '-bp', 'users', 'first', password],
@@ -79,14 +79,14 @@ async function edit(
   return { either: [before, Buffer.concat([Buffer.from(`first:${password}`), rest])], status }
 }
 
-/** At a random moment. */
+/** An edit stopped at a random moment. */
 const interrupted = (signal: NodeJS.Signals): Promise<Stopped> =>
   edit({}, async (signalTo) => {
     await sleep(duration * 1.1 * (random.number(1000) / 1000))
     signalTo(signal)
   })
 
-/** Before each call in turn, until there are no more. */
+/** Edits stopped before each call in turn, until there are no more. */
 async function atEachCall(
   signals: readonly NodeJS.Signals[],
   check: (stopped: Stopped) => Promise<void>,
@@ -102,7 +102,7 @@ async function atEachCall(
   expect(call).toBeLessThan(MOST_CALLS)
 }
 
-/** The next edit: by the command now and then, else by the same code in this process. */
+/** The next edit, occasionally by the command, otherwise by the same code in this process. */
 async function addUser(): Promise<string> {
   const user = `next${users}`
   const record = `${user}:x\n`
@@ -130,7 +130,7 @@ async function afterKill({ either }: Stopped): Promise<void> {
   expect(readdirSync(cwd)).toEqual(['users'])
 }
 
-describe('SIGKILL: the old file or the new one, unreadable to others, and no edit waits', () => {
+describe('SIGKILL leaves the old file or the new one, unreadable to others, and no edit waits', () => {
   test('before each call and halfway through each write', { timeout: 300_000 }, async () => {
     const seen = new Set<number>()
     await atEachCall(['SIGKILL'], async (stopped) => {
@@ -146,7 +146,7 @@ describe('SIGKILL: the old file or the new one, unreadable to others, and no edi
   })
 })
 
-describe('SIGTERM, SIGINT or SIGHUP: nothing is left behind', () => {
+describe('SIGTERM, SIGINT and SIGHUP leave nothing behind', () => {
   const times = Math.ceil(kills / 10)
   const signals = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const
   const nothingLeft = async ({ either }: Stopped) => {
@@ -162,7 +162,7 @@ describe('SIGTERM, SIGINT or SIGHUP: nothing is left behind', () => {
   })
 })
 
-describe('SIGKILL while writing in place: the next edit completes it', () => {
+describe('after SIGKILL while writing in place, the next edit completes it', () => {
   const times = Math.ceil(kills / 5)
   const madeWhole =
     (name: string) =>

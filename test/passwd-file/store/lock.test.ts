@@ -43,7 +43,7 @@ const startOf = (pid: number | string) => fieldsOf(pid)[19]
 const fieldsOf = (pid: number | string) =>
   (readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1] as string).split(' ')
 
-/** What a process leaves that ended while holding the lock: its entry, with an unfinished file. */
+/** Leaves what a process does that died holding the lock: its entry, with an unfinished file. */
 function leave(entry: string, ageInSeconds = 0): string {
   const left = join(path, entry)
   mkdirSync(left, { mode: 0o700 })
@@ -77,7 +77,7 @@ async function expectTaken(remove: () => void): Promise<void> {
   held.release()
 }
 
-test('one after the other', async () => {
+test('is held by one edit at a time', async () => {
   const order: string[] = []
   const held = await lock()
   const second = lock().then((then) => {
@@ -110,13 +110,13 @@ describe('a dead holder’s entry delays no edit', () => {
     await expectFree()
   })
 
-  test('whose process ID has been reused', async () => {
+  test('a process whose ID has been reused', async () => {
     leave(entryOf(process.pid, '1'))
     await expectFree()
   })
 
-  test.runIf(process.platform === 'linux')('a zombie, whose parent does not care', async () => {
-    // It ends when its parent is no shell any more, which would care.
+  test.runIf(process.platform === 'linux')('a zombie, which its parent does not reap', async () => {
+    // It ends once its parent is no longer a shell, which would reap it.
     const parent = spawn('sh', ['-c', 'exec 3<&0; (read line <&3) & echo $!; exec sleep 60'])
     onTestFinished(() => {
       parent.kill('SIGKILL')
@@ -131,17 +131,17 @@ describe('a dead holder’s entry delays no edit', () => {
     await expectFree()
   })
 
-  test('before a reboot of this machine', async () => {
+  test('a process that ran before a reboot', async () => {
     leave(entryOf(process.pid, started, 'an-earlier-boot-4026531836'), 11)
     await expectFree()
   })
 
-  test('on another machine, silent for more than ten seconds', async () => {
+  test('a process on another machine, inactive for more than ten seconds', async () => {
     leave(entryOf(1, '1', 'another-machine'), 11)
     await expectFree()
   })
 
-  test('on another machine, with a time in the future', async () => {
+  test('a process on another machine, with a time in the future', async () => {
     leave(entryOf(1, '1', 'another-machine'), -3600)
     await expectFree()
   })
@@ -179,14 +179,14 @@ describe('other files are neither trusted nor removed', () => {
 })
 
 describe.runIf(process.platform === 'linux')(
-  'an entry counts only while the process that it names has it open',
+  'an entry is ignored if the process that it names does not have it open',
   () => {
-    test('this process does not', async () => {
+    test('this process', async () => {
       leave(entryOf(process.pid))
       await expectFree()
     })
 
-    test('a living process of another name does not', async () => {
+    test('another living process', async () => {
       const other = spawn('sleep', ['60'])
       onTestFinished(() => {
         other.kill('SIGKILL')
@@ -195,9 +195,9 @@ describe.runIf(process.platform === 'linux')(
       await expectFree()
     })
 
-    // Other users cannot see what it has open.
+    // Other users cannot see its open files.
     describeIf(lacksRoot, 'as root', () => {
-      test('init does not', async () => {
+      test('init', async () => {
         leave(entryOf(1, startOf(1)))
         await expectFree()
       })
@@ -229,7 +229,7 @@ describe('a living holder is waited for', () => {
     await expectTaken(end)
   })
 
-  test('on another machine, if it was active in the last ten seconds', async () => {
+  test('a process on another machine, if it was active in the last ten seconds', async () => {
     const entry = leave(entryOf(1, '1', 'another-machine'), 3)
     await expectTaken(() => rmSync(entry, { recursive: true }))
   })
@@ -246,14 +246,19 @@ describe('a living holder is waited for', () => {
     return error.message
   }
 
-  test.runIf(process.platform === 'linux')('and is given up after a minute, by name', async () => {
-    const { pid } = holder()
-    await opened(pid)
-    expect(await failing(61_000)).toBe(`locked by process ${pid} (${join(path, entryOf(pid, startOf(pid)))})`)
-  })
+  test.runIf(process.platform === 'linux')(
+    'for at most a minute, after which the error tells who holds the lock',
+    async () => {
+      const { pid } = holder()
+      await opened(pid)
+      expect(await failing(61_000)).toBe(
+        `locked by process ${pid} (${join(path, entryOf(pid, startOf(pid)))})`,
+      )
+    },
+  )
 
   describeIf(lacksRoot, 'as root', () => {
-    test('after five seconds if it is another user’s', async () => {
+    test('for at most five seconds if it is another user’s', async () => {
       const { pid } = holder(OTHER_UID)
       await opened(pid)
       expect(await failing(6_000)).toBe(
@@ -263,7 +268,7 @@ describe('a living holder is waited for', () => {
   })
 })
 
-test('a process that waits with an entry renews it each second', async () => {
+test('a waiting process renews its entry every second', async () => {
   vi.useFakeTimers({ toFake: ['Date', 'performance', 'setTimeout', 'clearTimeout'] })
   onTestFinished(() => {
     vi.useRealTimers()

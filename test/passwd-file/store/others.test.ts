@@ -24,7 +24,7 @@ import { describeIf } from '../../support/peers.js'
 import { htpasswd } from '../../support/run.js'
 import { withoutWaiting } from '../../support/waiting.js'
 
-// Root edits a password file where mallory can create files, or owns the folder, and mallory gains nothing by that.
+// Root edits a password file in a folder where mallory can create files, or which mallory owns, and mallory gains nothing.
 
 const MALLORY = 65534
 const rounds = process.env.HTGATE_FULL ? 2_000 : 100
@@ -47,9 +47,9 @@ const asMallory = (script: string) => {
   expect(status).toBe(0)
 }
 
-/** Adds a user by the command. */
+/** Adds a user with the command. */
 const add = (user: string) => htpasswd(['-bp', file, user, 'x'])
-/** The same without a process. */
+/** The same in this process. */
 const addHere = (user: string) =>
   update(file, (before) => ({ pieces: append(before, Buffer.from(`${user}:x\n`)), done: undefined }))
 const content = () => readFileSync(file, 'utf8')
@@ -77,7 +77,7 @@ describeIf([...lacksRoot, ...lacksOrdinaryUser], 'root edits, mallory attacks', 
       ['a link', 'ln -s SECRET pw.htpasswd-copy'],
       ['a FIFO', 'mkfifo pw.htpasswd-copy'],
       ['a folder', 'mkdir pw.htpasswd-copy'],
-    ])('%s in place of a complete copy is not believed', async (__, script) => {
+    ])('%s in place of a complete copy is not trusted', async (__, script) => {
       asMallory(script.replace('SECRET', secret))
       expect((await htpasswd(['-D', file, 'nobody'])).status).toBe(0)
       expect(content()).toBe('alice:x\n')
@@ -137,7 +137,7 @@ describeIf([...lacksRoot, ...lacksOrdinaryUser], 'root edits, mallory attacks', 
       })
       const before = readdirSync(join(secret, '..'))
       const outcomes = { done: 0, refused: 0 }
-      // On a busy machine the attacker may be the faster one for a while.
+      // On a busy machine, the attacker may win for a while.
       for (let i = 0; i < rounds || outcomes.done === 0; i++) {
         try {
           await update(file, (old) => ({ pieces: [old, Buffer.from(`u${i}:x\n`)], done: undefined }))

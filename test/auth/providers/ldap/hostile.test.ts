@@ -54,7 +54,7 @@ describe('a directory that answers', () => {
     const asked = server.requests.map(({ operation, dn }) => `${operation} ${dn}`)
     expect(asked).toContain(`bind ${ALICE}`)
     expect(server.requests.filter(({ dn, operation }) => operation === 'bind' && dn === '')).toEqual([])
-    // The look at the start takes one.
+    // The check at the start takes one.
     expect(server.connections).toBe(3)
   })
 
@@ -98,7 +98,7 @@ describe('a directory that answers', () => {
     expect(messages()).toContain('"not now"')
   })
 
-  test('an entry without a DN is not bound: that would be anonymous', async () => {
+  test('an entry without a DN causes no bind, which would be anonymous', async () => {
     const { answer, server } = await answered((request) =>
       isUserSearch(request)
         ? [entry(request, '', { uid: ['alice'] }), result(request, 'search')]
@@ -124,7 +124,7 @@ describe('a directory that answers', () => {
     const silent = await fakeLdap(() => NOTHING)
     const hosts = (first: string) => `ldap://${first} 127.0.0.1:${server.port}`
     expect(await (await directory(at(hosts('127.0.0.1:1')))).who('alice', 'wonderland')).toBe('alice')
-    // This one accepts connections and says nothing.
+    // This one accepts connections and never responds.
     const { who } = await directory(at(hosts(`127.0.0.1:${silent.port}`)))
     expect(await who('alice', 'wonderland')).toBe('alice')
     // This one does not search.
@@ -142,18 +142,18 @@ describe('a directory that fails', () => {
     'an indefinite length': () => Buffer.from('3080', 'hex'),
     'a length of 4 GiB': () => Buffer.from('3084ffffffff', 'hex'),
     'a length of 1 GiB': () => Buffer.from('308440000000', 'hex'),
-    'a result that is empty': ({ id }) => message(id, tlv(0x61)),
-    'a result without a code': ({ id }) => message(id, tlv(0x61, tlv(0x04, ''), tlv(0x04, ''))),
-    'a code of no bytes': ({ id }) => message(id, tlv(0x61, tlv(0x0a), tlv(0x04, ''), tlv(0x04, ''))),
-    'a code that breaks off': ({ id }) => message(id, Buffer.from('61030a0500', 'hex')),
+    'an empty result': ({ id }) => message(id, tlv(0x61)),
+    'a result without a result code': ({ id }) => message(id, tlv(0x61, tlv(0x04, ''), tlv(0x04, ''))),
+    'an empty result code': ({ id }) => message(id, tlv(0x61, tlv(0x0a), tlv(0x04, ''), tlv(0x04, ''))),
+    'a truncated result code': ({ id }) => message(id, Buffer.from('61030a0500', 'hex')),
     'the result of another operation': ({ id }) => result({ id }, 'search'),
-    'the answer to another question': ({ id }) => result({ id: id + 1 }, 'bind'),
+    'the response to another request': ({ id }) => result({ id: id + 1 }, 'bind'),
     'an entry': ({ id }) => entry({ id }, ALICE, { uid: ['alice'] }),
     'a notice of disconnection': () =>
       result({ id: 0 }, 'extended', { code: 52, diagnostic: 'shutting down' }),
   }
 
-  test.each(Object.keys(broken))('%s, instead of an answer to a bind', async (name) => {
+  test.each(Object.keys(broken))('%s instead of a response to a bind', async (name) => {
     const { answer, took, status } = await answered(
       (request) => (isUserBind(request) ? broken[name]?.(request) : undefined),
       { timeout: 2 * AT_ONCE },
@@ -163,7 +163,7 @@ describe('a directory that fails', () => {
     expect(status.ready).toBe(false)
   })
 
-  test('hangs, at each step: no longer than the timeout', async () => {
+  test('a hang at any step lasts no longer than the timeout', async () => {
     const steps: Handler[] = [
       (request) => (request.operation === 'bind' && request.dn === 'cn=service' ? NOTHING : undefined),
       (request) => (isUserSearch(request) ? NOTHING : undefined),
@@ -190,7 +190,7 @@ describe('a directory that fails', () => {
     expect(took).toBeLessThan(AT_ONCE)
   })
 
-  test('ends in the middle of a response', async () => {
+  test('a connection that ends in the middle of a response', async () => {
     for (const end of ['end', 'destroy', 'resetAndDestroy'] as const) {
       const { answer, took } = await answered(
         (request, { socket }) => {
@@ -237,7 +237,7 @@ describe('a directory that fails', () => {
 })
 
 describeWith(['openssl'], 'TLS with a directory', () => {
-  /** A certificate that ended yesterday. */
+  /** A certificate that expired yesterday. */
   const expired = (folder: string) => {
     const { cert, key } = makeCertificate(folder, 'localhost')
     const file = join(folder, 'expired.pem')
@@ -289,7 +289,7 @@ describeWith(['openssl'], 'TLS with a directory', () => {
     }
   })
 
-  test('StartTLS that is rejected, hangs or breaks off: no password is sent', async () => {
+  test('StartTLS that is rejected, hangs or is cut off: no password is sent', async () => {
     const ways: Handler[] = [
       (request) => (request.operation === 'extended' ? result(request, 'extended', { code: 2 }) : undefined),
       (request) => (request.operation === 'extended' ? result(request, 'extended', { code: 52 }) : undefined),
@@ -309,7 +309,7 @@ describeWith(['openssl'], 'TLS with a directory', () => {
     }
   })
 
-  test('plain text sent along with StartTLS is not a response', async () => {
+  test('plain text sent along with the StartTLS response is ignored', async () => {
     const folder = temporaryFolder()
     const { cert, key } = makeCertificate(folder, 'localhost')
     const { answer, server, messages } = await answered(

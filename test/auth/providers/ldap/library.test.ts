@@ -17,7 +17,7 @@ async function open(options: AuthenticatorOptions) {
 
 const service = { bindDn: 'cn=service', bindPassword: 'service' }
 
-test('users of a directory', async () => {
+test('accepts users of a directory', async () => {
   const server = await fakeLdap(wonderland())
   const who = await open({ ldap: { url: `${server.url}/${PEOPLE}`, ...service } })
   expect(await who('alice', 'wonderland')).toBe('ldap: alice')
@@ -28,7 +28,7 @@ test('users of a directory', async () => {
   expect(await who('alice', '')).toBe('denied')
 })
 
-test('a file and a directory, in the order of the keys', async () => {
+test('tries a file and a directory in the order of the keys', async () => {
   const server = await fakeLdap(wonderland())
   const ldap = { url: `${server.url}/${PEOPLE}`, ...service }
   const file = passwordFile(record('alice', 'of the file'))
@@ -40,7 +40,7 @@ test('a file and a directory, in the order of the keys', async () => {
   expect(await directoryFirst('alice', 'of the file')).toBe('denied')
 })
 
-test('a directory that does not answer', async () => {
+test('is unavailable if the directory does not respond', async () => {
   const events: AuthEvent[] = []
   const ldap = { url: `ldap://127.0.0.1:1/${PEOPLE}`, ...service }
   const who = await open({ ldap, onEvent: (event) => events.push(event) })
@@ -48,7 +48,7 @@ test('a directory that does not answer', async () => {
   expect(events).toMatchObject([{ type: 'directory-unreachable', level: 'error' }])
 })
 
-test('options that are wrong', async () => {
+test('rejects invalid options', async () => {
   await expect(createAuthenticator({ ldap: { url: 'ldap://ldap.example.org/dc=x' } })).rejects.toMatchObject({
     code: 'ERR_OPTION',
     message: expect.stringContaining('in plain text'),

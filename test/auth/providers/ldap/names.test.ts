@@ -53,7 +53,7 @@ test.each([
 })
 
 test.each(['(', '(a=b', '(a=b))', '(&)', '(cn=\\zz)', '(objectGUID=\\ff\\fe)', 'nothing', '(=x)'])(
-  '%s is no filter',
+  '%s is not a filter',
   (text) => {
     expect(() => parseFilter(text, 'ldap.groupFilter')).toThrow(/^ldap\.groupFilter .* is not a filter: /)
   },

@@ -170,7 +170,7 @@ describeWith(['slapd', 'ldapmodify'], 'OpenLDAP', () => {
     }
   })
 
-  test('locked, expired and reset accounts say so in the log', async () => {
+  test('the log says which accounts are locked, expired or reset', async () => {
     const { who, messages } = await directory(options())
     for (let i = 0; i < 3; i++) await who('locked', 'wrong')
     expect(await who('locked', 'secret')).toBe('denied')
@@ -237,7 +237,7 @@ describeWith(['slapd', 'ldapmodify'], 'OpenLDAP', () => {
     expect(provider.remembered(basic('user1', 'secret1'))).toMatchObject({ name: 'user1', provider: 'ldap' })
     expect(provider.remembered(basic('user1', 'secret2'))).toBeUndefined()
     const { epoch } = provider
-    // In use, it outlasts its time without a gap.
+    // While it is used, it stays valid beyond its TTL without a gap.
     const end = performance.now() + 4500
     while (performance.now() < end) {
       expect(provider.remembered(basic('user1', 'secret1'))).toBeDefined()
@@ -284,7 +284,7 @@ describeWith(['slapd', 'ldapmodify'], 'OpenLDAP', () => {
     expect(await until(groups, (it) => it?.length === 0)).toEqual([])
   })
 
-  test('an account without a login: its current state, and its end', async () => {
+  test('an account can be looked up without a login, until it is deleted', async () => {
     const { provider } = await directory(options({ ttl: 400 }))
     const account = async (name: string) => (await provider.account?.(name)) ?? 'absent'
     expect(await account('alice')).toMatchObject({
@@ -310,7 +310,7 @@ describeWith(['slapd', 'ldapmodify'], 'OpenLDAP', () => {
     expect((await directory(own)).provider.account).toBeUndefined()
   })
 
-  test('the mark of a password changes when the password does', async () => {
+  test('the password mark changes when the password does', async () => {
     const { provider } = await directory(options({ ttl: 400 }))
     const mark = async (fresh?: boolean) => provider.passwordMark?.('user6', fresh)
     // The passwords loaded into the directory were never changed.
@@ -342,7 +342,7 @@ describeWith(['slapd', 'ldapmodify'], 'OpenLDAP', () => {
 
     slapd.signal('SIGSTOP')
     const start = performance.now()
-    // One of them finds out; the others know soon after.
+    // One of them detects it; the others fail soon after.
     const waiting = Array.from({ length: 20 }, (_, i) => who(`user${10 + i}`, 'x'))
     expect(new Set(await Promise.all(waiting))).toEqual(new Set(['unavailable']))
     expect(performance.now() - start).toBeLessThan(15_000) // One after another they would take 20 s.
@@ -375,7 +375,7 @@ describeWith(['slapd', 'ldapmodify'], 'OpenLDAP', () => {
     ).toMatch(/^alice/)
   })
 
-  test('readiness returns by itself', async () => {
+  test('readiness recovers by itself', async () => {
     const { provider } = await directory(options({ timeout: 500 }))
     await slapd.stop()
     await provider.verify(basic('alice', 'wonderland'))
@@ -404,16 +404,16 @@ describeWith(['slapd', 'ldapmodify'], 'OpenLDAP', () => {
       async (i: number) => known.push(await time(`user${100 + i}`, `wrong${i}`)),
       async (i: number) => unknown.push(await time(`none${100 + i}`, `wrong${i}`)),
     ] as const
-    // In turn the one and the other first, so that neither always follows the other.
+    // Alternate which goes first, so that neither always follows the other.
     for (let i = 0; i < 200; i++) {
       await attempts[i % 2 === 0 ? 0 : 1](i)
       await attempts[i % 2 === 0 ? 1 : 0](i)
     }
-    // Chance stays below 0.1 in all but one of a thousand runs.
+    // By chance alone, the difference exceeds 0.1 in one run of a thousand.
     expect(Math.abs(probabilityOfLarger(known, unknown) - 0.5)).toBeLessThan(0.2)
   })
 
-  test('a closed provider answers unavailable', async () => {
+  test('a closed provider is unavailable', async () => {
     const { provider, login } = await directory(options())
     const pending = login('alice', 'wonderland')
     await provider.close()

@@ -6,7 +6,7 @@ import { temporaryFolder } from '../../../support/folder.js'
 
 const url = 'ldaps://ldap.example.org/dc=x'
 
-test('defaults', () => {
+test('the defaults', () => {
   expect(ldapSettings({ url })).toMatchObject({
     security: 'tls',
     userAttribute: 'uid',
@@ -48,9 +48,9 @@ test.each<[string, Partial<LdapOptions>, string]>([
   ],
   ['an invalid filter', { url: `${url}?uid?sub?(a=b` }, 'the filter of ldap.url'],
   ['an invalid attribute', { userAttribute: 'a b' }, 'ldap.userAttribute is not an attribute'],
-  ['a timeout of no time', { timeout: 0 }, 'ldap.timeout must be a whole number from 100 to 300000'],
-  ['a ttl below 0', { ttl: -1 }, 'ldap.ttl must be'],
-  ['an authority that is not there', { ca: '/nowhere.pem' }, 'ldap.ca cannot be read: /nowhere.pem: '],
+  ['a timeout of 0', { timeout: 0 }, 'ldap.timeout must be a whole number from 100 to 300000'],
+  ['a negative ttl', { ttl: -1 }, 'ldap.ttl must be'],
+  ['a missing authority', { ca: '/nowhere.pem' }, 'ldap.ca cannot be read: /nowhere.pem: '],
 ])('%s is rejected at the start', (_, options, words) => {
   expect(() => ldapSettings({ url, ...options })).toThrow(words)
 })

@@ -16,7 +16,7 @@ export interface Login {
   readonly provider: LdapProvider
   readonly events: LdapEvent[]
   readonly messages: () => string
-  /** Asks the directory. */
+  /** Logs in at the directory. */
   login(name: string, password: string | Buffer): Promise<Verdict>
   /** The name and groups of a login; or why it failed. */
   who(name: string, password: string | Buffer): Promise<string>
@@ -41,7 +41,7 @@ export async function directory(options: LdapOptions): Promise<Login> {
   }
 }
 
-/** Asks again until the answer is as wanted, or for `patience` milliseconds. Returns the last answer. */
+/** Polls until the answer is as wanted, or for `patience` milliseconds. Returns the last answer. */
 export async function until<T>(
   ask: () => T | Promise<T>,
   isWanted: (answer: T) => boolean,

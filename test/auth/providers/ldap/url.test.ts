@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { isLocal, parseLdapUrl } from '../../../../src/auth/providers/ldap/url.js'
 
-test('a whole URL', () => {
+test('a full URL', () => {
   expect(
     parseLdapUrl('ldaps://ldap.example.org/ou=people,dc=example,dc=org?uid?sub?(objectClass=person)'),
   ).toEqual({
@@ -14,7 +14,7 @@ test('a whole URL', () => {
   })
 })
 
-test('defaults are those of Apache', () => {
+test('the defaults are Apache’s', () => {
   const defaults = { attribute: 'uid', scope: 'sub', filter: '(objectClass=*)' }
   for (const rest of ['', '?', '??', '???', '????']) {
     expect(parseLdapUrl(`ldap://localhost/dc=example${rest}`)).toMatchObject({
@@ -40,7 +40,7 @@ test('hosts, ports, sockets', () => {
   expect(endpoints('ldapi://%2Frun%2Fslapd%2Fldapi/dc=x')).toEqual([{ path: '/run/slapd/ldapi' }])
 })
 
-test('Apache’s keyword at the end', () => {
+test('Apache’s keyword after the URL', () => {
   expect(parseLdapUrl('ldap://h/dc=x?uid STARTTLS')).toMatchObject({ security: 'starttls', attribute: 'uid' })
   expect(parseLdapUrl('ldap://h/dc=x?uid SSL')).toMatchObject({
     security: 'tls',
@@ -49,7 +49,7 @@ test('Apache’s keyword at the end', () => {
   expect(parseLdapUrl('ldap://h/dc=x?uid??(o=x) none')).toMatchObject({ security: 'none', filter: '(o=x)' })
 })
 
-test('percent signs', () => {
+test('percent-encoding is decoded', () => {
   const url = 'ldap://h/o=University%20of%20Michigan,c=US?cn?sub?(o=Caf%C3%A9%3F)'
   expect(parseLdapUrl(url)).toMatchObject({ base: 'o=University of Michigan,c=US', filter: '(o=Café?)' })
   expect(parseLdapUrl('ldap://h/o=An%20Example%5C2C%20Inc.,c=US').base).toBe('o=An Example\\2C Inc.,c=US')
@@ -72,7 +72,7 @@ test.each([
   expect(() => parseLdapUrl(url)).toThrow(words)
 })
 
-test('hosts on this machine', () => {
+test('hosts on this machine are recognized', () => {
   const local = (url: string) => parseLdapUrl(url).endpoints.every(isLocal)
   for (const host of ['localhost', 'ldap.localhost', '127.0.0.1', '127.8.0.1', '[::1]']) {
     expect(local(`ldap://${host}/`), host).toBe(true)

@@ -58,7 +58,7 @@ test('an access token is accepted, with the user’s groups, until it expires', 
   expect(provider.remembered(bearer(token))).toBe((verdict as { principal: unknown }).principal)
 })
 
-test('types: at+jwt, JWT and none are accepted', async () => {
+test('the types at+jwt, JWT and none are accepted', async () => {
   const { verdictOn } = await subject()
   for (const typ of ['at+jwt', 'application/at+jwt', 'JWT', undefined]) {
     expect(await verdictOn(ann, { header: { typ } })).toMatchObject({ ok: true })
@@ -67,16 +67,16 @@ test('types: at+jwt, JWT and none are accepted', async () => {
 
 test.each<[string, Claims, SignOptions?]>([
   ['wrong audience', { aud: 'other' }],
-  ['audience that only starts alike', { aud: ['mlflow-api2', 'other'] }],
+  ['audience with the same prefix', { aud: ['mlflow-api2', 'other'] }],
   ['the client as audience', { aud: 'mlflow' }],
   ['no audience', { aud: undefined }],
-  ['issuer with a slash more', { iss: 'http://127.0.0.1/' }],
+  ['issuer with an extra slash', { iss: 'http://127.0.0.1/' }],
   ['no issuer', { iss: undefined }],
   ['expired', { exp: now() - 61 }],
   ['no exp', { exp: undefined }],
-  ['exp that is text', { exp: '9999999999' as never }],
+  ['exp that is a string', { exp: '9999999999' as never }],
   ['not valid yet', { nbf: now() + 120 }],
-  ['issued in an hour', { iat: now() + 3600 }],
+  ['issued an hour from now', { iat: now() + 3600 }],
   ['no iat', { iat: undefined }],
   ['no subject', { sub: undefined }],
   ['an ID token, by its nonce', { nonce: 'n' }],
@@ -88,8 +88,8 @@ test.each<[string, Claims, SignOptions?]>([
   ['a name of 10 kB', { preferred_username: 'x'.repeat(10_000) }],
   ['a name that is a list', { preferred_username: ['ann'] }],
   ['an empty name', { preferred_username: '' }],
-  ['a name like one without a name', { preferred_username: 'sub:u-2' }],
-  ['half a character', { preferred_username: 'a\ud800' }],
+  ['a name in the form of a program’s', { preferred_username: 'sub:u-2' }],
+  ['half a surrogate pair', { preferred_username: 'a\ud800' }],
 ])('rejected: %s', async (_, claims, options) => {
   const { verdictOn } = await subject()
   expect(await verdictOn({ ...ann, ...claims }, options)).toMatchObject(denied)
@@ -162,7 +162,7 @@ test('a program has no user name: its name is sub: and its subject', async () =>
   })
 })
 
-test('an access token without a name is completed from userinfo of the same subject', async () => {
+test('an access token without a name gets it from userinfo of the same subject', async () => {
   const { issuer, verdictOn } = await subject()
   let sub = 'u-1'
   issuer.answers.set('/userinfo', (_, response) =>
@@ -182,14 +182,14 @@ test('an e-mail address counts only if it is verified', async () => {
   expect(await verdictOn({ email, email_verified: false })).toMatchObject(denied)
 })
 
-/** Stops performance.now(); answers a function that turns it on by milliseconds. */
+/** Stops performance.now(), and returns a function that advances it. */
 function stoppedClock(): (ms: number) => void {
   vi.useFakeTimers({ toFake: ['performance'] })
   onTestFinished(() => void vi.useRealTimers())
   return (ms) => void vi.advanceTimersByTime(ms)
 }
 
-test('a new key is fetched, but a flood of unknown ones fetches once', async () => {
+test('a new key is fetched, but a flood of unknown ones causes one fetch', async () => {
   const elapse = stoppedClock()
   const { issuer, provider, verdictOn } = await subject({}, 300)
   expect(await verdictOn(ann)).toMatchObject({ ok: true })
@@ -206,7 +206,7 @@ test('a new key is fetched, but a flood of unknown ones fetches once', async () 
   expect(issuer.asked.filter((path) => path === '/jwks').length - asked).toBeLessThanOrEqual(1)
 })
 
-test('a withdrawn key ends when the cached keys expire', async () => {
+test('a withdrawn key is rejected once the cached keys expire', async () => {
   const elapse = stoppedClock()
   const { issuer, provider } = await subject({}, 50, 100)
   const token = await issuer.sign(ann)
@@ -261,7 +261,7 @@ test('an issuer with another name in its metadata is rejected', async () => {
   )
 })
 
-test('two issuers: each is verified with its own keys', async () => {
+test('tokens of two issuers are verified with the keys of each', async () => {
   const main = await startIssuer()
   const ci = await startIssuer()
   const trust = parseTrust(`issuer=${ci.url},audience=mlflow-api,claim=repository:org/*,role=write`)

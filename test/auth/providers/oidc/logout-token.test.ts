@@ -54,14 +54,14 @@ test.each<[string, Record<string, unknown>, SignOptions?]>([
   ['expired', { exp: seconds() - 61 }],
   ['no exp', { exp: undefined }],
   ['no iat', { iat: undefined }],
-  ['issued in an hour', { iat: seconds() + 3600, exp: seconds() + 7200 }],
+  ['issued an hour from now', { iat: seconds() + 3600, exp: seconds() + 7200 }],
   ['no jti', { jti: undefined }],
   ['a jti that is a number', { jti: 1 }],
   ['no events', { events: undefined }],
   ['events that are a list', { events: [EVENT] }],
-  ['events that are text', { events: EVENT }],
+  ['events that are a string', { events: EVENT }],
   ['another event', { events: { 'http://schemas.openid.net/event/other': {} } }],
-  ['an event that is text', { events: { [EVENT]: 'x' } }],
+  ['an event that is a string', { events: { [EVENT]: 'x' } }],
   ['a nonce', { nonce: 'n' }],
   ['neither sid nor sub', { sid: undefined, sub: undefined }],
   ['a sid that is a list', { sid: ['s-1'] }],
@@ -72,7 +72,7 @@ test.each<[string, Record<string, unknown>, SignOptions?]>([
   await expect(verify([await sign(claims, options)])).rejects.toThrow(BadToken)
 })
 
-test('rejected: none, two, no JWT, alg none, and HS256 with the public key', async () => {
+test('rejected: no token, two tokens, text that is not a JWT, alg none, and HS256 with the public key', async () => {
   const { issuer, verify, sign } = await subject()
   const token = await sign()
   const [, payload] = token.split('.')

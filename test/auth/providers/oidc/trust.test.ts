@@ -58,7 +58,7 @@ test.each([
   expect(unmet(trust, { c: actual })).toBe(isMet ? undefined : 'c')
 })
 
-test('dotted paths reach into objects, but never into inherited properties', () => {
+test('dotted paths reach nested objects, but never inherited properties', () => {
   const claims = { realm_access: { roles: ['a', 'a', 'b\n', 7, ''] }, 'https://x.org/groups': ['c'] }
   expect(groupsOf(claims, 'realm_access.roles')).toEqual(['a'])
   expect(groupsOf(claims, 'https://x.org/groups')).toEqual(['c'])

@@ -8,7 +8,7 @@ import { describeIf, peer } from '../../../support/peers.js'
 import { htpasswd, type Result, run } from '../../../support/run.js'
 
 const SHA = '{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ=' // of `secret`
-/** It takes hours. */
+/** Takes hours to verify. */
 const COSTLY = '$2y$31$7EqJtq98hPqEX7fNZaFWoOhi5Q9gZ0kFY1oAaVgqGpX1yQeZkq8dW'
 const question = (password: string): Question => ({
   task: 'verify',
@@ -16,7 +16,7 @@ const question = (password: string): Question => ({
   encoded: SHA,
 })
 
-/** There is no such question: the thread dies over it. */
+/** Not a question: it crashes the thread. */
 const DEADLY = null as unknown as Question
 
 function poolOf(workers: number, options: { maxTime?: number } = {}) {
@@ -140,13 +140,9 @@ describe('a process', () => {
   })
 })
 
-describeIf(
-  [...lacksOrdinaryUser, ...(peer('nice') ? [] : ['nice'])],
-  'a process with a lower priority than its threads',
-  () => {
-    test('that cannot raise their priority hashes anyway', async () => {
-      const args = ['-n', '15', process.execPath, ...(await login(''))]
-      expect(loggedIn(await run('nice', args, ordinaryUser))).toEqual(EXPECTED)
-    })
-  },
-)
+describeIf([...lacksOrdinaryUser, ...(peer('nice') ? [] : ['nice'])], 'a process with a low priority', () => {
+  test('whose threads cannot have a higher one hashes anyway', async () => {
+    const args = ['-n', '15', process.execPath, ...(await login(''))]
+    expect(loggedIn(await run('nice', args, ordinaryUser))).toEqual(EXPECTED)
+  })
+})

@@ -17,7 +17,7 @@ function encodedOf(file: string, user: string): string {
 }
 
 describe('a record weaker than --rehash', () => {
-  test('is replaced at the next login, and every other byte of the file stays', async () => {
+  test('is replaced at the next login, and every other byte of the file stays the same', async () => {
     const subject = await authenticatorFor(['# staff', `bob:${SECRET}`, `ann:${SECRET}:Ann Other`, 'x'], {
       rehash,
     })
@@ -59,10 +59,10 @@ describe('a record weaker than --rehash', () => {
   })
 
   test.runIf(process.getuid?.() === 0)(
-    'lets the user in even where the file cannot be written, and says so',
+    'is accepted even if the file cannot be written, which is logged',
     async () => {
       const subject = await authenticatorFor([`ann:${SECRET}`], { rehash })
-      // Only readers follow a link made by another user.
+      // Readers follow a link made by another user, writers do not.
       renameSync(subject.file, `${subject.file}.real`)
       symlinkSync('.htpasswd.real', subject.file)
       lchownSync(subject.file, 4321, 4321)
@@ -95,7 +95,7 @@ test('a strong enough record is kept', async () => {
 })
 
 test.each([{ scheme: 'bcrypt', cost: 30 }, { scheme: 'sha1' }] as const)(
-  'what is asked for has to be possible, and worth it: %o',
+  'a target that is impossible or too weak is rejected: %o',
   async (rehash) => {
     await expect(authenticatorFor([], { rehash })).rejects.toMatchObject({ code: 'ERR_OPTION' })
   },

@@ -32,7 +32,7 @@ beforeEach(() => {
   onTestFinished(() => void vi.useRealTimers())
 })
 
-/** Turns the clock on to the next look at the file, and waits until that has ended. */
+/** Advances the clock to the next check of the file, and waits until that has ended. */
 async function nextLook(): Promise<void> {
   const rest = async () => {
     while (vi.getTimerCount() === 0) await new Promise(setImmediate)

@@ -14,7 +14,7 @@ const encodedOf = async (text: string, user: string) => (await tableOf(text)).en
 
 describe('a user’s stored hash', () => {
   test.each([
-    ['stands after the colon', `ann:${SHA}\n`, SHA],
+    ['follows the colon', `ann:${SHA}\n`, SHA],
     ['ends at the second colon', `ann:${SHA}:Ann Example:more\n`, SHA],
     ['ends before a carriage return', `ann:${SHA}\r\n`, SHA],
     ['needs no newline after it', `ann:${SHA}`, SHA],
@@ -97,7 +97,7 @@ describe('the stand-in for an unknown user', () => {
   })
 
   test.each([2, 15, 16, 500])(
-    'stays, for all but one name in so many, when a user comes to %i others',
+    'changes for no more than about one name in %i when a user is added to that many',
     async (count) => {
       const lines = Array.from({ length: count }, (_, i) => `user${i}:${i % 2 ? SHA : APR1}\n`)
       const before = await tableOf(lines.join(''))
@@ -172,7 +172,7 @@ test('any bytes make a table that finds what a linear search finds', async () =>
   )
 })
 
-/** Says the same in other words: line by line, white space and comments away, cut at the colons. */
+/** A naive implementation: line by line, without comments and white space, split at the colons. */
 function plainReading(bytes: Buffer): Map<string, string> {
   const users = new Map<string, string>()
   for (const line of bytes.toString('latin1').split('\n')) {

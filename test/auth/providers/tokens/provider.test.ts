@@ -45,7 +45,7 @@ const accounts = (name: string, table: Map<string, Account>, isAsync = false): P
 const bob = { name: 'bob', provider: 'file', groups: [] }
 const alice = { name: 'alice', provider: 'file', groups: ['ml'] }
 
-test('any record reads back as it was written', () => {
+test('any record is read back as it was written', () => {
   for (const text of [
     'ci',
     '-',
@@ -177,7 +177,7 @@ test('a token has its owner’s current groups, and ends with the account', asyn
   expect(await provider.verify(bearer(token))).toMatchObject({ ok: false, reason: 'denied' })
 })
 
-test('an account that must be looked up is looked up', async () => {
+test('an account that cannot be looked up synchronously is looked up when the token is verified', async () => {
   const file = inFile()
   const table = new Map<string, Account>([['alice', { ...alice, provider: 'ldap' }]])
   const { token } = await createToken(file, { user: 'alice', role: 'write', account: 'ldap' })
