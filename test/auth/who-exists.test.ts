@@ -44,7 +44,7 @@ async function measure(
   return probabilityOfLarger(times.known, times.unknown)
 }
 
-describe('timing does not reveal which users exist', { retry: 2, timeout: 120_000 }, () => {
+describe('timing does not reveal which users exist', { timeout: 120_000 }, () => {
   test.each([
     ['one scheme, 15 users', 15, KINDS.slice(0, 1)],
     ['four schemes and costs, 15 users', 15, KINDS],
