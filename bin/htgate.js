@@ -2,6 +2,6 @@
 import('../dist/htgate/main.js')
   .then(({ main }) => main(process.argv.slice(2)))
   .then((status) => {
-    // Whatever may still be open: all that had to be finished is.
+    // Do not wait for open handles: everything that had to finish has finished.
     process.exit(status)
   })

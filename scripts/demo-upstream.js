@@ -1,4 +1,4 @@
-// A server without a login, standing in for MLflow, that responds with the request it got; and htgate in front of it.
+// A stand-in for MLflow, which responds with the request it received, and htgate in front of it.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createServer } from 'node:http'

@@ -43,7 +43,10 @@ async function allPages() {
   const account = new AccountPages({ ...options, tokens })
   const login = { principal, kind: 'session' }
   const form = new URLSearchParams({ name: 'laptop', role: 'write', days: '90' })
-  const issuer = { issuer: { trouble: 'no answer', answers: async () => false }, logoutUrl: () => undefined }
+  const issuer = {
+    issuer: { trouble: 'no response', answers: async () => false },
+    logoutUrl: () => undefined,
+  }
   const logins = new LoginPages({
     login: issuer,
     sessions: { sessionIn: () => undefined, ttl: 1 },

@@ -51,7 +51,7 @@ async function admin(method, path, body) {
   return text === '' ? undefined : JSON.parse(text)
 }
 
-/** A browser without a screen. */
+/** A minimal browser. */
 class Browser {
   jar = new Map()
   visited = []
@@ -184,7 +184,7 @@ async function run() {
   const renewed = await browser.open(`${gate}/runs`)
   assert.equal(renewed.status, 200)
   assert(browser.visited.slice(-4).some((url) => url.includes('prompt=none')))
-  console.log('session: renewed by prompt=none without a question')
+  console.log('session: renewed by prompt=none, without a prompt')
 
   const program = {
     grant_type: 'client_credentials',

@@ -1,5 +1,5 @@
-// 64 connections of wrong passwords against bcrypt of cost 12, for one user and for unknown users: what remembered users and
-// new ones notice of it. wrk floods from a process of its own.
+// 64 connections send wrong passwords, verified with bcrypt at cost 12, for one user and for unknown users: the effect on cached
+// and on new users. wrk runs as a separate process.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync, writeFileSync } from 'node:fs'
@@ -87,7 +87,7 @@ async function measure(user, upstreamPort) {
   ]
 }
 
-/** The status that a request of `user` is answered with. */
+/** The status of the response to a request of `user`. */
 function ask(port, user, agent) {
   return new Promise((resolve, reject) => {
     get({ port, host: '127.0.0.1', agent, auth: `${user}:secret` }, (response) => {

@@ -1,5 +1,5 @@
 // What forward-auth costs nginx: the same upstream without a login, behind htgate asked at each request, and behind htgate
-// whose answers are reused for a second, as in deploy/nginx/forward-auth-cached.conf.
+// whose responses are reused for a second, as in deploy/nginx/forward-auth-cached.conf.
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { hash } from '../../dist/index.js'
 import { inTemporaryFolder, median, printTable, requirePrograms } from '../support/measure.js'

@@ -1,5 +1,5 @@
 // What a request costs with a session and with a token, beside one with a remembered password: one gate, one upstream, in
-// turns. The session is that of /.htgate/password; the issuer need not answer for that.
+// turns. The session is that of /.htgate/password, which does not need the issuer.
 
 import { spawnSync } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
@@ -53,7 +53,7 @@ async function startGate(folder) {
   startUpstream(folder, UPSTREAM)
   const args = ['--file', 'users', '--upstream', `http://127.0.0.1:${UPSTREAM}`]
   args.push('--listen', `127.0.0.1:${PORT}`, '--token-file', 'tokens', '--session-secret-file', 'session')
-  // Nothing answers there.
+  // Nothing listens there.
   args.push('--oidc-issuer', 'http://127.0.0.1:9', '--oidc-client-id', 'bench')
   const gate = start(process.execPath, [HTGATE, ...args])
   await whenListening(UPSTREAM)

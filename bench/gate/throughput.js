@@ -1,4 +1,4 @@
-// Requests a second through htgate, htgate 0.1, nginx and Caddy, with bcrypt at cost 10 and, for nginx and Caddy, without a login
+// Requests per second through htgate, htgate 0.1, nginx and Caddy, with bcrypt at cost 10 and, for nginx and Caddy, without a login
 // as well; one upstream, wrk with 16 kept-alive connections. Then what each adds to a lone request, beside a TCP relay that
 // forwards bytes unread. Rounds alternate, since the machine may be busy with other things.
 import { writeFileSync } from 'node:fs'
@@ -30,9 +30,9 @@ const PORTS = {
   'htgate 0.1': 18110,
   relay: 18109,
 }
-/** Those whose requests a second are counted. */
+/** Targets whose requests per second are measured. */
 const COUNTED = Object.keys(PORTS).filter((name) => name !== 'relay')
-/** Lone requests to each in a round. */
+/** Lone requests to each target per round. */
 const LONE = 500
 const TARGET = '/api/2.0/mlflow/experiments/search'
 const LOGIN = `Basic ${btoa('alice:secret')}`
@@ -61,7 +61,7 @@ await inTemporaryFolder(async (folder) => {
       for (const name of Object.keys(PORTS)) lone[name].push(median(await measureLone(PORTS[name])))
     }
     const { rates, costs } = await loadInTurns(targets, { rounds, seconds, afterRound })
-    // Of each round by itself: what slows one slows the other.
+    // Per round, since load on the machine affects both.
     const ratio = (values, a, b) => median(values[a].map((value, round) => value / values[b][round]))
     const added = Object.fromEntries(
       Object.entries(lone).map(([name, values]) => [
@@ -113,7 +113,7 @@ await inTemporaryFolder(async (folder) => {
   }
 })
 
-/** How long lone requests take, in ms. One with auth_basic is slow by itself. */
+/** How long lone requests take, in milliseconds. */
 function measureLone(port) {
   const request = `GET ${TARGET} HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nAuthorization: ${LOGIN}\r\n\r\n`
   return roundTrips(port, request, port === PORTS['nginx auth_basic'] ? 10 : LONE)

@@ -40,7 +40,7 @@ export function firstRelease() {
   return command
 }
 
-/** htgate 0.1 as a library; undefined where the repository does not have its commit. */
+/** htgate 0.1 as a library; undefined if the repository does not have its commit. */
 export async function firstLibrary() {
   const command = firstRelease()
   return command && import(pathToFileURL(join(dirname(command), '../dist/index.js')).href)

@@ -81,7 +81,7 @@ export function printTable(rows) {
   }
 }
 
-/** Ends the bench, naming the first of these programs that is not on the PATH. */
+/** Exits if one of these programs is not on the PATH. */
 export function requirePrograms(...programs) {
   const missing = programs.find((program) => !has(program))
   if (missing === undefined) return
@@ -89,7 +89,7 @@ export function requirePrograms(...programs) {
   process.exit(0)
 }
 
-/** Whether a program is in PATH. */
+/** Whether a program is on the PATH. */
 export function has(program) {
   return spawnSync('sh', ['-c', `command -v ${program}`]).status === 0
 }

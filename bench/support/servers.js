@@ -56,7 +56,7 @@ export function startNginx(folder, name, servers) {
   return start('nginx', ['-c', join(folder, `${name}.conf`), '-p', folder])
 }
 
-/** Starts an nginx that answers every request with the same JSON, as a fast upstream. */
+/** Starts an nginx that responds to every request with the same JSON, as a fast upstream. */
 export function startUpstream(folder, port) {
   return startNginx(
     folder,

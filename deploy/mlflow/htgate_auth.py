@@ -37,6 +37,6 @@ def create(name: str) -> None:
     try:
         store.create_user(name, secrets.token_urlsafe(32))
     except MlflowException as error:
-        # Another worker was faster.
+        # Another worker has just created it.
         if error.error_code != "RESOURCE_ALREADY_EXISTS":
             raise

@@ -38,7 +38,7 @@ export const page = {
       paragraphs: [
         'With --ldap-url, users come from a directory: htgate searches for the entry with the user’s name, then binds as that entry with the user’s password, on a separate connection. Groups come from the memberOf attribute, or with --ldap-group-base from a search; a group’s name is its cn.',
         'The URL follows RFC 4516, interpreted like Apache’s AuthLDAPURL: ldaps://host:port/base?attribute?scope?filter, with uid, sub and (objectClass=*) as defaults. Separate several hosts by spaces. ldap:// to another machine is rejected without --ldap-starttls.',
-        'A login is cached for --ldap-ttl; while it is in use, it is verified again in the background after half that time. While the directory does not answer, new logins get 503, and cached ones work until they expire.',
+        'A login is cached for --ldap-ttl; while it is in use, it is verified again in the background after half that time. While the directory does not respond, new logins get 503, and cached ones work until they expire.',
         'With both --file and --ldap-url, the one first on the command line is tried first; only users it does not know are looked up in the other.',
       ],
     },
