@@ -48,13 +48,15 @@ export const schemes: readonly Omit<Description, 'cost' | 'rounds'>[] = all.map(
 }))
 
 /**
- * Whether `encoded`, the part after the colon in a password file, is a hash of `password`. False also for hashes of
- * unsupported schemes and for bare plaintext, and where bcrypt meets a password that isn't UTF-8.
+ * Whether `encoded`, the part after the colon in a password file, is a hash of `password`. False also for plaintext, for hashes of
+ * unsupported schemes, and for a password longer than 4096 bytes.
  *
  * Hashes in the calling thread; servers should use `createAuthenticator`.
  *
  * @example
  * await verify('secret', '{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ=') // → true
+ *
+ * @throws HtgateError ERR_OPTION for an argument that is not a string of well-formed Unicode
  */
 export async function verify(password: string, encoded: string): Promise<boolean> {
   const bytes = Buffer.from(requireText('password', password))
@@ -120,7 +122,7 @@ export function algorithmOf(options: HashOptions): Algorithm {
 }
 
 /**
- * What kind of hash `encoded` is; undefined for unsupported or malformed hashes and for bare plaintext.
+ * What kind of hash `encoded` is; undefined for unsupported or malformed hashes and for plaintext.
  *
  * @example
  * const encoded = '$2y$10$7EqJtq98hPqEX7fNZaFWoOhi5Q9gZ0kFY1oAaVgqGpX1yQeZkq8dW'

@@ -79,7 +79,7 @@ export interface HashTimedOut extends Event<'hash-timed-out', 'warn'> {
   readonly user: string
 }
 
-/** Too many failed logins of one client with one user; further ones get `limited` for a while. */
+/** Too many failed logins from one client for one user; further ones get `limited` for a while. */
 export interface ClientLimited extends Event<'client-limited', 'warn'> {
   readonly client: string
   readonly user: string
@@ -169,7 +169,7 @@ export const clientLimited = (
 ): AuthEvent => ({
   type: 'client-limited',
   level: 'warn',
-  message: `${failures} failed logins of this client with this user within ${seconds} s; rejecting further ones for now`,
+  message: `${failures} failed logins from this client for this user within ${seconds} s; rejecting further ones for now`,
   client,
   user,
 })

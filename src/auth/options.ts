@@ -194,7 +194,7 @@ function requireProviders(options: AuthenticatorOptions): void {
   if (oidc !== undefined && (typeof oidc !== 'object' || oidc === null)) {
     throw wrong('oidc', 'must be an object with at least issuer and audience, or trust')
   }
-  if (!Array.isArray(providers)) throw wrong('providers', 'must be a list')
+  if (!Array.isArray(providers)) throw wrong('providers', 'must be an array')
   if (given.length === 1 && given[0] === 'providers' && providers.length === 0) {
     throw wrong('providers', 'must list at least one')
   }
@@ -220,7 +220,7 @@ function requireLimiter(limiter: SharedLimiterOptions | undefined): void {
 
 function requireInteger(name: string, value: number, least: number, most: number): void {
   if (Number.isInteger(value) && value >= least && value <= most) return
-  throw wrong(name, `must be a whole number from ${least} to ${most}, not ${value}`)
+  throw wrong(name, `must be an integer from ${least} to ${most}, not ${value}`)
 }
 
 const wrong = (name: string, why: string) => new HtgateError('ERR_OPTION', `option ${name} ${why}`)

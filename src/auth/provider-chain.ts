@@ -61,7 +61,7 @@ export class ProviderChain {
     let verdict: Refused = { ok: false, reason: 'denied', ...candidateOf(login) }
     let asked = credential
     const strangers: Provider[] = []
-    // For every login, whether or not it is needed in the end: that must not show in the time either.
+    // Computed for every login, needed or not, since timing must not reveal that either.
     const nonexistent = this.lanes.length > 1 ? this.#nonexistent(credential) : undefined
     for (const lane of this.lanes) {
       const { provider } = lane
@@ -108,7 +108,7 @@ export class ProviderChain {
     return until !== undefined && until > this.#now()
   }
 
-  /** Notes only names that a later provider has accepted, so that a flood of unknown names cannot displace them. */
+  /** Records only names that a later provider has accepted, so that a flood of unknown names cannot displace them. */
   #noteUnknown(providers: readonly Provider[], credential: Credential): void {
     if (credential.kind !== 'basic') return
     for (const provider of providers) {

@@ -1,8 +1,8 @@
 import { type BigIntStats, constants } from 'node:fs'
 import { type FileHandle, open, stat } from 'node:fs/promises'
 
-// Detects changes of a file by polling. Notifications such as inotify miss changes on network file systems, and of symbolic
-// links along the path.
+// Detects changes to a file by polling. Notifications such as inotify miss changes on network file systems, and changes to
+// symbolic links in the path.
 
 /** How often to look at the file. */
 const LOOK_MS = 100

@@ -76,7 +76,7 @@ export function peerOf(socket: Socket, trust: TrustedProxies): Peer {
 const certificateOf = (socket: Partial<TLSSocket>): X509Certificate | undefined =>
   socket.authorized ? socket.getPeerX509Certificate?.() : undefined
 
-/** Reads X-Forwarded-For from the right, up to the first address that is no trusted proxy: anything left of it can be forged. */
+/** Reads X-Forwarded-For from the right, up to the first that is not a trusted proxy's: anything left of it can be forged. */
 export function clientOf(peer: Peer, headers: RequestHeaders, trust: TrustedProxies): Client {
   if (!peer.trusted) return peer
   const proto =

@@ -28,13 +28,13 @@ export interface BodyConsumer {
 
 /** Makes the response. */
 export interface ResponseProducer {
-  /** Nothing more is wanted: the client has gone or has got all, or the response is another one. */
+  /** The response is no longer needed: it is complete, another one is sent, or the client has disconnected. */
   abandon(): void
 }
 
-/** Hears of an exchange's end. */
+/** Notified when an exchange ends. */
 export interface ExchangeObserver {
-  /** The client has gone or has got all that there is for it. */
+  /** The response is complete, or the client has disconnected. */
   closed(): void
 }
 
@@ -150,7 +150,7 @@ export class Exchange implements RequestSink {
     return this.#closed
   }
 
-  /** Tells `observer` when it closes; there is one. */
+  /** Sets the one observer, which is notified when the exchange closes. */
   observe(observer: ExchangeObserver): void {
     this.#observer = observer
   }
@@ -220,7 +220,7 @@ export class Exchange implements RequestSink {
 
   /** Aborts the exchange and closes its connection. */
   abort(): void {
-    this.#http.breakOff()
+    this.#http.abort()
   }
 
   // Called by the connection.

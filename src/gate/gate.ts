@@ -307,7 +307,7 @@ const sessionShown = ({ headers, client }: Exchange): string | undefined =>
 
 type RefusalReason = Refusal['reason'] | 'malformed'
 
-/** How a login is called in the log, where its principal doesn't say. */
+/** The name of a login in the log, if its principal has none. */
 const VIA: Readonly<Record<Credential['kind'], string>> = {
   basic: 'password',
   bearer: 'bearer',

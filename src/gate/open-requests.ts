@@ -103,7 +103,7 @@ export class OpenRequests {
     }, EXPIRY_INTERVAL).unref()
   }
 
-  /** Does nothing where the request is not watched. */
+  /** Does nothing if the request is not watched. */
   remove(request: OpenRequest): void {
     const { place } = request
     if (place === -1) return

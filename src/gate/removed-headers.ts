@@ -15,7 +15,7 @@ export const IDENTITY = [
   'x-remote-',
   'x-webauth-',
   'remote-',
-  // With these, a neighbour of gunicorn can change the path of a request.
+  // With these, a peer that gunicorn trusts can change the path of a request.
   'script-name',
   'path-info',
   // With these, other servers change the path of a request.

@@ -11,9 +11,9 @@ export interface Reply {
   readonly code: string
   readonly title: string
   readonly message: string
-  /** What a person with a browser reads, as HTML. Default: the message. */
+  /** The content for a browser, as HTML. Default: the message. */
   readonly page?: (() => string) | undefined
-  /** What the link says that opens the same page again. Default: there is none. */
+  /** Text of the link that reloads the page. Default: no link. */
   readonly action?: string | undefined
   readonly headers: readonly string[]
   /** The whole body, for pages with their own; `headers` then include the content type. */
@@ -68,7 +68,7 @@ function unauthenticated({ challenges, profile }: LoginWords, title: string, wha
 const actionLink = (text: string): string =>
   `\n<p class="actions"><a class="button main" href="">${text}</a></p>`
 
-/** A time as people say it. */
+/** A duration in words. */
 function durationOf(seconds: number): string {
   if (seconds < 100) return seconds === 1 ? '1 second' : `${seconds} seconds`
   return `${Math.ceil(seconds / 60)} minutes`
@@ -84,7 +84,7 @@ const FAULTS: Readonly<Record<CredentialFault, string>> = {
     'The user name or password sent is not valid UTF-8; it is probably encoded as Latin-1. Encode it as UTF-8',
 }
 
-function spoiled({ challenges, profile }: LoginWords, fault: CredentialFault): Reply {
+function corrupted({ challenges, profile }: LoginWords, fault: CredentialFault): Reply {
   const [name, password] = profile.loginVariables ?? []
   const where =
     name === undefined ? '' : fault === 'line-break' ? ` from ${password}` : ` in ${name} or ${password}`
@@ -109,13 +109,13 @@ export const replies = {
     unauthenticated(words, 'Login required', 'This server requires a user name and password.'),
   loginFailed: (words: LoginWords, fault?: CredentialFault) =>
     fault
-      ? spoiled(words, fault)
+      ? corrupted(words, fault)
       : unauthenticated(words, 'Login failed', 'The user name or password is wrong.'),
   loginEnded: (words: LoginWords) =>
     unauthenticated(words, 'Login ended', 'This login has been revoked or has expired.'),
   malformed: (words: LoginWords, fault?: CredentialFault) =>
     fault
-      ? spoiled(words, fault)
+      ? corrupted(words, fault)
       : unauthenticated(
           words,
           'Login failed',
@@ -173,8 +173,8 @@ export const replies = {
     reply(
       504,
       'DEADLINE_EXCEEDED',
-      'The server behind this gate does not answer',
-      `Your login is fine, but the server behind this gate did not answer within ${durationOf(seconds)}. Try again later, or tell its operator.`,
+      'The server behind this gate is not responding',
+      `Your login is fine, but the server behind this gate did not respond within ${durationOf(seconds)}. Try again later, or tell its operator.`,
       [],
       { action: 'Try again' },
     ),

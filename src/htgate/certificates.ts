@@ -6,7 +6,7 @@ import { errors } from './messages.js'
 
 /**
  * Reads and validates the certificate and its key; undefined without `tlsCert` and `tlsKey`.
- * @throws Exit naming the file that is wrong
+ * @throws Exit if a file cannot be used
  */
 export function readCertificate(paths: {
   readonly tlsCert: string | undefined

@@ -118,7 +118,7 @@ const OF_KUBERNETES = /^HTGATE_(?:SERVICE|PORT)(?:_|$)/
 /** If set, unexpected errors are reported with their stack. */
 export const DEBUG_VARIABLE = 'HTGATE_DEBUG'
 
-/** Variables that look like options but are none: most likely typos. */
+/** Variables that look like options but are not: probably typos. */
 export function unknownVariables(env: NodeJS.ProcessEnv): string[] {
   const known = new Set([DEBUG_VARIABLE, ...OPTIONS.map(({ variable }) => variable)])
   return Object.keys(env).filter(
@@ -179,7 +179,7 @@ function describe({ help, choices, defaultText }: OptionText): string {
   return `${help}${values}${standard}`
 }
 
-/** A command line as a shell takes it, broken between options. */
+/** A command line wrapped between options, in the form that a shell accepts. */
 function wrapCommand(command: string, width: number): string[] {
   const lines: string[] = []
   let line = ' '

@@ -72,12 +72,12 @@ const MAX_WEAK = 3
 export const notices = {
   rolesNeedTrust:
     'roles with --forward-auth require --trust-proxy: without it, htgate cannot tell which request the proxy asks about, and refuses them all',
-  waiting: (program: string, seconds: number) => `waiting for ${program} to answer (${seconds} s)`,
-  started: (program: string, port: number) => `${program} answers on 127.0.0.1:${port}`,
+  waiting: (program: string, seconds: number) => `waiting for ${program} to respond (${seconds} s)`,
+  started: (program: string, port: number) => `${program} is responding on 127.0.0.1:${port}`,
   commandExited: (program: string, status: number) => `${program} exited with status ${status}`,
   /** What is guarded, for how many users, and which of their records are weak. */
   guards({ file, upstream, trustProxy }: Guarded, { users, weak }: Loaded): string {
-    const what = upstream ? `guarding ${upstream.text}` : 'answering other proxies (forward-auth)'
+    const what = upstream ? `guarding ${upstream.text}` : 'serving forward-auth'
     const lines = [`${what} for ${users} user${users === 1 ? '' : 's'} of ${file}`]
     if (weak.count > 0) {
       const listed = weak.first.slice(0, MAX_WEAK)
@@ -93,7 +93,7 @@ export const notices = {
     return lines.join('\n')
   },
   guardsDirectory: ({ upstream }: Pick<Guarded, 'upstream'>, url: string) =>
-    `${upstream ? `guarding ${upstream.text}` : 'answering other proxies (forward-auth)'} for users of ${url}`,
+    `${upstream ? `guarding ${upstream.text}` : 'serving forward-auth'} for users of ${url}`,
   groupFile: (path: string, users: number) =>
     `${path}: groups for ${users} user${users === 1 ? '' : 's'} loaded`,
   groupFileUnreadable: (path: string, why: string) =>

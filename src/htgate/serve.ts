@@ -33,7 +33,7 @@ import { openProviders } from './providers.js'
 import { standInKey } from './session-secrets.js'
 import { fileWarnings, transportWarnings, upstreamWarnings, watchCertificate } from './warnings.js'
 
-/** Least time that the log's reader gets for the last lines, in milliseconds. */
+/** Least time for the log's reader to read the last lines, in milliseconds. */
 const LAST_LINES = 100
 
 /** What a gate shares with the process that it runs in. */
@@ -101,7 +101,7 @@ export async function serve(
     })
     const filter = new HeaderFilter(settings.removeHeader)
     const { handler, close } = openHandler(settings, rules, filter, log)
-    // Not before the handler, which has read the same certificates: this would reject unheard.
+    // After the handler, which has read the same certificates: a rejection here would be unhandled.
     if (control.isLogLeader) void upstreamWarnings(settings).then(warn)
     const metrics = new RequestMetrics()
     const realm = settings.realm ?? settings.app.realm

@@ -52,7 +52,7 @@ export async function token(args: readonly string[], env: NodeJS.ProcessEnv): Pr
   }
   add('create', 'create a token and print it; it cannot be shown again')
     .option('-u, --user <name>', 'the owner')
-    .option('-r, --role <role>', 'its role at most: read, write or admin')
+    .option('-r, --role <role>', 'its highest role: read, write or admin')
     .option('-e, --expires <time>', 'lifetime, such as 12h or 90d, or never', '90d')
     .option('-n, --name <text>', 'description', '')
     .action((options: Options) => {

@@ -75,7 +75,7 @@ function isOutOfRange({ scheme, work }: Chosen): boolean {
   return scheme !== PLAINTEXT && work !== undefined && !isInRange(schemeNamed(scheme), work)
 }
 
-/** Warns of -C or -r with a scheme other than bcrypt and SHA-crypt. */
+/** Warns about -C or -r with a scheme other than bcrypt and SHA-crypt. */
 export function warnOfUnusedWork(chosen: Chosen): void {
   if (chosen.work !== undefined && workFactorOf(chosen) === undefined) stderr(warnings.workIgnored)
 }

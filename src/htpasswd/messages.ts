@@ -65,7 +65,7 @@ export const errors = {
   partlyWritten: (file: string, why: string) =>
     failure(
       ExitStatus.file,
-      `unable to update file ${file}: ${why}; only part was written, run the command again`,
+      `unable to update file ${file}: ${why}; the file is incomplete: run the command again`,
     ),
   notAPasswordFile: (file: string) =>
     failure(ExitStatus.invalidFile, `The file ${file} does not appear to be a valid htpasswd file.`),

@@ -60,7 +60,7 @@ export interface OutgoingRequest {
 export interface ClientLimits {
   /** Until a connection is made. */
   readonly connect: number
-  /** Until a response begins, from the end of the request; and for a part of the request to be taken. */
+  /** From the end of the request to the start of the response; and for the upstream to accept part of the request. */
   readonly response: number
   /** How long an idle connection stays open. */
   readonly idle: number
@@ -240,7 +240,7 @@ export class ClientConnection implements Bounded {
 
   // Events of the socket.
 
-  /** Takes what the socket has read; the bytes may be overwritten afterwards. */
+  /** Receives bytes from the socket; they may be overwritten afterwards. */
   receive(bytes: Buffer): void {
     if (this.#sink === undefined) {
       this.socket.destroy()
@@ -317,12 +317,12 @@ export class ClientConnection implements Bounded {
     else if (this.#error) this.socket.destroy()
     else {
       this.#expired = true
-      const what = this.#responded ? 'does not read the rest of the request' : 'did not answer'
+      const what = this.#responded ? 'did not read the rest of the request' : 'did not respond'
       this.fail('timeout', `${what} within ${limits.response / 1000} s`)
     }
   }
 
-  /** The deadline for the upstream to connect, accept the request, and answer. */
+  /** The deadline for the upstream to accept the connection and the request, and to respond. */
   #await(): void {
     if (!this.#isConnected || this.#sink === undefined || this.#error) return
     const owes = this.#isTunnel ? false : this.#needsDrain || (this.#requestSent && !this.#responded)
@@ -334,7 +334,7 @@ export class ClientConnection implements Bounded {
     this.fail('protocol', error.message)
   }
 
-  /** Gives up with an error. */
+  /** Fails with an error. */
   fail(failure: Failure, message: string): void {
     const sink = this.#sink
     this.#sink = undefined
@@ -345,7 +345,7 @@ export class ClientConnection implements Bounded {
   }
 
   /**
-   * An upstream may answer and close before it has read the whole request. Sending more then fails, and Node would discard the
+   * An upstream may respond and close before it has read the whole request. Sending more then fails, and Node would discard the
    * response along with the socket. So keep reading for a moment.
    */
   #surviveWriteErrors(): void {

@@ -2,7 +2,7 @@ import { isToken } from './grammar.js'
 
 /** Caches field names by spelling, so that each spelling is checked and converted to lower case only once. */
 const known = new Map<string, string>()
-/** Most foreign names to cache, and their length, so that made-up names cannot fill the memory. */
+/** Most names of clients to cache, and their length, so that invented names cannot fill the memory. */
 const MOST_KNOWN = 1024
 const LONGEST_KNOWN = 64
 
@@ -13,7 +13,7 @@ export function lowerName(spelled: string): string | undefined {
   if (!isToken(spelled)) return undefined
   // A slice would keep the whole head in memory, so copy it.
   const copy = Buffer.from(spelled, 'latin1').toString('latin1')
-  // As the key of an object it becomes the engine's one copy, which is compared by its address.
+  // As an object's key, it is interned by the engine, and compared by address.
   const [lower = ''] = Object.keys({ [copy.toLowerCase()]: 0 })
   if (known.size < MOST_KNOWN && copy.length <= LONGEST_KNOWN) known.set(copy, lower)
   return lower

@@ -109,7 +109,7 @@ abstract class Receiver<Head> {
     this.#rest = at < bytes.length ? bytes.subarray(at) : undefined
   }
 
-  /** Where a head that is about to start does. */
+  /** The position at which the next head starts. */
   protected skip(_: Buffer, at: number): number {
     return at
   }

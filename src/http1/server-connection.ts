@@ -55,7 +55,7 @@ export class ServerConnection implements Bounded, ExchangeConnection {
   #paused = false
   /** Whether the client has closed its side. */
   #halfClosed = false
-  /** Whether no more requests are answered, and input is dropped. */
+  /** Whether no more requests are served, and input is dropped. */
   #closing = false
   #needsDrain = false
   #patient = false
@@ -160,7 +160,7 @@ export class ServerConnection implements Bounded, ExchangeConnection {
     }
     if (!exchange.keepAlive) this.#close(this.owner.limits.linger)
     else {
-      // The rest is read, so that the next request can come.
+      // The rest is read, so that the next request can arrive.
       this.deadline = this.owner.deadlines.in(this.owner.limits.linger)
       this.hold(exchange, false)
     }
@@ -175,7 +175,7 @@ export class ServerConnection implements Bounded, ExchangeConnection {
     this.#read()
   }
 
-  breakOff(reset: boolean): void {
+  abort(reset: boolean): void {
     this.#closing = true
     this.outbox.flush()
     this.deadline = this.owner.deadlines.in(this.owner.limits.linger)
@@ -293,7 +293,7 @@ export class ServerConnection implements Bounded, ExchangeConnection {
       this.deadline = this.owner.deadlines.in(this.owner.limits.stall)
     } else if (this.#closing || this.#needsDrain) this.socket.destroy()
     else if (exchange === undefined) {
-      // There is no request to answer.
+      // There is no request to respond to.
       if (this.#inHead) this.#refuse(new ProtocolError(408, 'the request did not arrive in time'))
       else this.#close(0)
     } else if (exchange.isOver) this.#close(0)
@@ -355,7 +355,7 @@ export class ServerConnection implements Bounded, ExchangeConnection {
     else {
       exchange.keepAlive = false
       exchange.sink.broken(error)
-      if (!exchange.isOver) exchange.breakOff()
+      if (!exchange.isOver) exchange.abort()
     }
   }
 

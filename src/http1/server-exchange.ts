@@ -34,7 +34,7 @@ export interface ExchangeConnection {
   bodyDropped(exchange: ServerExchange): void
   tunnel(exchange: ServerExchange): void
   /** @param reset whether to reset the connection, because a normal close would look like the end of the response */
-  breakOff(reset: boolean): void
+  abort(reset: boolean): void
 }
 
 /** Most bytes of a body to drop in order to keep its connection open. */
@@ -50,7 +50,7 @@ export class ServerExchange {
   keepAlive: boolean
   /** Whether the whole request has arrived. */
   received = false
-  /** Whether the body is still needed after the response, since an upstream may answer early and keep reading. */
+  /** Whether the body is still needed after the response, since an upstream may respond early and keep reading. */
   isBodyWanted = false
   /** Whether the head of a final response was sent. */
   responded = false
@@ -186,9 +186,9 @@ export class ServerExchange {
   }
 
   /** Aborts the response, so that the client can tell it is incomplete. */
-  breakOff(): void {
+  abort(): void {
     if (this.isOver) return
-    this.connection.breakOff(this.#length === UNTIL_CLOSE)
+    this.connection.abort(this.#length === UNTIL_CLOSE)
     this.gone()
   }
 

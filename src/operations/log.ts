@@ -113,7 +113,7 @@ export class Log {
   #lastAgent: string | undefined
   #lastRest = ''
 
-  /** What is mostly the same as in the line before, and then is not made again. */
+  /** The fields that are mostly the same as in the previous line, and are then reused. */
   #rest(
     reason: string | undefined,
     provider: string | undefined,
@@ -149,7 +149,7 @@ export class Log {
     if (!this.#writing) this.#flushSoon()
   }
 
-  /** Also where lines came during a write: to write them at once would make many small writes of one large. */
+  /** Lines that were logged during a write wait, too: otherwise there would be many small writes instead of a large one. */
   #flushSoon(): void {
     if (this.#lines === '' && this.#blocks.length === 0) return
     this.#timer ??= setTimeout(() => this.#flush(), DELAY).unref()
@@ -227,10 +227,10 @@ const escaped = (c: string): string => `\\u${c.charCodeAt(0).toString(16).padSta
 /** JSON itself does not escape characters from U+007F on. */
 const json = (value: unknown): string => JSON.stringify(value).replace(CONTROL, escaped)
 
-/** The gate's own words, which need no escaping. */
+/** The gate's own terms, which need no escaping. */
 const word = (text: string | undefined): string => (text === undefined ? 'null' : `"${text}"`)
 
-/** The JSON of a text, which is not made again where the same text comes several times in a row. */
+/** The JSON of a text, reused while the text stays the same. */
 class LastJson {
   #text: string | undefined
   #json = 'null'

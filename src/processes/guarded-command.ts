@@ -19,7 +19,7 @@ export type CommandStatus = number
 export interface CommandOptions {
   /** The program and its arguments; the port replaces `{port}`. */
   readonly command: readonly string[]
-  /** How long the command may take until it answers, in milliseconds. */
+  /** How long the command may take to start responding, in milliseconds. */
   readonly startTimeout: number
   /** Called repeatedly while the command starts, with the elapsed milliseconds. */
   readonly onWaiting?: (ms: number) => void
@@ -89,10 +89,11 @@ export class GuardedCommand {
       const ms = performance.now() - started
       if (running.#failure !== undefined) throw notStarted(running.#program, running.#failure)
       if (running.#status !== undefined) {
-        if (running.#stopped) throw new CommandError('stopped', 'stopped before it answered', running.#status)
+        if (running.#stopped)
+          throw new CommandError('stopped', 'stopped before it responded', running.#status)
         throw new CommandError(
           'exited',
-          `${running.#program} exited with status ${running.#status} before it answered on 127.0.0.1:${running.port}`,
+          `${running.#program} exited with status ${running.#status} before it responded on 127.0.0.1:${running.port}`,
           running.#status,
         )
       }
@@ -101,7 +102,7 @@ export class GuardedCommand {
         await running.exited
         throw new CommandError(
           'silent',
-          `${running.#program} did not answer on 127.0.0.1:${running.port} within ${startTimeout / 1000} s`,
+          `${running.#program} did not respond on 127.0.0.1:${running.port} within ${startTimeout / 1000} s`,
         )
       }
       onWaiting(ms)

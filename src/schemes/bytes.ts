@@ -10,7 +10,7 @@ export function salt(length: number): string {
   return text
 }
 
-/** The low `6 * length` bits of `value` in crypt(3)'s little-endian base 64. */
+/** The low `6 * length` bits of `value` in crypt(3)'s little-endian base64. */
 export function to64(value: number, length: number): string {
   let text = ''
   for (let rest = value, n = length; n > 0; n--, rest >>>= 6) text += ITOA64[rest & 63]

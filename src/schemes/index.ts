@@ -29,7 +29,7 @@ export type HashScheme = Extract<Listed, Required<Pick<Scheme, 'hash'>>>['name']
 
 export const schemes: readonly (Scheme & { readonly name: SchemeName })[] = list
 
-/** The scheme `encoded` claims to be of; undefined for bare plaintext and for hashes that aren't supported. */
+/** The scheme that `encoded` claims; undefined for plaintext and for unsupported hashes. */
 export function schemeOf(encoded: string): (typeof schemes)[number] | undefined {
   return schemes.find((scheme) => scheme.claims(encoded))
 }

@@ -11,9 +11,9 @@ export interface WorkFactor {
   /** The range that `hash` accepts and that `--minimum` may ask for. */
   readonly min: number
   readonly max: number
-  /** What Apache's htpasswd uses when it isn't told. */
+  /** The default of Apache's htpasswd. */
   readonly default: number
-  /** What the library uses when it isn't told, and the least that an audit accepts. */
+  /** The library's default, and the least that an audit accepts. */
   readonly recommended: number
 }
 
@@ -24,7 +24,7 @@ export interface Scheme {
   readonly strength: Strength
   /** What a stored hash looks like, for the manual. */
   readonly format: string
-  /** Absent where the cost of a hash is fixed. */
+  /** Absent if the cost of a hash is fixed. */
   readonly work?: WorkFactor
   /** How many bytes of a password count; absent if all do. */
   readonly maxPasswordBytes?: number
@@ -40,7 +40,7 @@ export interface Scheme {
   verify(password: Uint8Array, encoded: string): Promise<boolean>
   /**
    * Hashes with a new salt. Absent if the scheme is only verified.
-   * @param work within `work`'s range; its default if left out
+   * @param work within the range of `work`. Default: its default
    */
   hash?(password: Uint8Array, work?: number): Promise<string>
 }

@@ -1,4 +1,4 @@
-// Hashes that nginx and httpd verify where their C library does (libxcrypt's crypt(5)), and this package doesn't.
+// Hashes that nginx and httpd can verify if their C library supports them (libxcrypt's crypt(5)), but this package cannot.
 
 const UNSUPPORTED: Readonly<Record<string, RegExp>> = {
   yescrypt: /^\$y\$[./A-Za-z0-9]+\$[./A-Za-z0-9]{0,86}\$[./A-Za-z0-9]{43}$/,

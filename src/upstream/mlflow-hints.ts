@@ -1,4 +1,4 @@
-// MLflow 3.5 and newer answers 403 to an unknown Host, and to pages of other origins (mlflow.server.security_utils). Since
+// MLflow 3.5 and later responds with 403 to an unknown Host, and to pages of other origins (mlflow.server.security_utils). Since
 // operators would suspect the gate, the log explains it.
 
 const INVALID_HOST = 'Invalid Host header'
@@ -6,7 +6,7 @@ const INVALID_HOST = 'Invalid Host header'
 const REFUSALS = [
   {
     text: INVALID_HOST,
-    hint: "MLflow rejects this Host. From now on it gets the one that the client sent; start MLflow without --allowed-hosts, or with --allowed-hosts and the gate's name, or htgate with --upstream-host and a name that MLflow accepts",
+    hint: "MLflow rejects this Host, and gets the client's from now on: start MLflow without --allowed-hosts, or add the gate's name to it, or set --upstream-host to a name that MLflow accepts",
   },
   {
     text: 'Cross-origin request blocked',

@@ -70,7 +70,7 @@ export class Upstream {
 
   /**
    * Sends a request; the response goes to `sink`.
-   * @param fresh whether to use a new connection, because the request was sent before on one that turned out closed
+   * @param fresh whether to use a new connection, because the request was already sent on one that turned out to be closed
    */
   send(
     { method, target, lines, length }: UpstreamRequest,

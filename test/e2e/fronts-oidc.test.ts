@@ -355,7 +355,7 @@ describeWith(['nginx', 'caddy', 'traefik', 'openssl'], 'behind a proxy with forw
         async () => {
           const page = await new WebClient(NAVIGATION, through(server())).open(`${SITE}/`)
           expect(page.status).toBe(503)
-          expect(page.body).toContain('does not answer')
+          expect(page.body).toContain('is not responding')
           expect(page.headers.get('retry-after')).toBe('10')
         },
         { timeout: 30_000, interval: 500 },

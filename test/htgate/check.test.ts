@@ -47,7 +47,7 @@ test('files: their contents, and who can change them', async () => {
       `warning  --file: everyone on this machine can read ${file} (mode 604)`,
       `         hint: chmod o-rw ${file}`,
       expect.stringMatching(/^warning {2}--listen: clients send passwords and tokens in plain text to \*:0/),
-      `works    --upstream: ${upstream.url} answers GET / with 200`,
+      `works    --upstream: ${upstream.url} responds to GET / with 200`,
       `works    --group-file: ${groups}: 2 users in groups`,
       `works    --token-file: ${tokens}: 1 token`,
       `works    --file: ${file}: 2 users`,
@@ -126,7 +126,7 @@ for (const { name, start, missing } of ISSUERS) {
       const good = await check(args(issuer.url))
       expect(good.output.split('\n')).toEqual(
         expect.arrayContaining([
-          `works    --oidc-issuer: ${issuer.url} answers with matching metadata`,
+          `works    --oidc-issuer: ${issuer.url} serves matching metadata`,
           expect.stringMatching(/^works {4}--oidc-issuer: http:\S+ has \d keys?$/),
           `works    --oidc-client-id: the issuer does not reject client ${CLIENT_ID} and its secret`,
           'works    --oidc-redirect-url: https://localhost/.htgate/callback must be registered at the issuer',

@@ -103,7 +103,7 @@ describe('a misbehaving command', () => {
       'exits at startup',
       [process.execPath, '-e', 'process.exit(3)', '{port}'],
       3,
-      /^htgate: node exited with status 3 before it answered on 127\.0\.0\.1:\d+$/m,
+      /^htgate: node exited with status 3 before it responded on 127\.0\.0\.1:\d+$/m,
     ],
     [
       'is not installed',
@@ -115,7 +115,7 @@ describe('a misbehaving command', () => {
       'never listens',
       [process.execPath, '-e', 'setInterval(() => {}, 1000)', '{port}'],
       1,
-      /^htgate: node did not answer on 127\.0\.0\.1:\d+ within 1 s$/m,
+      /^htgate: node did not respond on 127\.0\.0\.1:\d+ within 1 s$/m,
     ],
   ] as const)('that %s makes htgate say so and exit', async (_, command, status, message) => {
     const args = [

@@ -117,7 +117,7 @@ describeWith(['slapd', 'ldapmodify'], 'htgate with OpenLDAP', () => {
     expect((await request(gate.url, as('alice', 'wonderland'))).status).toBe(200)
     expect(await ready()).toBe(200)
     const logged = (words: string) => gate.log().filter(({ message }) => String(message).includes(words))
-    await until(() => logged('the directory answers again').length === 1, gate.output)
+    await until(() => logged('the directory is responding again').length === 1, gate.output)
     expect(logged('connection refused')).toHaveLength(1)
   })
 
@@ -173,10 +173,10 @@ describeWith(['slapd', 'ldapmodify'], 'htgate with OpenLDAP', () => {
       'group:ml-team',
     ]
     const good = await check(['--check', ...args])
-    expect(good.output).toMatch(/^works .*--ldap-url: 127\.0\.0\.1:\d+ answers, without TLS$/m)
+    expect(good.output).toMatch(/^works .*--ldap-url: 127\.0\.0\.1:\d+ responds, without TLS$/m)
     expect(good.output).toMatch(/^works .*bound as cn=htgate,\S+$/m)
     expect(good.output).toMatch(/^works .*found users in \S+ by uid$/m)
-    expect(good.output).toMatch(/^works .*--upstream: \S+ answers GET \/ with 200$/m)
+    expect(good.output).toMatch(/^works .*--upstream: \S+ responds to GET \/ with 200$/m)
     expect(good.status).toBe(0)
 
     const alice = await check(['--check', '--user', 'alice', ...args], 'wonderland\n')

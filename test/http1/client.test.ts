@@ -97,7 +97,7 @@ describe('failures', () => {
     const { pool } = await start(() => {}, { response: 300 })
     const { over, error } = ask(pool)
     await over()
-    expect(error()).toMatchObject({ failure: 'timeout', message: 'did not answer within 0.3 s' })
+    expect(error()).toMatchObject({ failure: 'timeout', message: 'did not respond within 0.3 s' })
   })
 
   test.each([

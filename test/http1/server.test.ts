@@ -316,7 +316,7 @@ describe('responses', () => {
     const { port } = await start((exchange) => {
       exchange.respond(200, undefined, '', 10)
       exchange.write(Buffer.from('half'))
-      exchange.breakOff()
+      exchange.abort()
     })
     const { text, ended } = client(port, get('/'))
     await until(ended)

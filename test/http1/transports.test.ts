@@ -185,7 +185,7 @@ for (const transport of TRANSPORTS)
       const target = await start((exchange) => {
         exchange.respond(200, undefined, '', CHUNKED)
         exchange.write(Buffer.from('begun'))
-        exchange.breakOff()
+        exchange.abort()
       })
       const { socket, text } = client(target, 'GET / HTTP/1.1\r\nHost: x\r\n\r\n')
       await until(() => socket.readableEnded || socket.destroyed)

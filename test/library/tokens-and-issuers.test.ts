@@ -186,7 +186,7 @@ describe('the token file', () => {
 
   test.each<[string, string, unknown]>([
     ['ERR_USER', 'the user name is empty', { user: '', role: 'read' }],
-    ['ERR_USER', 'the user name is not text', { role: 'read' }],
+    ['ERR_USER', 'the user name is not a string', { role: 'read' }],
     ['ERR_USER', 'control character', { user: 'a\nb', role: 'read' }],
     ['ERR_OPTION', 'option role ', { user: 'ci', role: 'root' }],
     ['ERR_OPTION', 'option name ', { user: 'ci', role: 'read', name: 'x'.repeat(300) }],

@@ -18,7 +18,7 @@ function start(source: string, startTimeout = 30_000, onWaiting?: (ms: number) =
 
 const failureOf = (attempt: Promise<unknown>): Promise<CommandError> =>
   attempt.then(
-    () => expect.fail('the command answered'),
+    () => expect.fail('the command responded'),
     (error) => error as CommandError,
   )
 
@@ -56,7 +56,7 @@ describe('a guarded command', () => {
   test('that exits before it answers fails with its status', async () => {
     const error = await failureOf(start('process.exit(3)'))
     expect(error).toMatchObject({ reason: 'exited', status: 3 })
-    expect(error.message).toContain('exited with status 3 before it answered on 127.0.0.1:')
+    expect(error.message).toContain('exited with status 3 before it responded on 127.0.0.1:')
   })
 
   test('that is not installed fails with 127', async () => {
@@ -82,7 +82,7 @@ describe('a guarded command', () => {
     const source = `require('node:net').createServer(() => {}).listen({port}, '127.0.0.1')`
     const error = await failureOf(start(source, 200))
     expect(error.reason).toBe('silent')
-    expect(error.message).toMatch(/did not answer on 127\.0\.0\.1:\d+ within 0\.2 s$/)
+    expect(error.message).toMatch(/did not respond on 127\.0\.0\.1:\d+ within 0\.2 s$/)
   })
 
   test('that ignores SIGTERM is killed after the timeout', async () => {

@@ -14,7 +14,7 @@ export interface Ending {
    */
   readonly id?: string
   readonly origin?: Origin
-  /** Only sessions that began until then, in milliseconds since the epoch. Default: all. */
+  /** Only sessions that began by this time end; in milliseconds since the epoch. Default: all. */
   readonly before?: number
   /** When the last of these sessions expires. */
   readonly until: number
@@ -57,7 +57,7 @@ export class EndedSessions {
     const marks = [this.#marks.get(`id ${id}`)]
     if (sid !== undefined) marks.push(this.#marks.get(`sid ${sid}`))
     if (sub !== undefined) marks.push(this.#marks.get(`sub ${sub}`))
-    // Of an issuer that names its session only when it ends it.
+    // The issuer may send a `sid` only in the logout token.
     if (sub !== undefined && sid === undefined) marks.push(this.#marks.get(`nameless sub ${sub}`))
     return marks.some((mark) => mark !== undefined && issued <= mark.before)
   }

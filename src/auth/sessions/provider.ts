@@ -124,7 +124,7 @@ export class SessionProvider implements Provider {
   /**
    * Ends the sessions that an issuer's logout token names, in this process.
    *
-   * @param before ends only sessions that began until then, in milliseconds since the epoch
+   * @param before ends only sessions that began by this time, in milliseconds since the epoch
    * @param jti the logout token's ID
    * @returns what other processes must `end`; undefined if the token has been used before
    */

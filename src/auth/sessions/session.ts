@@ -10,7 +10,7 @@ const FINGERPRINT_BYTES = 4
 const ORIGIN_BYTES = 8
 const NO_ORIGIN = Buffer.alloc(ORIGIN_BYTES)
 const MARK_BYTES = ORIGIN_BYTES
-/** In the length of the provider's name: a mark takes the place of the digests. */
+/** Flag in the length of the provider's name: the session has a mark in place of the digests. */
 const HAS_MARK = 0x80
 const HEAD_BYTES = ID_BYTES + FINGERPRINT_BYTES + 2 * ORIGIN_BYTES + 4 + 4 + 1 + 2
 

@@ -32,14 +32,14 @@ export interface AccountPagesOptions {
   /** Whether the owner's provider can look the account up later. */
   readonly canLookUp: (provider: string) => boolean
   readonly logoutOrigins: () => readonly string[]
-  /** What people call the guarded server. Default: `the server`. */
+  /** The guarded server's name, as shown to users. Default: `the server`. */
   readonly serverName?: string | undefined
   readonly now?: (() => number) | undefined
 }
 
 /** A message at the top of the page. */
 interface Notice {
-  /** What the page's title begins with: a screen reader reads it first. */
+  /** Start of the page's title, which a screen reader reads first. */
   readonly title: string
   readonly html: string
   readonly status?: number
@@ -207,7 +207,7 @@ ${rows.join('\n')}
     if (kind === 'bearer' || principal.via !== undefined)
       return 'A token cannot create tokens. Log in yourself.'
     return this.#options.roleOf(principal) === undefined
-      ? 'You have no role here, so a token could do nothing.'
+      ? 'You have no role here, so a token would be of no use.'
       : undefined
   }
 }

@@ -32,7 +32,7 @@ export function cookieIn(header: string | undefined, name: string): string | und
   return undefined
 }
 
-/** Whether the header has a session cookie, good or not. */
+/** Whether the header has a session cookie, valid or not. */
 export const holdsSession = (header: string): boolean =>
   cookieIn(header, sessionCookie(true)) !== undefined || cookieIn(header, sessionCookie(false)) !== undefined
 

@@ -118,7 +118,7 @@ export class LoginPages {
     const silent = query.has('silent') && session !== undefined
     if (!(await this.#answers())) {
       if (silent) return redirect(returnTo, [], 302)
-      return this.#unavailable(new Error(login.issuer.trouble ?? 'no answer'), returnTo)
+      return this.#unavailable(new Error(login.issuer.trouble ?? 'no response'), returnTo)
     }
     if (!silent && request.fetchDest === 'document' && !query.has('go')) return bounce(returnTo)
 
@@ -236,7 +236,7 @@ export class LoginPages {
   loggedOut(): PageResponse {
     return htmlPage(
       'You are logged out',
-      `<p>This browser has no session here any more.</p>\n${this.#ways('/')}`,
+      `<p>This browser no longer has a session here.</p>\n${this.#ways('/')}`,
     )
   }
 
@@ -288,7 +288,7 @@ export class LoginPages {
 
   #unavailable(error: Error, returnTo: string, cookies: readonly string[] = []): PageResponse {
     this.#options.onFailure(error.message)
-    const content = `<p>The login service of this server does not answer. Try again in a moment, or tell the server’s operator.</p>
+    const content = `<p>The login service of this server is not responding. Try again in a moment, or tell the server’s operator.</p>
 ${this.#ways(returnTo)}`
     return htmlPage('Login unavailable', content, {
       status: 503,
@@ -360,7 +360,7 @@ export const sessionScript = (): PageResponse =>
     asked = now
     const response = await send('${BASE}/session', { cache: 'no-store' })
     if (!response.ok || (await response.json()).loggedIn) return
-    // Not in circles, should the new session be refused as well.
+    // Avoid a loop if the new session is refused, too.
     if (now - Number(sessionStorage.getItem(AGAIN)) < 30000) return
     sessionStorage.setItem(AGAIN, now)
     location.reload()

@@ -3,7 +3,7 @@ import type { Principal } from '../../auth/principal.js'
 
 // Pages are functions from requests to responses. They know nothing about connections.
 
-/** A request, as far as pages need it. */
+/** The parts of a request that pages need. */
 export interface PageRequest {
   readonly method: string
   /** Without the query. */
@@ -85,7 +85,7 @@ export interface PageOptions {
   readonly formTargets?: readonly string[]
   /** HTML for the head; may load the gate's own scripts. */
   readonly head?: string
-  /** What the heading says. Default: the title. */
+  /** The heading. Default: the title. */
   readonly heading?: string
 }
 
@@ -108,7 +108,7 @@ ${content}
 </html>
 `
 
-/** The Content-Security-Policy of a page that only shows something. */
+/** The Content-Security-Policy of a static page. */
 export const PLAIN_POLICY = `default-src 'none'; style-src ${STYLE_HASH}; form-action 'none'; base-uri 'none'`
 
 /** @param content HTML, in which all foreign text is escaped */

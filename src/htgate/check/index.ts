@@ -10,7 +10,7 @@ import { report } from './report.js'
 import { upstreamAreas } from './upstream.js'
 
 /**
- * Tests everything that the options name, and prints what works and what does not.
+ * Tests the whole configuration, and prints what works and what does not.
  * @param user the user to log in as, if any
  * @throws Exit
  */

@@ -18,7 +18,7 @@ async function tryOut(settings: Settings, url: UpstreamUrl): Promise<Finding> {
   const path = `${url.prefix}/`
   try {
     const { statusCode = 0 } = await get(settings, url, path)
-    const text = `${url.text} answers GET ${path} with ${statusCode}`
+    const text = `${url.text} responds to GET ${path} with ${statusCode}`
     if (statusCode < 500) return { state: 'works', text }
     return {
       state: 'warning',

@@ -3,9 +3,9 @@ import { connect as connectTls } from 'node:tls'
 import type { Finding } from '../../auth/provider.js'
 import type { UpstreamUrl } from '../../upstream/upstream.js'
 
-/** How long the upstream may take to answer, in milliseconds. */
+/** How long the upstream may take to respond, in milliseconds. */
 export const PATIENCE = 10_000
-/** How long it may take to end its side of a connection that is ended, in milliseconds. */
+/** How long it may take to close its side of a closed connection, in milliseconds. */
 const LINGER = 1000
 
 /**
@@ -57,10 +57,10 @@ const WORDS: Readonly<Record<string, readonly [why: string, hint?: string]>> = {
   ENOENT: ['no such socket', START],
   EACCES: ['permission denied', 'the socket must be writable by the user that htgate runs as'],
   ENOTFOUND: ['no such host', 'check the spelling; a container sees only the names on its own network'],
-  EAI_AGAIN: ['the DNS lookup failed for now'],
+  EAI_AGAIN: ['temporary DNS failure'],
   EHOSTUNREACH: ['no route to the host'],
   ECONNRESET: ['the server reset the connection', 'http:// or https://?'],
-  ABORT_ERR: [`no answer within ${PATIENCE / 1000} s`, START],
+  ABORT_ERR: [`no response within ${PATIENCE / 1000} s`, START],
   EPROTO: NO_TLS,
   ERR_SSL_WRONG_VERSION_NUMBER: NO_TLS,
   ERR_SSL_PACKET_LENGTH_TOO_LONG: NO_TLS,

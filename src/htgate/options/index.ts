@@ -87,7 +87,7 @@ export const OPTIONS: readonly OptionText[] = [
   ),
   general(
     '--check',
-    'test everything that the options name, report what works and what does not, and exit with 0 or 1',
+    'test the whole configuration, report what works and what does not, and exit with 0 or 1',
   ),
   general(
     '--user',

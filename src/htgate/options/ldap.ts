@@ -83,7 +83,7 @@ export const ldap = group(
     ldapTimeout: withDefault(
       {
         argument: 'seconds',
-        help: 'how long the directory may take over a login; after that, the login gets 503',
+        help: 'how long a login may wait for the directory; after that, it gets 503',
         default: '10',
         unit: 's',
       },
@@ -92,7 +92,7 @@ export const ldap = group(
     ldapTtl: withDefault(
       {
         argument: 'seconds',
-        help: 'how long a login is cached, and so how long a change in the directory may take to have effect; logins in use are verified again in the background after half that time',
+        help: 'how long a login is cached, and so how long a change in the directory may take to become effective; logins in use are verified again in the background after half that time',
         default: '300',
         unit: 's',
       },

@@ -84,7 +84,7 @@ export const oidc = group(
     sessionSecretFile: optional(
       {
         argument: 'path',
-        help: 'file with a secret of at least 32 characters per line: the first seals session cookies, all of them open these; with or without sessions, unknown users then take the same time to refuse in all replicas and after a restart',
+        help: 'file with a secret of at least 32 characters per line: the first one seals session cookies, and all of them open these; even without sessions, the file ensures that rejecting an unknown user takes the same time in all replicas and after a restart',
       },
       path,
     ),
@@ -99,7 +99,7 @@ export const oidc = group(
     sessionScript: withDefault(
       {
         argument: 'state',
-        help: 'with --app mlflow, add a script to MLflow’s page that leads to the login and back when the session has ended; off leaves that to the next page that is opened',
+        help: 'with --app mlflow, add a script to MLflow’s page that redirects to the login and back when the session has ended; with off, only opening a page does',
         choices: ['on', 'off'],
         default: 'on',
       },

@@ -51,7 +51,7 @@ export const upstream = group(
     startTimeout: withDefault(
       {
         argument: 'seconds',
-        help: 'how long a command after -- may take until it answers',
+        help: 'how long a command after -- may take to start responding',
         default: '120',
         unit: 's',
       },

@@ -77,7 +77,7 @@ export async function lock(place: Place): Promise<Lock> {
       let { rivals, isIn } = living(place, name)
       if (rivals.length === 0) {
         entry = Entry.make(place.folder, name)
-        // Two processes that came at the same time see each other: the first by name stays, the other retries.
+        // Two processes that arrive at the same time see each other: the first by name stays, the other retries.
         for (;;) {
           ;({ rivals, isIn } = living(place, name))
           if (isIn && rivals.length === 0) return { entry, copies: () => copiesIn(place), release }

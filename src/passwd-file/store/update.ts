@@ -40,8 +40,8 @@ export interface UpdateOptions {
 
 /**
  * Edits the file at `path` (symbolic links are followed), one process at a time.
- * @returns what `edit` did, when it is on the disk
- * @throws LockedError, what `edit` throws, or a system error: the file is then as it was; PartlyWrittenError
+ * @returns the `done` of `edit`, once the file is on disk
+ * @throws LockedError, what `edit` throws, or a system error: the file is then unchanged; PartlyWrittenError
  */
 export async function update<Done>(
   path: string,

@@ -19,7 +19,7 @@ export class PartlyWrittenError extends Error {
 /**
  * Overwrites the file at `path`, if it is still the one that `stat` describes. Appends first, since the disk may be full; then
  * overwrites the old content.
- * @throws a system error: the file is then as it was; PartlyWrittenError
+ * @throws a system error: the file is then unchanged; PartlyWrittenError
  */
 export function writeInPlace(path: string, { dev, ino }: Stats, pieces: Pieces): void {
   const content = Buffer.concat(pieces)

@@ -60,7 +60,7 @@ describe('over time', () => {
     expect(page).toMatchObject({ status: 200, url: `${gate.url}/` })
     const stranger = await new WebClient().open(`${gate.url}/`)
     expect(stranger.status).toBe(503)
-    expect(stranger.body).toContain('does not answer')
+    expect(stranger.body).toContain('is not responding')
   })
 })
 

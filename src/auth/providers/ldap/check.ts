@@ -33,7 +33,7 @@ async function* checkServer(
   const { connection } = await directory.connect(directory.deadline(), endpoint)
   const { server } = connection
   try {
-    yield { state: 'works', text: `${server} answers${words(settings)}` }
+    yield { state: 'works', text: `${server} responds${words(settings)}` }
     yield* checkCertificate(connection)
     if (settings.bindAs !== undefined) {
       yield {

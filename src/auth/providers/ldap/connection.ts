@@ -102,7 +102,7 @@ export class Connection {
   endBy(deadline: number): void {
     if (this.#failure) return
     const timeout = () =>
-      this.#fail(new DirectoryError(`${this.server}: no answer in time`, { hint: 'see --ldap-timeout' }))
+      this.#fail(new DirectoryError(`${this.server}: the request timed out`, { hint: 'see --ldap-timeout' }))
     clearTimeout(this.#deadline)
     this.#until = deadline
     this.#deadline = setTimeout(timeout, Math.max(1, deadline - performance.now()))

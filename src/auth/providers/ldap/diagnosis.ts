@@ -103,8 +103,8 @@ const first = (attributes: Attributes, name: string) => attributes.get(name.toLo
 function remarkOf({ code, diagnostic }: Result): string | undefined {
   if (code === 49 && !/lock|expir|disab|inactiv/i.test(diagnostic)) return undefined
   return diagnostic
-    ? `the directory says ${JSON.stringify(diagnostic)}`
-    : `the directory answers ${nameOfCode(code)}`
+    ? `the directory reports ${JSON.stringify(diagnostic)}`
+    : `the directory reports ${nameOfCode(code)}`
 }
 
 /**

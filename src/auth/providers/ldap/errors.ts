@@ -47,7 +47,7 @@ const SOCKET: Readonly<Record<string, string>> = {
   ECONNRESET: 'connection reset',
   EPIPE: 'connection closed',
   ENOTFOUND: 'no such host',
-  EAI_AGAIN: 'the DNS lookup failed for now',
+  EAI_AGAIN: 'temporary DNS failure',
   EHOSTUNREACH: 'no route to the host',
   ENETUNREACH: 'no route to the network',
   ETIMEDOUT: 'the connection timed out',

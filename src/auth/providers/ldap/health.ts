@@ -2,7 +2,7 @@ import type { ProviderStatus } from '../../provider.js'
 import { explain } from './errors.js'
 import type { LdapEvent } from './events.js'
 
-/** Tracks whether the directory answers. While it does not, one login at a time tries it, and the others fail at once. */
+/** Tracks whether the directory responds. While it does not, one login at a time tries it, and the others fail at once. */
 export class Health {
   #problem: string | undefined
   /** By performance.now(). */
@@ -30,7 +30,11 @@ export class Health {
     this.#lastSuccess = performance.now()
     if (this.#problem === undefined) return
     this.#problem = undefined
-    this.#tell({ type: 'directory-reachable', level: 'info', message: 'ldap: the directory answers again' })
+    this.#tell({
+      type: 'directory-reachable',
+      level: 'info',
+      message: 'ldap: the directory is responding again',
+    })
   }
 
   /**

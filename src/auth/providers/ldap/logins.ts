@@ -18,16 +18,14 @@ const ACTIVE_DIRECTORY = '1.2.840.113556.1.4.800'
 /** Logs a remark about a user's login. */
 export type Say = (type: 'login-refused' | 'login-remark', user: string, what: string) => void
 
-/**
- * Verifies logins, each on new connections. Rejects with DirectoryError if the directory gives no verdict.
- */
-/** An account as the directory has it. */
+/** An account according to the directory. */
 export interface AccountNow {
   readonly principal: Principal | 'unknown'
   /** See `Provider.passwordMark`. */
   readonly passwordMark?: string | undefined
 }
 
+/** Verifies logins, each on new connections. Rejects with DirectoryError if the directory gives no verdict. */
 export class DirectoryLogins {
   readonly #settings: LdapSettings
   readonly #directory: Directory

@@ -32,7 +32,7 @@ export interface LdapOptions {
   groupAttribute?: string | undefined
   /** The attribute of the user's entry to use as the user name. Default: the one in the URL. */
   userAttribute?: string | undefined
-  /** How long the directory may take over a login, in milliseconds. 100 to 300,000. Default 10,000. */
+  /** How long a login may wait for the directory, in milliseconds. 100 to 300,000. Default 10,000. */
   timeout?: number | undefined
   /** How long a login is cached, in milliseconds. 0 to 86,400,000. Default 300,000, 5 minutes. */
   ttl?: number | undefined
@@ -148,7 +148,7 @@ export const passwordIn = (content: string): string => /^[^\r\n]*/.exec(content)
 
 function integer(name: string, value: number, least: number, most: number): number {
   if (Number.isInteger(value) && value >= least && value <= most) return value
-  throw wrong(`ldap.${name}`, `must be a whole number from ${least} to ${most}, not ${value}`)
+  throw wrong(`ldap.${name}`, `must be an integer from ${least} to ${most}, not ${value}`)
 }
 
 const wrong = (name: string, why: string) => new HtgateError('ERR_OPTION', `option ${name} ${why}`)

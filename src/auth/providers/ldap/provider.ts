@@ -336,7 +336,7 @@ const principalIn = (account: AccountNow | 'unavailable'): Account =>
 const markIn = (account: AccountNow | 'unavailable'): PasswordMark =>
   account === 'unavailable' ? undefined : account.passwordMark
 
-/** What `use` makes of a value, now or later. */
+/** Applies `use` to a value, at once if it is not a promise. */
 const then = <T, U>(value: T | Promise<T>, use: (value: T) => U): U | Promise<U> =>
   value instanceof Promise ? value.then(use) : use(value)
 

@@ -44,7 +44,7 @@ export async function readUser(
   } as const
   const { entries, result } = await connection.search(query)
   if (result.code === code.noSuchObject) return undefined
-  if (result.code !== code.success) throw failureOf(connection.server, result, `the search of ${dn}`)
+  if (result.code !== code.success) throw failureOf(connection.server, result, `the search for ${dn}`)
   return entries[0] && userOf(entries[0], settings, name)
 }
 

@@ -68,7 +68,7 @@ export interface JwtRules {
 
 /**
  * Verifies a JWT's signature, issuer, audience and times.
- * @returns its claims, and its `typ` as it came and in short, if it has one
+ * @returns its claims, and its `typ` if it has one, both verbatim (`type`) and normalized (`kind`)
  * @throws BadToken, or whatever `key` throws if the issuer's keys are unavailable
  */
 export async function verifyJwt(

@@ -40,7 +40,7 @@ export class BadClaims extends Error {
 export function userOf(claims: Claims, path: string): string | undefined {
   const value = valueAt(claims, path)
   if (value === undefined || value === null) return undefined
-  if (typeof value !== 'string') throw new BadClaims(`claim ${path} is not text`)
+  if (typeof value !== 'string') throw new BadClaims(`claim ${path} is not a string`)
   const flaw = path !== 'sub' && value.startsWith(NAMELESS) ? `starts with ${NAMELESS}` : nameFlaw(value)
   if (flaw) throw new BadClaims(`claim ${path} ${flaw}`)
   if (path === 'email' && (claims.email_verified === false || claims.email_verified === 'false')) {

@@ -43,7 +43,7 @@ export function issuerFetch(ca?: string): Fetch {
       length += part.length
       if (length > MAX_BODY) {
         response.destroy()
-        throw new RangeError(`${target.origin} answers with more than ${MAX_BODY} bytes`)
+        throw new RangeError(`the response of ${target.origin} is longer than ${MAX_BODY} bytes`)
       }
       parts.push(part)
     }

@@ -37,9 +37,9 @@ export interface IssuerOptions {
 
 /** An event of an issuer, for operators. `message` is suitable for a log: one line, without secrets. */
 export interface IssuerEvent {
-  readonly type: /** The issuer answers again. */
+  readonly type: /** The issuer responds again. */
     | 'issuer-ready'
-    /** The issuer does not answer. If its keys are known, they stay in use; otherwise its tokens get `unavailable`. */
+    /** The issuer does not respond. If its keys are known, they stay in use; otherwise its tokens get `unavailable`. */
     | 'issuer-down'
   readonly level: 'info' | 'error'
   readonly message: string
@@ -126,7 +126,7 @@ export class Issuer {
   async check(): Promise<Finding[]> {
     try {
       const { jwks_uri: keys } = await this.discover()
-      const found: Finding = { state: 'works', text: `${this.url} answers with matching metadata` }
+      const found: Finding = { state: 'works', text: `${this.url} serves matching metadata` }
       try {
         await this.#refreshKeys()
       } catch (error) {
@@ -213,15 +213,15 @@ export class Issuer {
       headers: { accept: 'application/json' },
       signal: this.#closing.signal,
     })
-    if (response.status !== 200) throw new Error(`${url} answers with ${response.status}`)
+    if (response.status !== 200) throw new Error(`${url} responds with ${response.status}`)
     const value: unknown = await response.json().catch(() => undefined)
-    if (typeof value !== 'object' || value === null) throw new Error(`${url} does not answer with JSON`)
+    if (typeof value !== 'object' || value === null) throw new Error(`the response of ${url} is not JSON`)
     return value as Record<string, unknown>
   }
 
   #succeeded(): void {
     this.#answeredAt = performance.now()
-    if (this.#failures > 0) this.#tell('issuer-ready', 'info', `${this.url}: the issuer answers again`)
+    if (this.#failures > 0) this.#tell('issuer-ready', 'info', `${this.url}: the issuer is responding again`)
     this.#failures = 0
     clearTimeout(this.#retry)
     this.#retry = undefined
@@ -277,7 +277,7 @@ function metadataFrom(value: Record<string, unknown>, url: string): Metadata {
 }
 
 function reasonOf(error: Error & { code?: string; errors?: Error[] }): string {
-  if (error.name === 'TimeoutError' || error.name === 'AbortError') return 'no answer in time'
+  if (error.name === 'TimeoutError' || error.name === 'AbortError') return 'the request timed out'
   if (error.message !== '') return error.message
   return error.errors?.[0]?.message ?? error.code ?? error.name
 }

@@ -28,15 +28,15 @@ export interface LogoutRules {
 }
 
 /**
- * Verifies what came as `logout_token`.
- * @throws BadToken, or what `key` throws when the issuer's keys can't be had
+ * Verifies the values of `logout_token` in a request, of which there must be one.
+ * @throws BadToken, or whatever `key` throws if the issuer's keys are unavailable
  */
 export async function verifyLogoutToken(
   tokens: readonly string[],
   { issuer, clientId, key, now }: LogoutRules,
 ): Promise<IssuerLogout> {
   const [token] = tokens
-  if (token === undefined || tokens.length > 1) throw new BadToken('there is not exactly one logout_token')
+  if (token === undefined || tokens.length > 1) throw new BadToken('exactly one logout_token is required')
   const { claims, type, kind } = await verifyJwt(token, {
     issuer,
     audience: clientId,
@@ -51,11 +51,11 @@ export async function verifyLogoutToken(
   if (nonce !== undefined) throw new BadToken('it has a nonce, as ID tokens have')
   const isObject = (value: unknown) => typeof value === 'object' && value !== null && !Array.isArray(value)
   if (!isObject(events) || !Object.hasOwn(events as object, EVENT) || !isObject((events as Claims)[EVENT]))
-    throw new BadToken('it does not say that it is for a logout')
-  if (typeof jti !== 'string' || jti === '') throw new BadToken('its jti is not text')
+    throw new BadToken('it has no back-channel logout event')
+  if (typeof jti !== 'string' || jti === '') throw new BadToken('its jti is not a string')
   for (const value of [sid, sub]) {
     if (value !== undefined && (typeof value !== 'string' || value === ''))
-      throw new BadToken('its sid or sub is not text')
+      throw new BadToken('its sid or sub is not a string')
   }
   if (sid === undefined && sub === undefined) throw new BadToken('it has neither sid nor sub')
   const before = Math.min(now, (iat + CLOCK_TOLERANCE) * 1000)

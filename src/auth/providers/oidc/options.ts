@@ -79,7 +79,7 @@ export interface MainIssuerSettings {
  */
 export function oidcSettings(options: OidcOptions): OidcSettings {
   const { issuer, audience, clientId, allowedClients, trust = [], ca } = options
-  if (!Array.isArray(trust)) throw wrong('trust', 'must be a list of objects with issuer and audience')
+  if (!Array.isArray(trust)) throw wrong('trust', 'must be an array of objects with issuer and audience')
   if (issuer === undefined && trust.length === 0) throw wrong('issuer', 'is required, unless there is trust')
   if (issuer === undefined) {
     for (const name of ['audience', 'clientId', 'allowedClients', 'userClaim', 'groupsClaim'] as const) {
@@ -141,12 +141,12 @@ function issuerUrl(name: string, value: unknown): string {
 
 function text(name: string, value: unknown): string {
   if (typeof value === 'string' && value.trim() !== '') return value
-  throw wrong(name, 'must be a non-empty text')
+  throw wrong(name, 'must be a non-empty string')
 }
 
 function texts(name: string, value: readonly unknown[] | undefined): string[] {
   if (!Array.isArray(value) || value.length === 0)
-    throw wrong(name, 'must be a text or a non-empty list of texts')
+    throw wrong(name, 'must be a non-empty string or array of them')
   return value.map((each) => text(name, each))
 }
 

@@ -168,7 +168,7 @@ export class OidcProvider implements Provider {
     }).catch((error: Error) => {
       throw new IssuerDown(error.message)
     })
-    if (response.status >= 500) throw new IssuerDown(`${url} answers with ${response.status}`)
+    if (response.status >= 500) throw new IssuerDown(`${url} responds with ${response.status}`)
     const more: unknown = response.status === 200 ? await response.json().catch(() => undefined) : undefined
     // Userinfo about another subject must not be used (OpenID Connect Core, section 5.3.2).
     if (typeof more !== 'object' || more === null || (more as Claims).sub !== claims.sub) return claims

@@ -1,7 +1,7 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import { type Answer, carryOut, type Edit } from './edits.js'
 
-// The thread that makes one edit of a large token file.
+// A thread that makes one edit of a large token file.
 
 const { path, edit } = workerData as { readonly path: string; readonly edit: Edit }
 

@@ -4,21 +4,21 @@ import { Worker } from 'node:worker_threads'
 import { idOf, type TokenRecord } from './records.js'
 import { createToken, type Learnt, type NewToken, noteLearnt, revokeTokens } from './token-file.js'
 
-// Edits of a token file for a process that serves requests. Reading, looking through and writing a large file takes time, in
-// which nothing else would run: that is done in a thread.
+// Edits of a token file by a process that serves requests. Reading, scanning and writing a large file would block the event loop,
+// so that is done in a thread.
 
-/** Bytes from which on a file is edited in a thread: below, starting one takes longer than the edit. */
+/** Size in bytes from which a file is edited in a thread; below, starting one takes longer than the edit. */
 const LARGE = 1024 * 1024
 
 const WORKER = createRequire(import.meta.url).resolve('#token-worker')
 
-/** One edit; plain data, so that a thread can be asked for it. */
+/** An edit. Plain data, which can be sent to a thread. */
 export type Edit =
   | { readonly kind: 'create'; readonly token: NewToken; readonly now: number }
   | { readonly kind: 'revoke'; readonly user: string; readonly account: string; readonly id: string }
   | { readonly kind: 'note'; readonly learnt: Learnt }
 
-/** The token and its record; those that were revoked; nothing. */
+/** The result of each kind of edit: the token and its record; the revoked records; nothing. */
 export interface Edited {
   readonly create: Awaited<ReturnType<typeof createToken>>
   readonly revoke: readonly TokenRecord[]
@@ -51,7 +51,7 @@ export async function editFile<K extends Edit['kind']>(
   return value as Edited[K]
 }
 
-/** Edits the file here and now. */
+/** Edits the file in this thread. */
 export function carryOut(path: string, edit: Edit): Promise<Edited[Edit['kind']] | undefined> {
   switch (edit.kind) {
     case 'create':

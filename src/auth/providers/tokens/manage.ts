@@ -63,10 +63,10 @@ export async function createToken(
   path: string,
   { user, role, expires, name = '', account }: TokenRequest,
 ): Promise<{ token: string; info: TokenInfo }> {
-  const flaw = typeof user === 'string' ? flawOfUser(user) : 'the user name is not text'
+  const flaw = typeof user === 'string' ? flawOfUser(user) : 'the user name is not a string'
   if (flaw !== undefined) throw new HtgateError('ERR_USER', flaw)
   if (!isRole(role)) throw wrong('role', "must be 'read', 'write' or 'admin'")
-  const badName = typeof name === 'string' ? flawOfName(name) : 'the name is not text'
+  const badName = typeof name === 'string' ? flawOfName(name) : 'the name is not a string'
   if (badName !== undefined) throw wrong('name', `is invalid: ${badName}`)
   if (expires !== undefined && !(Number.isFinite(expires) && expires >= 0 && expires <= MAX_TIME)) {
     throw wrong('expires', 'must be a time in milliseconds since the epoch')

@@ -30,7 +30,7 @@ export async function openTokens(
 ): Promise<TokenProvider> {
   if (typeof file !== 'string' || file === '') throw wrong('file', 'must be a path')
   if (!Number.isSafeInteger(ownerTtl) || ownerTtl <= 0) {
-    throw wrong('ownerTtl', `must be a positive whole number of milliseconds, not ${ownerTtl}`)
+    throw wrong('ownerTtl', `must be a positive integer (milliseconds), not ${ownerTtl}`)
   }
   const provider = new TokenProvider({ file, accounts, ownerTtl, onEvent })
   await provider.start()

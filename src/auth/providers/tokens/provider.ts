@@ -17,7 +17,7 @@ import { confirmationKey, isLaterDay, type NewToken } from './token-file.js'
 // tokens stop working when that was too long ago. A program's token has no account until one with the same name appears; from
 // then on the token ends with that account, which the file records.
 
-/** Delay before news is written to the file, and least time between two writes, in milliseconds. */
+/** Delay before updates are written to the file, and least time between two writes, in milliseconds. */
 const WRITE_SOON = 1000
 const WRITE_AGAIN = 10_000
 /** Rewriting a large file takes a thread seconds; this keeps it below one percent of the time. */
@@ -68,11 +68,11 @@ export class TokenProvider implements Provider {
   #detail = 'the token file has not been read yet'
   #hasBeenRead = false
   #epoch = 0
-  /** News that is not in the file yet. */
+  /** Updates that are not in the file yet. */
   #used = new Map<string, number>()
   #bound = new Map<string, string>()
   #confirmed = new Map<string, { groups: readonly string[]; at: number }>()
-  /** News to keep in memory because the file cannot be written. */
+  /** Updates to keep in memory because the file cannot be written. */
   readonly #boundForGood = new Map<string, string>()
   readonly #usedToday = new Map<string, number>()
   /** Names without an account, when last looked up. */

@@ -62,7 +62,7 @@ function createPrivate(path: string): void {
   try {
     closeSync(openSync(path, 'wx', 0o600))
   } catch {
-    // It exists, or the edit will say what is wrong.
+    // It exists already, or the edit will report what is wrong.
   }
 }
 
@@ -103,11 +103,11 @@ export async function revokeTokens(
   return revoked
 }
 
-/** News about tokens since the gate last wrote the file. */
+/** Updates since the gate last wrote the file. */
 export interface Learnt {
   /** Last use, by digest. */
   readonly used: ReadonlyMap<string, number>
-  /** Provider that was found to have an account of the token's user, by digest. */
+  /** The provider found to have an account of the token's user, by digest. */
   readonly accounts: ReadonlyMap<string, string>
   /** Logins of owners, and their groups, by provider and user (`confirmationKey`). */
   readonly confirmed: ReadonlyMap<string, { readonly groups: readonly string[]; readonly at: number }>
@@ -115,9 +115,9 @@ export interface Learnt {
 
 export const confirmationKey = (account: string, user: string): string => `${account}\n${user}`
 
-/** Writes news to the file, unless it is there already. */
+/** Writes updates to the file, unless it already has them. */
 export async function noteLearnt(path: string, { used, accounts, confirmed }: Learnt): Promise<void> {
-  // Of a login only the user is known; of what else was learnt, the token: others need not be looked at.
+  // Logins are recorded by user, everything else by token: no other records need to be parsed.
   const concerns = (digest: string) => confirmed.size > 0 || used.has(digest) || accounts.has(digest)
   const edit = (record: TokenRecord): TokenRecord => {
     const account = record.account ?? accounts.get(record.digest)

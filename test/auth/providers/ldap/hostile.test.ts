@@ -173,7 +173,7 @@ describe('a directory that fails', () => {
       const { answer, took, status } = await answered(step)
       expect(answer).toBe('unavailable')
       expect(took).toBeLessThan(AT_ONCE)
-      expect(status.detail).toContain('no answer in time')
+      expect(status.detail).toContain('the request timed out')
     }
   })
 
@@ -340,7 +340,7 @@ describeWith(['openssl'], 'TLS with a directory', () => {
     const { port } = silent.address() as { port: number }
     const start = performance.now()
     const hanging = await directory(at(`ldaps://127.0.0.1:${port}`))
-    expect(hanging.provider.status().detail).toContain('no answer in time')
+    expect(hanging.provider.status().detail).toContain('the request timed out')
     expect(performance.now() - start).toBeLessThan(AT_ONCE)
     silent.close()
   })

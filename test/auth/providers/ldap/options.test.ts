@@ -48,7 +48,7 @@ test.each<[string, Partial<LdapOptions>, string]>([
   ],
   ['an invalid filter', { url: `${url}?uid?sub?(a=b` }, 'the filter of ldap.url'],
   ['an invalid attribute', { userAttribute: 'a b' }, 'ldap.userAttribute is not an attribute'],
-  ['a timeout of 0', { timeout: 0 }, 'ldap.timeout must be a whole number from 100 to 300000'],
+  ['a timeout of 0', { timeout: 0 }, 'ldap.timeout must be an integer from 100 to 300000'],
   ['a negative ttl', { ttl: -1 }, 'ldap.ttl must be'],
   ['a missing authority', { ca: '/nowhere.pem' }, 'ldap.ca cannot be read: /nowhere.pem: '],
 ])('%s is rejected at the start', (_, options, words) => {

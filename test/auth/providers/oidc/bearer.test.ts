@@ -248,8 +248,8 @@ test('an issuer that is down at the start is retried, with 503 until it answers'
   await expect.poll(() => provider.status().ready, { timeout: 20_000 }).toBe(true)
   expect(await provider.verify(bearer(await issuer.sign(ann)))).toMatchObject({ ok: true })
   expect(told).toEqual([
-    expect.stringMatching(/answers with 503; logins at this issuer are unavailable$/),
-    expect.stringMatching(/: the issuer answers again$/),
+    expect.stringMatching(/responds with 503; logins at this issuer are unavailable$/),
+    expect.stringMatching(/: the issuer is responding again$/),
   ])
 })
 
