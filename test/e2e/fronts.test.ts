@@ -45,6 +45,7 @@ beforeAll(async () => {
   // Cost 5: nginx and Apache hash on every request.
   await htpasswd(['-cbB', passwords, 'alice', 'pässwörd'])
   await htpasswd(['-bB', passwords, 'bob', 'secret'])
+  await htpasswd(['-bB', passwords, 'carol', 'secret'])
   echo = await startEcho()
   const roles = ['--admins', 'user:alice', '--readers', 'user:bob']
   htgate = await startHtgate(['--file', passwords, '--forward-auth', '--trust-proxy', 'loopback', ...roles])
@@ -73,10 +74,15 @@ function running(front: Front): () => Running {
     mkdirSync(own)
     const ports = { upstream: echo.port, htgate: htgate.port }
     server = await front.start({ folder: own, ...ports, passwords, certificate })
+    await ready({ server, client })
   })
   afterAll(() => server?.stop())
   return () => ({ server, client })
 }
+
+/** Some proxies listen before they have read their routes. */
+const ready = (front: Running) =>
+  vi.waitFor(async () => expect((await get(front, '/')).status).toBe(401), { timeout: 60_000, interval: 100 })
 
 interface Options {
   readonly method?: string
@@ -126,6 +132,7 @@ function keepsThePromises(front: () => Running): void {
         'x-remote-user': 'root',
         'remote-user': 'root',
         'x-forwarded-for': '8.8.8.8',
+        'x-mlflow-authorization': right,
       },
     })
     expect(status).toBe(200)
@@ -139,6 +146,7 @@ function keepsThePromises(front: () => Running): void {
       'x-forwarded-for': expect.stringMatching(`(^|[ ,])${front().client}$`),
     })
     expect(headers).not.toHaveProperty('authorization')
+    expect(headers).not.toHaveProperty('x-mlflow-authorization')
     expect(JSON.stringify(headers)).not.toContain('root')
   })
 
@@ -152,6 +160,18 @@ function keepsThePromises(front: () => Running): void {
     const { status, body } = await get(front(), '/', { authorization: right, headers: claims })
     expect(status).toBe(200)
     expect(body).not.toContain('root')
+  })
+
+  test('a client that lists the name among its hop-by-hop headers cannot become anonymous', async () => {
+    const connection = 'close, X-Forwarded-User, X-Forwarded-For, Authorization'
+    const { status, body } = await get(front(), '/', { authorization: right, headers: { connection } })
+    if (status === 200) expect(JSON.parse(body).headers).toMatchObject({ 'x-forwarded-user': 'alice' })
+    else expect(status).toBeGreaterThanOrEqual(400)
+  })
+
+  test.each(['HEAD', 'OPTIONS', 'PROPFIND'])('%s needs the password, too', async (method) => {
+    expect((await get(front(), '/', { method })).status).toBe(401)
+    expect((await get(front(), '/', { method, authorization: right })).status).toBe(200)
   })
 
   test.each([
@@ -249,6 +269,7 @@ function keepsRoles(front: () => Running): void {
       { 'x-original-method': 'GET', 'x-original-uri': read },
       { 'x-original-method': 'GET', 'x-original-url': read },
       { 'x-http-method-override': 'GET' },
+      { connection: 'close, X-Forwarded-Method, X-Forwarded-Uri, X-Original-Method, X-Original-URI' },
     ]
     for (const headers of claims) {
       expect((await send('POST', write, headers)).status, JSON.stringify(headers)).toBeGreaterThanOrEqual(400)
@@ -304,44 +325,51 @@ describeWith([...programs, 'openssl'], 'two of each proxy share one htgate', () 
   })
 })
 
-describeWith(['nginx', 'openssl'], "nginx shows htgate's own status where auth_request would say 500", () => {
-  const front = fronts.find(({ name }) => name === 'nginx, auth_request') as Front
-  let own: Server
-  let server: Server
-  beforeAll(async () => {
-    const options = ['--forward-auth', '--trust-proxy', 'loopback', '--login-failures', '1']
-    own = await startHtgate(['--file', passwords, ...options])
-    const around = join(folder, 'statuses')
-    mkdirSync(around)
-    const ports = { upstream: echo.port, htgate: own.port }
-    server = await front.start({ folder: around, ...ports, passwords, certificate })
-  })
-  afterAll(async () => {
-    await server?.stop()
-    await own?.stop()
-  })
-
-  test('429 with Retry-After and a message', async () => {
-    const client = { server, client: '127.0.0.201' }
-    expect((await get(client, '/', { authorization: wrong })).status).toBe(401)
-    const { status, headers, body } = await get(client, '/', { authorization: wrong })
-    expect(status).toBe(429)
-    expect(Number(headers['retry-after'])).toBeGreaterThan(0)
-    expect(JSON.parse(body)).toMatchObject({ error_code: 'REQUEST_LIMIT_EXCEEDED' })
-  })
-
-  test("an error of the upstream keeps the upstream's status and body", async () => {
-    const { status, body } = await get({ server, client: '127.0.0.202' }, '/status/500', {
-      authorization: right,
+describe.each(fronts)('$name', (front) => {
+  describeWith([front.program, 'openssl'], "shows htgate's own status", () => {
+    let own: Server
+    let server: Server
+    beforeAll(async () => {
+      const options = ['--forward-auth', '--trust-proxy', 'loopback', '--login-failures', '1']
+      const roles = ['--readers', 'user:alice', '--admins', 'user:carol']
+      own = await startHtgate(['--file', passwords, ...options, ...roles])
+      const around = mkdtempSync(join(folder, 'statuses-'))
+      const ports = { upstream: echo.port, htgate: own.port }
+      server = await front.start({ folder: around, ...ports, passwords, certificate })
+      await ready({ server, client: '127.0.0.199' })
     })
-    expect({ status, body }).toEqual({ status: 500, body: 'status 500' })
-  })
+    afterAll(async () => {
+      await server?.stop()
+      await own?.stop()
+    })
 
-  test('503 while htgate is down', async () => {
-    await own.stop()
-    const { status, body } = await get({ server, client: '127.0.0.203' }, '/', { authorization: right })
-    expect(status).toBe(503)
-    expect(JSON.parse(body)).toMatchObject({ error_code: 'TEMPORARILY_UNAVAILABLE' })
+    test('403 without the role', async () => {
+      const client = { server, client: '127.0.0.200' }
+      const create = '/api/2.0/mlflow/experiments/create'
+      expect((await get(client, create, { method: 'POST', authorization: right })).status).toBe(403)
+    })
+
+    test('429 with Retry-After and a message', async () => {
+      const client = { server, client: '127.0.0.201' }
+      expect((await get(client, '/', { authorization: wrong })).status).toBe(401)
+      const { status, headers, body } = await get(client, '/', { authorization: wrong })
+      expect(status).toBe(429)
+      expect(Number(headers['retry-after'])).toBeGreaterThan(0)
+      expect(JSON.parse(body)).toMatchObject({ error_code: 'REQUEST_LIMIT_EXCEEDED' })
+    })
+
+    test("an error of the upstream keeps the upstream's status and body", async () => {
+      const { status, body } = await get({ server, client: '127.0.0.202' }, '/status/500', {
+        authorization: basic('carol', 'secret'),
+      })
+      expect({ status, body }).toEqual({ status: 500, body: 'status 500' })
+    })
+
+    test('503, or what the proxy itself says, while htgate is down', async () => {
+      await own.stop()
+      const { status } = await get({ server, client: '127.0.0.203' }, '/', { authorization: right })
+      expect(status).toBe({ caddy: 502, traefik: 500 }[front.program] ?? 503)
+    })
   })
 })
 
@@ -391,6 +419,15 @@ describeWith(['nginx', 'openssl'], "nginx caches htgate's decisions", () => {
     expect((await get(client(), '/one', { authorization: wrong })).status).toBe(401)
     expect((await get(client(), '/one')).status).toBe(401)
     expect((await get(client(), '/one', { headers: { cookie: `x=${right}` } })).status).toBe(401)
+  })
+
+  test('requests that differ only in where one header ends and the next begins have separate decisions', async () => {
+    // Joined by spaces, both would be `a=1 GET /r b POST /w c d`.
+    const first = { cookie: 'a=1', origin: 'b POST', 'sec-fetch-site': '/w c d' }
+    const second = { cookie: 'a=1 GET /r b', origin: 'c', 'sec-fetch-site': 'd' }
+    await get(client(), '/r', { authorization: right, headers: first })
+    await get(client(), '/w', { method: 'POST', authorization: right, headers: second })
+    expect(asked).toEqual(expect.arrayContaining(['GET /r', 'POST /w']))
   })
 
   test('a refusal is never cached', async () => {
