@@ -56,8 +56,8 @@ export const page = {
       title: 'Examples',
       examples: [
         [
-          'Create a file with its first user, and bcrypt at a good cost:',
-          'htpasswd -cB -C 10 .htpasswd alice',
+          'Create a file with its first user, readable by its owner only, with bcrypt at a good cost:',
+          '(umask 077; htpasswd -cB -C 10 .htpasswd alice)',
         ],
         [
           'Add a user in a script, with the password on standard input:',

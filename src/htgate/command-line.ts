@@ -1,12 +1,14 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { Command, CommanderError, Option } from 'commander'
+import { Command, Option } from 'commander'
 import { PORT_PLACEHOLDER } from '../processes/guarded-command.js'
 import { VERSION } from '../version.js'
 import { upstreamAt } from './guard-command.js'
 import { errors } from './messages.js'
 import { type Declaration, flagOf, type Group, variableOf } from './options/declaration.js'
 import { GROUPS, OPTIONS, type OptionText, type Settings, SHELLS } from './options/index.js'
+import { closest } from './suggestions.js'
+import { oneOfText, syntaxError } from './syntax-error.js'
 
 /** A text to print instead of starting. */
 export interface Text {
@@ -96,18 +98,19 @@ function readArguments(args: readonly string[]): Given | Text {
   }
   command.option('-h, --help').option('-V, --version').option('-v')
   command.option('--check').option('--user <name>')
-  command.addOption(new Option('--completion <shell>').choices(SHELLS))
+  command.option('--completion <shell>')
   try {
     command.parse(args, { from: 'user' })
   } catch (error) {
-    if (!(error instanceof CommanderError)) throw error
-    throw errors.option(error.message.replace(/^error: /, ''))
+    throw syntaxError(error, command, 'htgate')
   }
   const { help, version, v, completion, check, user } = command.opts()
   if (help) return { text: helpText(process.stdout.columns || 80) }
   if (version || v) return { text: `htgate ${VERSION}\n` }
-  if (completion)
+  if (completion !== undefined) {
+    if (!SHELLS.includes(completion)) throw errors.badOption('--completion', completion, oneOfText(SHELLS))
     return { text: readFileSync(join(import.meta.dirname, '../completions', completion), 'utf8') }
+  }
   if (user !== undefined && !check) throw errors.needs('--user', '--check')
   return { texts, check: check ? { user } : undefined }
 }
@@ -126,6 +129,22 @@ export function unknownVariables(env: NodeJS.ProcessEnv): string[] {
   )
 }
 
+/** The known variables that unknown ones are most likely misspellings of. */
+export const variablesMeant = (unknown: readonly string[]): string[] => {
+  const known = OPTIONS.flatMap(({ variable }) => variable ?? [])
+  return [
+    ...new Set(
+      unknown.flatMap(
+        (name) =>
+          closest(
+            name.replace(/^HTGATE_/, ''),
+            known.map((each) => each.slice(7)),
+          ) ?? [],
+      ),
+    ),
+  ].map((name) => `HTGATE_${name}`)
+}
+
 const INTRODUCTION =
   'Puts a login in front of a server without one, such as MLflow: a reverse proxy that authenticates users, or a forward-auth endpoint for other proxies.'
 
@@ -136,7 +155,7 @@ const PARAGRAPHS = [
 ]
 
 const EXAMPLES = [
-  'htpasswd -cB -C 10 .htpasswd alice',
+  '(umask 077; htpasswd -cB -C 10 .htpasswd alice)',
   'htgate --file .htpasswd --listen :8080 -- mlflow server --port {port}',
   'htgate --file .htpasswd --upstream http://127.0.0.1:5000 --listen :8080',
   'htgate --file .htpasswd --upstream http://127.0.0.1:5000 --listen :443 --tls-cert cert.pem --tls-key key.pem',
@@ -153,7 +172,12 @@ export function helpText(columns: number): string {
   const longest = Math.max(...terms.map(([, term]) => term.length))
   // Descriptions go beside the options if there is room, else below them.
   const column = longest + 4 <= width / 2 ? longest + 4 : 8
-  const lines = ['Usage: htgate [options] [-- command]', '', ...wrap(INTRODUCTION, width, 0)]
+  const lines = [
+    'Usage: htgate [options] [-- command]',
+    '       htgate token create|list|revoke',
+    '',
+    ...wrap(INTRODUCTION, width, 0),
+  ]
   let heading = ''
   for (const [option, term] of terms) {
     if (option.group !== heading) lines.push('', `${option.group}:`)

@@ -58,7 +58,7 @@ export class EventReporter {
     for (const event of events) {
       if (event.type === 'unreadable') {
         const { message, code } = event.error as HtgateError
-        throw errors.passwordFile(message, code === 'ERR_FILE_MISSING')
+        throw errors.passwordFile(message, code === 'ERR_FILE_MISSING' ? this.#settings.file : undefined)
       }
       if (this.#isReported(event)) {
         say(event.type === 'loaded' ? notices.guards(this.#settings, event) : event.message)

@@ -1,5 +1,5 @@
 import cluster from 'node:cluster'
-import { parse, unknownVariables } from './command-line.js'
+import { parse, unknownVariables, variablesMeant } from './command-line.js'
 import { Exit, ExitStatus } from './exit-status.js'
 import { guardCommand, withCommandPort } from './guard-command.js'
 import { errors, notices, say } from './messages.js'
@@ -31,7 +31,8 @@ export async function main(args: readonly string[], env = process.env): Promise<
       return ExitStatus.ok
     }
     const unknown = unknownVariables(env)
-    if (cluster.isPrimary && unknown.length > 0) say(notices.unknownVariables(unknown))
+    if (cluster.isPrimary && unknown.length > 0)
+      say(notices.unknownVariables(unknown, variablesMeant(unknown)))
     if (settings.check) {
       const { check } = await import('./check/index.js')
       return await check(settings, settings.check.user)

@@ -1,6 +1,7 @@
 import type { AuthEvent } from '../auth/events.js'
 import type { ListenError } from '../system/listen.js'
 import { printable } from '../system/printable.js'
+import { quotePath } from '../system/shell-quote.js'
 import { Exit, ExitStatus } from './exit-status.js'
 
 // All messages on standard error: lower case, no full stop, what is wrong, and a hint on what to do.
@@ -13,13 +14,18 @@ export function say(text: string): void {
   process.stderr.write(text.replace(/^/gm, 'htgate: ').concat('\n'))
 }
 
-const usage = (message: string) => new Exit(ExitStatus.usage, `${message}\ntry 'htgate --help'`)
+const usage = (message: string, command = 'htgate') =>
+  new Exit(ExitStatus.usage, `${message}\ntry '${command} --help'`)
 const failed = (message: string) => new Exit(ExitStatus.failed, message)
 
 export const errors = {
-  option: (message: string) => usage(message),
-  badOption: (name: string, value: string, expected: string) =>
-    usage(`${name}: '${value}' is not ${expected}`),
+  /** @param command default: `htgate` */
+  option: (message: string, command?: string) => usage(message, command),
+  /** @param meant what the user most likely meant */
+  badOption: (name: string, value: string, expected: string, meant?: string) =>
+    usage(`${name}: '${value}' is not ${expected}${didYouMean(meant)}`),
+  badPort: (name: string, value: string) =>
+    usage(`${name}: '${value}' is not an address: ports range from 0 to 65535`),
   badAddress: (name: string, port: string) =>
     usage(
       `${name}: '${port}' is not an address\nhint: ':${port}' listens on all addresses, '127.0.0.1:${port}' on this machine only`,
@@ -30,8 +36,9 @@ export const errors = {
   conflict: (a: string, b: string) => usage(`${a} and ${b} cannot be used together`),
   needs: (a: string, b: string) => usage(`${a} requires ${b}`),
   cannotRead: (name: string, path: string, why: string) => failed(`${name}: cannot read ${path}: ${why}`),
-  passwordFile: (why: string, isMissing: boolean) =>
-    failed(`--file: ${why}${isMissing ? '\nhint: create it with htpasswd -cB -C 10 FILE USER' : ''}`),
+  /** @param missing the path, if the file does not exist */
+  passwordFile: (why: string, missing?: string) =>
+    failed(`--file: ${why}${missing === undefined ? '' : `\nhint: ${creation(missing)}`}`),
   badCertificate: (path: string, why: string) =>
     failed(`--tls-cert: ${path} is not a valid certificate: ${why}`),
   badKey: (path: string, why: string) => failed(`--tls-key: ${path} is not a usable private key: ${why}`),
@@ -52,6 +59,13 @@ export const errors = {
     return failed(`unexpected error: ${detail}\nhint: HTGATE_DEBUG=1 prints the stack`)
   },
 }
+
+const didYouMean = (meant: string | undefined): string =>
+  meant === undefined ? '' : `\nhint: did you mean '${meant}'?`
+
+/** How to create a password file that only its owner can read. */
+export const creation = (path: string): string =>
+  `create it with (umask 077; htpasswd -cB -C 10 ${quotePath(path)} USER)`
 
 /** The settings that the notice at the start mentions. */
 interface Guarded {
@@ -85,11 +99,12 @@ export const notices = {
       for (const { line, user, reason } of listed) lines.push(`  line ${line}, ${printable(user)}: ${reason}`)
       if (weak.count > listed.length) lines.push(`  and ${weak.count - listed.length} more`)
       lines.push(
-        `hint: list all with htpasswd --audit ${file}, replace one with htpasswd -B -C 10 ${file} USER`,
+        `hint: list all with htpasswd --audit ${quotePath(file ?? 'FILE')}, replace one with htpasswd -B -C 10 ${quotePath(file ?? 'FILE')} USER`,
       )
     }
     if (upstream === undefined && trustProxy.none) lines.push(TRUST)
-    if (users === 0) lines.push(`no user can log in\nhint: add one with htpasswd -B -C 10 ${file} USER`)
+    if (users === 0)
+      lines.push(`no user can log in\nhint: add one with htpasswd -B -C 10 ${quotePath(file ?? 'FILE')} USER`)
     return lines.join('\n')
   },
   guardsDirectory: ({ upstream }: Pick<Guarded, 'upstream'>, url: string) =>
@@ -103,8 +118,11 @@ export const notices = {
   admin: (address: string) => `serving /healthz, /readyz and /metrics on ${address}`,
   workers: (count: number) => `${count} workers started`,
   workerExited: (how: string) => `worker exited (${how}); starting another`,
-  unknownVariables: (names: readonly string[]) =>
-    `unknown variable${names.length === 1 ? '' : 's'} ${names.join(', ')} ignored\nhint: 'htgate --help' lists all options`,
+  /** @param meant the variables that the user most likely meant */
+  unknownVariables: (names: readonly string[], meant: readonly string[]) =>
+    `unknown variable${names.length === 1 ? '' : 's'} ${names.join(', ')} ignored\nhint: ${
+      meant.length === 0 ? "'htgate --help' lists all options" : `did you mean ${meant.join(' and ')}?`
+    }`,
   stopping: (cause: string) => `${cause}: no longer accepting connections, finishing requests in progress`,
   drainTimeout: (seconds: number, requests: number) =>
     `drain timeout (${seconds} s) reached, ${requests} request${requests === 1 ? '' : 's'} aborted`,

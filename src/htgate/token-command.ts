@@ -5,6 +5,7 @@ import { createToken, readTokens, revokeTokens } from '../auth/providers/tokens/
 import { reason } from '../system/errno.js'
 import { Exit, ExitStatus } from './exit-status.js'
 import { errors, say } from './messages.js'
+import { syntaxError } from './syntax-error.js'
 
 // htgate token create | list | revoke: manages the token file from a shell.
 
@@ -41,14 +42,14 @@ export async function token(args: readonly string[], env: NodeJS.ProcessEnv): Pr
     .description(
       'Creates, lists and revokes tokens: logins for programs, sent as Bearer or as a Basic password.',
     )
-    .helpOption('--help', 'print this help')
+    .helpOption('-h, --help', 'print this help')
     .addHelpText('after', EXAMPLES)
   const add = (name: string, about: string) => {
     return program
       .command(name)
       .description(about)
       .option('-t, --token-file <path>', 'the token file')
-      .helpOption('--help', 'print this help')
+      .helpOption('-h, --help', 'print this help')
   }
   add('create', 'create a token and print it; it cannot be shown again')
     .option('-u, --user <name>', 'the owner')
@@ -82,12 +83,12 @@ export async function token(args: readonly string[], env: NodeJS.ProcessEnv): Pr
   try {
     program.parse(args.length === 0 ? ['--help'] : [...args], { from: 'user' })
   } catch (error) {
-    if (!(error instanceof CommanderError)) throw error
-    if (error.exitCode === 0) {
+    if (error instanceof CommanderError && error.exitCode === 0) {
       process.stdout.write(text)
       return ExitStatus.ok
     }
-    throw usage(error.message.replace(/^error: /, ''))
+    const command = program.commands.find((each) => each.name() === args[0]) ?? program
+    throw syntaxError(error, command, 'htgate token')
   }
   await run?.()
   return ExitStatus.ok
@@ -188,7 +189,7 @@ function tableOf(records: readonly TokenRecord[]): string {
     .join('')
 }
 
-const usage = (message: string) => errors.option(message)
+const usage = (message: string) => errors.option(message, 'htgate token')
 
 function cannot(verb: string, file: string, error: unknown): Exit {
   if (error instanceof Exit) return error

@@ -7,7 +7,7 @@ export type Address =
   /** A socket that is already open, passed by systemd. */
   | { readonly fd: number }
 
-/** `HOST:PORT`, `:PORT`, `[IPV6]:PORT`, `unix:/PATH`; undefined for anything else. */
+/** `HOST:PORT`, `:PORT` or `*:PORT`, `[IPV6]:PORT`, `unix:/PATH`; undefined for anything else. */
 export function parseAddress(text: string): Address | undefined {
   if (text.startsWith('unix:'))
     return text.length > 'unix:'.length ? { path: text.slice('unix:'.length) } : undefined
@@ -15,7 +15,7 @@ export function parseAddress(text: string): Address | undefined {
   const port = Number(digits)
   if (digits === undefined || port > 65535) return undefined
   if (bracketed !== undefined && !isIPv6(bracketed)) return undefined
-  return { host: bracketed ?? (name || undefined), port }
+  return { host: bracketed ?? (name === '*' || name === '' ? undefined : name), port }
 }
 
 export function printAddress(address: Address): string {

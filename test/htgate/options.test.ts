@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
-import { helpText, parse, unknownVariables } from '../../src/htgate/command-line.js'
+import { helpText, parse, unknownVariables, variablesMeant } from '../../src/htgate/command-line.js'
 import { Exit } from '../../src/htgate/exit-status.js'
 import { GROUPS, OPTIONS, type Settings, SHELLS } from '../../src/htgate/options/index.js'
 import { parseAddress, systemdSockets } from '../../src/system/address.js'
@@ -128,7 +128,11 @@ test.each([
   [['--file', 'f'], '--upstream is required'],
   [[...MUST, '--forward-auth'], '--upstream and --forward-auth cannot be used together'],
   [[...MUST, '--nonsense'], "unknown option '--nonsense'"],
-  [[...MUST, 'operand'], 'too many arguments'],
+  [[...MUST, 'operand'], "unexpected argument 'operand'"],
+  [[...MUST, '--forward-auth=yes'], '--forward-auth takes no value'],
+  [[...MUST, '--file'], '--file requires a value'],
+  [[...MUST, '--log'], '--log requires a value: json, text or off'],
+  [[...MUST, '--completion'], '--completion requires a value: bash, zsh or fish'],
   [['--file', 'f', '--upstream', 'mlflow:5000'], "--upstream: 'mlflow:5000' is not"],
   [['--file', 'f', '--upstream', 'ftp://h'], "--upstream: 'ftp://h' is not"],
   [['--file', 'f', '--upstream', 'http://h/?q'], "--upstream: 'http://h/?q' is not"],
@@ -145,7 +149,7 @@ test.each([
   [[...MUST, '--trust-proxy', 'everybody'], "--trust-proxy: 'everybody' is not"],
   [[...MUST, '--realm', 'Zoë'], "--realm: 'Zoë' is not"],
   [[...MUST, '--log', 'xml'], "--log: 'xml' is not one of json, text, off"],
-  [[...MUST, '--completion', 'tcsh'], "option '--completion <shell>' argument 'tcsh' is invalid"],
+  [[...MUST, '--completion', 'tcsh'], "--completion: 'tcsh' is not bash, zsh or fish"],
   [[...MUST, '--workers', '0'], "--workers: '0' is not"],
   [[...MUST, '--login-failures', '-1'], "--login-failures: '-1' is not"],
 ])('%j is rejected: %s', (args, message) => {
@@ -161,6 +165,51 @@ test('a port alone is rejected with a hint, since the address is missing', () =>
       "--listen: '8080' is not an address\nhint: ':8080' listens on all addresses, '127.0.0.1:8080' on this machine only",
     )
   }
+})
+
+/** The hint for an invalid command line. */
+function hint(args: string[]): string | undefined {
+  try {
+    parse([...MUST, ...args], {})
+  } catch (error) {
+    return /^hint: (.*)$/m.exec((error as Error).message)?.[1]
+  }
+  return 'accepted'
+}
+
+test.each([
+  [['--listen', 'localhost'], "did you mean 'localhost:8080'?"],
+  [['--listen', 'http://localhost:9000/'], "did you mean 'localhost:9000'?"],
+  [['--listen', '::1'], "did you mean '[::1]:8080'?"],
+  [['--listen', '::1:9000'], "did you mean '[::1]:9000'?"],
+  [['--listen', 'fd00:1:2:3:4:5:6:7:9000'], "did you mean '[fd00:1:2:3:4:5:6:7]:9000'?"],
+  [['--listen', '[::]'], "did you mean '[::]:8080'?"],
+  [['--listen', '/run/htgate.sock'], "did you mean 'unix:/run/htgate.sock'?"],
+  [['--listen', ':http'], undefined],
+  [['--upstream', '127.0.0.1:5000'], "did you mean 'http://127.0.0.1:5000'?"],
+  [['--upstream', 'mlflow:5000'], "did you mean 'http://mlflow:5000'?"],
+  [['--upstream', '5000'], "did you mean 'http://127.0.0.1:5000'?"],
+  [['--upstream', '/run/mlflow.sock'], "did you mean 'unix:/run/mlflow.sock'?"],
+  [['--upstream', 'ftp://h'], undefined],
+  [['--lisen', ':80'], 'did you mean --listen?'],
+  [['--listne=:80'], 'did you mean --listen?'],
+  [['--tls-crt', 'c'], 'did you mean --tls-cert?'],
+  [['--nonsense'], undefined],
+  [['check'], 'did you mean --check?'],
+  [['mlflow'], 'a command to guard goes after --'],
+  [
+    ['mlflow', 'server', '--port', '{port}'],
+    'write -- before the command to guard: -- mlflow server --port {port}',
+  ],
+])('%j: the hint says what was probably meant', (args, text) => {
+  expect(hint(args)).toBe(text)
+})
+
+test('misspelt variables are compared with known ones', () => {
+  expect(variablesMeant(['HTGATE_LISTNE', 'HTGATE_FIL', 'HTGATE_XYZZY'])).toEqual([
+    'HTGATE_LISTEN',
+    'HTGATE_FILE',
+  ])
 })
 
 const printed = (args: string[]) => (parse(args, {}) as { text: string }).text
@@ -201,7 +250,7 @@ test.each(SHELLS)('--completion %s prints its completions', (shell) => {
 test('addresses', () => {
   expect(parseAddress('127.0.0.1:80')).toEqual({ host: '127.0.0.1', port: 80 })
   expect(parseAddress('[::]:80')).toEqual({ host: '::', port: 80 })
-  expect(parseAddress(':0')).toEqual({ host: undefined, port: 0 })
+  for (const text of [':0', '*:0']) expect(parseAddress(text)).toEqual({ host: undefined, port: 0 })
   for (const text of ['', '80', '::1:80', '[::1]', '[x]:80', 'h:port', 'unix:'])
     expect(parseAddress(text), text).toBeUndefined()
 })

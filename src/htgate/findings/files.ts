@@ -1,6 +1,7 @@
 import { realpathSync, type Stats, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import type { Finding } from '../../auth/provider.js'
+import { quotePath } from '../../system/shell-quote.js'
 import { isSelfOrRoot, ownUid, userName } from '../../system/users.js'
 import { flagOf } from '../options/declaration.js'
 import type { Settings } from '../options/index.js'
@@ -67,16 +68,19 @@ export function permissionFindings({ path, isSecret }: Omit<UsedFile, 'flag'>): 
     const mode = (file.mode & 0o777).toString(8).padStart(3, '0')
     warn(
       `everyone on this machine can ${may} ${path} (mode ${mode})`,
-      `chmod o-${isSecret ? 'rw' : 'w'} ${quote(path)}`,
+      `chmod o-${isSecret ? 'rw' : 'w'} ${quotePath(path)}`,
     )
   }
   if (!isSelfOrRoot(file.uid)) {
-    warn(`${path} belongs to ${userName(file.uid)}, who can change it`, `chown ${ownName()} ${quote(path)}`)
+    warn(
+      `${path} belongs to ${userName(file.uid)}, who can change it`,
+      `chown ${ownName()} ${quotePath(path)}`,
+    )
   }
   if ((folder.mode & 0o1002) === 0o002) {
     warn(
       `everyone on this machine can replace ${path}: its folder is world-writable`,
-      `chmod o-w ${quote(folderPath)}`,
+      `chmod o-w ${quotePath(folderPath)}`,
     )
   } else if (!isSelfOrRoot(folder.uid) && folder.uid !== file.uid) {
     warn(
@@ -88,9 +92,3 @@ export function permissionFindings({ path, isSecret }: Omit<UsedFile, 'flag'>): 
 }
 
 const ownName = (): string => userName(ownUid() as number)
-
-/** Quotes a path for the shell. */
-const quote = (path: string): string => {
-  const name = path.startsWith('-') ? `./${path}` : path
-  return /^[\w@%+=:,./-]+$/.test(name) ? name : `'${name.replaceAll("'", "'\\''")}'`
-}

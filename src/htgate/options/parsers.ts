@@ -1,5 +1,6 @@
 import { type Address, parseAddress } from '../../system/address.js'
 import { errors } from '../messages.js'
+import { addressMeant } from '../suggestions.js'
 
 // Parsers that several options share. Each throws an Exit whose message starts with `name`.
 
@@ -33,9 +34,13 @@ export function headerName(name: string, text: string): string {
 export function address(name: string, text: string): Address {
   const parsed = parseAddress(text)
   if (parsed !== undefined) return parsed
-  if (/^\d{1,5}$/.test(text)) throw errors.badAddress(name, text)
-  throw errors.badOption(name, text, 'HOST:PORT, :PORT, [IPV6]:PORT or unix:/PATH')
+  if (isPort(text)) throw errors.badAddress(name, text)
+  const [, port] = /:?(\d+)$/.exec(text) ?? []
+  if (port !== undefined && !isPort(port) && !text.startsWith('unix:')) throw errors.badPort(name, text)
+  throw errors.badOption(name, text, 'HOST:PORT, :PORT, [IPV6]:PORT or unix:/PATH', addressMeant(text))
 }
+
+const isPort = (text: string): boolean => /^\d+$/.test(text) && Number(text) <= 65_535
 
 /** 1 to 999. */
 export function positive(name: string, text: string): number {

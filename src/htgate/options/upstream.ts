@@ -1,5 +1,6 @@
 import type { UpstreamUrl } from '../../upstream/upstream.js'
 import { errors } from '../messages.js'
+import { upstreamMeant } from '../suggestions.js'
 import { group, list, optional, toggle, withDefault } from './declaration.js'
 import { headerName, hostName, path, seconds } from './parsers.js'
 
@@ -78,6 +79,7 @@ function upstreamUrl(name: string, text: string): UpstreamUrl {
       name,
       text.replace(/\/\/[^/]*@/, '//…@'),
       'http://HOST:PORT, https://HOST:PORT or unix:/PATH',
+      upstreamMeant(text),
     )
   if (text.startsWith('unix:/')) {
     return { text, origin: 'http://localhost', prefix: '', socketPath: text.slice('unix:'.length) }

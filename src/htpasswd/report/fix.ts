@@ -2,6 +2,7 @@ import { isUtf8 } from 'node:buffer'
 import type { Finding, Minimum, Remedy, Rule } from '../../passwd-file/audit.js'
 import { badUser, MAX_RECORD_BYTES } from '../../passwd-file/records.js'
 import { type Scheme, schemes } from '../../schemes/index.js'
+import { quote, quotePath } from '../../system/shell-quote.js'
 import { FLAGS } from '../algorithm.js'
 
 /** A reported finding, about a line or, as line 0, the file itself. */
@@ -32,7 +33,7 @@ const flagOf = (name: string): string | undefined =>
 
 /** Returns a function that makes the shell command for a finding in `file`. */
 export function fixesFor(file: string, findings: readonly Finding[], minimum: Minimum | undefined) {
-  const path = quote(file.startsWith('-') ? `./${file}` : file)
+  const path = quotePath(file)
   // htpasswd refuses to edit a file with malformed lines.
   const malformed = findings.filter(({ rule }) => rule === 'malformed-line').map(({ line }) => line)
   const disabling = malformed.length > 0 ? `htpasswd --disable ${malformed.join(',')} ${path} && ` : ''
@@ -62,11 +63,7 @@ function remedyFor(user: Buffer, remedy: Remedy): Remedy {
 }
 
 /** Removes the permissions of other users. */
-export const modeFix = (file: string): string =>
-  `chmod o-rw ${quote(file.startsWith('-') ? `./${file}` : file)}`
-
-const quote = (word: string): string =>
-  /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`
+export const modeFix = (file: string): string => `chmod o-rw ${quotePath(file)}`
 
 /** Quotes a name for the shell; printf makes the bytes of one that is not UTF-8. */
 function quoteBytes(bytes: Buffer): string {
