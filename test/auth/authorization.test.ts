@@ -24,7 +24,7 @@ function read(authorization: Authorization): [string, string] | string {
 describe('credentials', () => {
   test.each([
     ['the example of RFC 7617', 'Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==', ['Aladdin', 'open sesame']],
-    ['its example in UTF-8', 'Basic dGVzdDoxMjPCow==', ['test', '123£']],
+    ['the example of RFC 7617 in UTF-8', 'Basic dGVzdDoxMjPCow==', ['test', '123£']],
     ['the name of the scheme in any case', 'bAsIc YTpi', ['a', 'b']],
     ['several spaces', 'Basic   YTpi', ['a', 'b']],
     ['colons in the password', `Basic ${base64('a:b:c:')}`, ['a', 'b:c:']],

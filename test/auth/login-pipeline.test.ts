@@ -63,7 +63,7 @@ class BrokenTable extends TableProvider {
 const settled = () => new Promise((resolve) => setImmediate(resolve))
 
 describe('a login', () => {
-  test('cached by a provider is answered synchronously', async () => {
+  test('cached by a provider succeeds synchronously', async () => {
     const subject = pipelineOf([tableOf({ ann: 'secret' })])
     expect(subject.remembered(basic('ann', 'secret'))).toBeUndefined()
     const granted = { ok: true, principal: { name: 'ann', provider: 'table', groups: [] } }
@@ -513,7 +513,7 @@ test('a flood from many addresses waits behind a client without failures', async
   expect(slow.names.indexOf('ann') - before).toBeLessThan(4)
 })
 
-test('closing answers waiting and later logins, and closes the providers', async () => {
+test('closing makes waiting and later logins unavailable, and closes the providers', async () => {
   const slow = slowTableOf({})
   let closed = 0
   slow.close = async () => {

@@ -76,7 +76,7 @@ describeWith(['systemd-socket-activate'], 'systemd’s socket', () => {
 
 describeWith(['openssl'], 'LDAP', () => {
   test.each(['openldap', 'active-directory'])(
-    'deploy/ldap/%s.env is read by a shell, and htgate understands it',
+    'a shell can read deploy/ldap/%s.env, and htgate accepts every option',
     async (name) => {
       const folder = temporaryFolder()
       const password = join(folder, 'password')

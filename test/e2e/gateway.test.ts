@@ -120,7 +120,7 @@ describeWith(['mlflow'], 'MLflow’s gateway', () => {
     expect(seen).toEqual([])
   })
 
-  test('MLflow answers an allowed origin’s preflight and the request after it', async () => {
+  test('MLflow responds to an allowed origin’s preflight and to the request after it', async () => {
     const url = `${gate.url}/ajax-api/2.0/mlflow/experiments/create`
     const preflight = (origin: string) =>
       fetch(url, {

@@ -160,7 +160,7 @@ describe('Expect', () => {
     ['HTTP/1.1', '100-continue\r\nExpect: tea', [417]],
     ['HTTP/1.1', 'token=param', [417]],
     ['HTTP/1.0', '100-continue', [200]],
-  ])('%s %j', async (version, value, expected) => {
+  ])('in %s, %j gets %j', async (version, value, expected) => {
     const upstream = await startUpstream()
     const gate = await startBefore(upstream)
     const { socket, text } = raw(

@@ -64,7 +64,7 @@ test.each([
   ['*', undefined],
   ['null', undefined],
   ['https://a b', undefined],
-])('an allowed origin: %s', (text, origin) => {
+])('the allowed origin %s is read as %s', (text, origin) => {
   expect(parseOrigin(text)).toBe(origin)
 })
 

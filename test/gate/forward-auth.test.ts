@@ -63,7 +63,7 @@ test('the log has the original request, if the proxy sends it', async () => {
   expect(second).toMatchObject({ method: 'DELETE', path: '/two' })
 })
 
-test('an upgrade is answered like any other request', async () => {
+test('an upgrade is judged like any other request', async () => {
   const gate = await startGate({})
   const { text, closed } = raw(
     gate.port,

@@ -36,7 +36,7 @@ async function open(
   return sockets
 }
 
-test(`${IDLE} idle connections`, { timeout: 300_000 }, async ({ annotate }) => {
+test(`${IDLE} idle connections take little memory`, { timeout: 300_000 }, async ({ annotate }) => {
   const upstream = await startUpstream()
   const gate = await startGateProcess({ upstream: upstream.url })
   await asAlice(gate.url)
@@ -53,9 +53,9 @@ test(`${IDLE} idle connections`, { timeout: 300_000 }, async ({ annotate }) => {
   expect(sockets.filter((socket) => socket.destroyed)).toEqual([])
 })
 
-test(`${SLOW} uploads that trickle, and downloads that are never read`, { timeout: 120_000 }, async ({
-  annotate,
-}) => {
+test(`${SLOW} uploads that trickle, and downloads that are never read, take little memory`, {
+  timeout: 120_000,
+}, async ({ annotate }) => {
   const upstream = await startUpstream((request, response) => {
     if (request.url === '/big') response.end(BIG)
     else if (request.method === 'GET') response.end('ok')

@@ -348,7 +348,7 @@ describe('requests', () => {
     },
   )
 
-  test('only once', async () => {
+  test('a request is retried only once', async () => {
     let requests = 0
     const upstream = await startRawUpstream((socket) => {
       if (++requests === 1) socket.write(OK)
@@ -363,15 +363,25 @@ describe('requests', () => {
 
 describe('an invalid request gets an error that says why, and is counted, logged and closed', () => {
   test.each([
-    ['400', `GET / HTTP/1.1\r\n${HEAD}Bad Name: x\r\n\r\n`, /field line/],
-    ['400', `POST / HTTP/1.0\r\n${HEAD}Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n`, /HTTP\/1\.0/],
-    ['405', `TRACE / HTTP/1.1\r\n${HEAD}\r\n`, /TRACE/],
-    ['413', `POST / HTTP/1.1\r\n${HEAD}Content-Length: 99999999999999999999\r\n\r\n`, /longer/],
-    ['414', `GET /${'a'.repeat(65_000)} HTTP/1.1\r\n${HEAD}\r\n`, /target/],
-    ['431', `GET / HTTP/1.1\r\n${HEAD}A: ${'a'.repeat(65_000)}\r\n\r\n`, /head/],
-    ['501', `FOO / HTTP/1.1\r\n${HEAD}\r\n`, /method/],
-    ['505', `GET / HTTP/2.0\r\n${HEAD}\r\n`, /HTTP\/1\.1/],
-  ])('%s', async (status, request, words) => {
+    ['an invalid field name', '400', `GET / HTTP/1.1\r\n${HEAD}Bad Name: x\r\n\r\n`, /field line/],
+    [
+      'chunks in HTTP/1.0',
+      '400',
+      `POST / HTTP/1.0\r\n${HEAD}Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n`,
+      /HTTP\/1\.0/,
+    ],
+    ['TRACE', '405', `TRACE / HTTP/1.1\r\n${HEAD}\r\n`, /TRACE/],
+    [
+      'too large a length',
+      '413',
+      `POST / HTTP/1.1\r\n${HEAD}Content-Length: 99999999999999999999\r\n\r\n`,
+      /longer/,
+    ],
+    ['too long a target', '414', `GET /${'a'.repeat(65_000)} HTTP/1.1\r\n${HEAD}\r\n`, /target/],
+    ['too long a head', '431', `GET / HTTP/1.1\r\n${HEAD}A: ${'a'.repeat(65_000)}\r\n\r\n`, /head/],
+    ['an unknown method', '501', `FOO / HTTP/1.1\r\n${HEAD}\r\n`, /method/],
+    ['HTTP/2.0', '505', `GET / HTTP/2.0\r\n${HEAD}\r\n`, /HTTP\/1\.1/],
+  ])('%s: %s', async (_, status, request, words) => {
     const upstream = await startUpstream()
     const gate = await startGate({ upstream: upstream.url })
     const text = await exchange(gate.port, request)
@@ -384,7 +394,7 @@ describe('an invalid request gets an error that says why, and is counted, logged
     expect(upstream.heads()).toBe(0)
   })
 
-  test('never inside a response in progress', async () => {
+  test('but never inside a response in progress', async () => {
     let end = () => {}
     const upstream = await startUpstream((_, response) => {
       response.write('begun')
@@ -472,7 +482,7 @@ describe('what any proxy should do', () => {
     ['x-foo,\tClose', true],
     ['x-close', false],
     ['close-x, keep-alive', false],
-  ])('Connection: %j', async (value, closes) => {
+  ])('Connection: %j ends the connection: %s', async (value, closes) => {
     const { gate } = await startBefore(OK)
     const { text, closed } = raw(gate.port, `GET / HTTP/1.1\r\n${HEAD}Connection: ${value}\r\n\r\n${GET}`)
     if (closes) await closed
@@ -506,7 +516,7 @@ describe('a path in --upstream is a boundary', () => {
     '/..;x=y/admin',
     '/./../admin',
     '//../../admin',
-  ])('%s', async (target) => {
+  ])('%s is rejected', async (target) => {
     const upstream = await startUpstream()
     const gate = await startGate({ upstream: `${upstream.url}/base/` })
     const { text } = raw(gate.port, `GET ${target} HTTP/1.1\r\n${HEAD}\r\n`)
@@ -550,7 +560,7 @@ describe('only the gate identifies users', () => {
     return (upstream.seen[0]?.headers ?? []).filter(([, value]) => value === 'eve').map(([name]) => name)
   }
 
-  test('not a client', async () => {
+  test('a client identifies neither the user nor its address', async () => {
     expect(await seenOf([...NAMES, ...ADDRESSES, ...DISGUISED, 'X-Other'], [])).toEqual(['x-other'])
   })
 
@@ -560,7 +570,7 @@ describe('only the gate identifies users', () => {
     expect(await seenOf([...NAMES, ...ADDRESSES, ...DISGUISED], args)).toEqual(expected)
   })
 
-  test('--remove-header adds more', async () => {
+  test('--remove-header removes further headers', async () => {
     const args = ['--remove-header', 'X-SSO-*', '--remove-header', 'X-Team']
     const names = ['X-SSO-Mail', 'x_sso_name', 'X.Team', 'X-Team', 'X-Teams', 'X-SSO']
     expect(await seenOf(names, args)).toEqual(['x-teams', 'x-sso'])

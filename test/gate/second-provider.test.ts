@@ -182,7 +182,7 @@ describe('open connections end within a second', () => {
     expect(gate.log().map(({ reason }) => reason)).toEqual(['expired', 'expired'])
   })
 
-  test('but not others', async () => {
+  test('while others stay open', async () => {
     const provider = table({ ann: ANN, bob: ANN })
     const upstream = await startWebSocketServer()
     const gate = await openGate({ providers: [provider], upstream: upstream.url })

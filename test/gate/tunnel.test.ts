@@ -38,7 +38,7 @@ test('bytes pass both ways, and those to the client are counted', async () => {
   expect(gate.log()[0]).toMatchObject({ status: 101, bytes: 6, path: '/ws', user: 'ann' })
 })
 
-test('a revoked login between two frames: close code 1008, and both connections end', async () => {
+test('a login revoked between two frames: close code 1008, and both connections end', async () => {
   const { client, upstream, revoke } = await open()
   upstream.write(textFrame('hello'))
   await until(() => client.frames().length === 7)
@@ -48,7 +48,7 @@ test('a revoked login between two frames: close code 1008, and both connections 
   await until(() => upstream.destroyed)
 })
 
-test('within a frame: that frame is completed, nothing follows it, and 1008', async () => {
+test('a login revoked within a frame: that frame is completed, then 1008, and nothing follows', async () => {
   const { client, upstream, revoke } = await open()
   const frame = textFrame('x'.repeat(1000))
   upstream.write(frame.subarray(0, 500))
@@ -62,7 +62,7 @@ test('within a frame: that frame is completed, nothing follows it, and 1008', as
   expect(String(received)).not.toContain('secret')
 })
 
-test('within a frame that does not end: closed anyway', async () => {
+test('a login revoked within a frame that does not end: both connections are closed anyway', async () => {
   const { client, upstream, revoke } = await open()
   upstream.write(textFrame('x'.repeat(1000)).subarray(0, 500))
   await until(() => client.frames().length === 500)

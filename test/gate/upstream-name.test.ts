@@ -49,7 +49,7 @@ test.each([
   ['Location: http://localhost:5000.evil.example/', 'Location: http://localhost:5000.evil.example/'],
   ['Location: /x', 'Location: /x'],
   ['X-Location: http://localhost:5000/', 'X-Location: http://localhost:5000/'],
-])('%s', (line, expected) => {
+])('%s becomes %s', (line, expected) => {
   expect(withoutAuthority(`A: b\r\n${line}\r\nC: d\r\n`, 'localhost:5000')).toBe(
     `A: b\r\n${expected}\r\nC: d\r\n`,
   )

@@ -31,7 +31,7 @@ function secretFile(name: string, content: string): string {
 
 const session = () => secretFile('session', 'a session secret of more than 32 characters\n')
 
-test('files: their contents, and who can change them', async () => {
+test('files are checked: their contents, and who can change them', async () => {
   const upstream = await startUpstream()
   const file = passwordFile(
     `${record('alice', 'secret', 10)}bob:{SHA}2jmj7l5rSw0yVb/vlWAYkK/YBwk=\nno record\n`,
@@ -92,7 +92,7 @@ test('each unreadable file is a failure, and does not hide the others', async ()
 }, 60_000)
 
 describeWith(['openssl'], 'certificates', () => {
-  test('the gate’s own and its authorities', async () => {
+  test('the gate’s own and its authorities are checked', async () => {
     const { cert, key } = makeCertificate(temporaryFolder(), 'mlflow.example.org')
     const upstream = await startUpstream()
     const args = ['--file', passwordFile(), '--upstream', upstream.url, '--tls-cert', cert, '--tls-key', key]
@@ -114,7 +114,7 @@ const ISSUERS = [
 
 for (const { name, start, missing } of ISSUERS) {
   describeIf(missing, `an issuer: ${name}`, () => {
-    test('discovery, keys, client, redirect URL', async () => {
+    test('discovery, keys, client and redirect URL are checked', async () => {
       const issuer = await start({ redirectUris: ['https://localhost/.htgate/callback'], users: {} })
       const upstream = await startUpstream()
       const secret = secretFile('client', CLIENT_SECRET)

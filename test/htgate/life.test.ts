@@ -257,7 +257,7 @@ test('a user deleted from the file is rejected within a second, on an open conne
 })
 
 describe('addresses', () => {
-  test('several, including a unix socket, whose peers are trusted proxies', async () => {
+  test('there may be several, including a unix socket, whose peers are trusted proxies', async () => {
     const upstream = await startUpstream()
     const path = join(temporaryFolder(), 'gate.sock')
     const gate = await startGateProcess({ upstream: upstream.url, args: ['--listen', `unix:${path}`] })
@@ -285,7 +285,7 @@ describe('addresses', () => {
     expect((await asAlice('http://x/', { socketPath: path })).status).toBe(200)
   })
 
-  test('sockets passed by systemd', async () => {
+  test('sockets passed by systemd are used', async () => {
     const upstream = await startUpstream()
     const server = createServer()
     await once(server.listen(0, '127.0.0.1'), 'listening')
@@ -314,7 +314,7 @@ describe('addresses', () => {
 })
 
 describe('the upstream', () => {
-  test('on a unix socket', async () => {
+  test('may be on a unix socket', async () => {
     const path = join(temporaryFolder(), 'mlflow.sock')
     const server = createServer((_, response) => void response.end('by socket'))
     await once(server.listen(path), 'listening')
@@ -323,7 +323,7 @@ describe('the upstream', () => {
     expect((await asAlice(gate.url)).body).toBe('by socket')
   })
 
-  test('with a path to prepend and a fixed Host', async () => {
+  test('may have a path, which is prepended, and a fixed Host', async () => {
     const upstream = await startUpstream()
     const gate = await startGate({
       upstream: `${upstream.url}/mlflow/`,
@@ -354,7 +354,7 @@ describeWith(['openssl'], 'TLS', () => {
         .end()
     })
 
-  test('a certificate, reloaded on SIGHUP; an invalid one leaves the old one in use', async () => {
+  test('the certificate is reloaded on SIGHUP; if it is invalid, the old one stays in use', async () => {
     const folder = temporaryFolder()
     const one = await certificate(folder, 'one')
     const two = await certificate(folder, 'two')
@@ -392,7 +392,7 @@ describeWith(['openssl'], 'TLS', () => {
     expect(said).toContain(`${two.key} does not match the certificate in ${one.cert}`)
   })
 
-  test('an https upstream, verified with its own CA, regardless of Host', async () => {
+  test('an https upstream is verified with its own CA, regardless of Host', async () => {
     const { cert, key } = await certificate(temporaryFolder(), 'upstream')
     const server = createTlsServer(
       { cert: readFileSync(cert), key: readFileSync(key) },

@@ -22,7 +22,7 @@ function refusal(args: string[], env: Record<string, string> = {}): string {
   return 'accepted'
 }
 
-test('defaults, given only file and upstream', () => {
+test('the defaults, given only file and upstream', () => {
   expect(settings(MUST)).toMatchObject({
     file: 'f',
     upstream: {

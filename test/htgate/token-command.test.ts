@@ -68,7 +68,7 @@ test.each([
   [['create', '--user', 'ci', '--role', 'read', '-e', '0d', '-t', 'x'], "--expires: '0d' is not a time"],
   [['revoke', '-t', 'x'], 'IDs, --user or --expired is required'],
   [['remove', '-t', 'x'], 'unknown command'],
-])('%s is rejected', async (args, message) => {
+])('%j is rejected', async (args, message) => {
   const refused = await htgate(args)
   expect(refused.status).toBe(2)
   expect(refused.stderr).toContain(message)

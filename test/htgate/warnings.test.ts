@@ -43,13 +43,13 @@ test('a sound configuration causes no warning', async () => {
 })
 
 test.each([
-  [0o666, 'everyone on this machine can read and write FILE (mode 666)', 'chmod o-rw FILE'],
-  [0o644, 'everyone on this machine can read FILE (mode 644)', 'chmod o-rw FILE'],
-  [0o602, 'everyone on this machine can write FILE (mode 602)', 'chmod o-rw FILE'],
-  [0o640, undefined, undefined],
-])('a password file of mode %o', (mode, text, hint) => {
+  ['666', 'everyone on this machine can read and write FILE (mode 666)', 'chmod o-rw FILE'],
+  ['644', 'everyone on this machine can read FILE (mode 644)', 'chmod o-rw FILE'],
+  ['602', 'everyone on this machine can write FILE (mode 602)', 'chmod o-rw FILE'],
+  ['640', undefined, undefined],
+])('a password file of mode %s: %s', (mode, text, hint) => {
   const path = passwordFile()
-  chmodSync(path, mode)
+  chmodSync(path, Number.parseInt(mode, 8))
   const named = (words: string) => words.replace('FILE', path)
   const expected = text && hint && [{ state: 'warning', text: named(text), hint: named(hint) }]
   expect(permissionFindings({ path, isSecret: true })).toEqual(expected ?? [])
@@ -84,7 +84,7 @@ test('every file is checked: secrets that others can read, and files that others
   ])
 })
 
-test('a folder in which everyone can replace the file; a sticky one is safe', () => {
+test('a folder in which everyone can replace the file is reported, unless it is sticky', () => {
   const folder = join(temporaryFolder(), 'open')
   mkdirSync(folder)
   const path = join(folder, '.htpasswd')
@@ -99,7 +99,7 @@ test('a folder in which everyone can replace the file; a sticky one is safe', ()
 })
 
 describeIf(process.getuid?.() === 0 ? [] : ['root'], 'files of other users', () => {
-  test('their owner can change them', () => {
+  test('are reported: their owner can change them', () => {
     const path = passwordFile()
     chownSync(path, 1, 1)
     expect(permissionFindings({ path, isSecret: true })).toEqual([
@@ -118,13 +118,13 @@ test.each([
   ['127.0.0.1:80', [], false],
   ['[::1]:80', [], false],
   ['unix:/run/htgate.sock', [], false],
-])('plain HTTP on %s with %j', (address, args, isWarnedOf) => {
+])('plain HTTP on %s with %j is reported: %s', (address, args, isWarnedOf) => {
   const settings = parse(['--file', 'f', '--upstream', 'http://h', '--listen', address, ...args], {})
   if ('text' in settings) throw new Error(settings.text)
   expect(plainHttpFindings(settings, settings.listen)).toHaveLength(isWarnedOf ? 1 : 0)
 })
 
-test('an upstream that is down: starts with a warning', async () => {
+test('an upstream that is down is reported, but htgate starts', async () => {
   const port = await freePort()
   const gate = await startGate({ upstream: `http://127.0.0.1:${port}` })
   await until(() => warnings(gate).length > 0, gate.said)
@@ -134,7 +134,7 @@ test('an upstream that is down: starts with a warning', async () => {
   expect((await asAlice(gate.url)).status).toBe(502)
 })
 
-test('an https upstream that speaks plain HTTP', async () => {
+test('an https upstream that speaks plain HTTP is reported', async () => {
   const { port } = await startUpstream()
   const [text, origin] = [`https://127.0.0.1:${port}`, `https://127.0.0.1:${port}`]
   const finding = await connectionFinding({ text, origin, prefix: '', socketPath: undefined })
@@ -154,7 +154,7 @@ test('the test connection sends no data', async () => {
 })
 
 describeIf(lackingPeers('openssl'), 'certificates', () => {
-  test('one that expires soon, at the start and at each reload', async () => {
+  test('one that expires soon is reported at the start and at each reload', async () => {
     const { cert, key } = makeCertificate(temporaryFolder(), 'mlflow.example.org')
     chmodSync(key, 0o600)
     const upstream = await startUpstream()
@@ -169,7 +169,7 @@ describeIf(lackingPeers('openssl'), 'certificates', () => {
     expect(gate.log().find(({ message }) => soon.test(String(message)))).toMatchObject({ level: 'warn' })
   })
 
-  test('an expired one: htgate starts anyway', async () => {
+  test('an expired one is reported, but htgate starts', async () => {
     const folder = temporaryFolder()
     const [cert, key] = [join(folder, 'cert.pem'), join(folder, 'key.pem')]
     const request = join(folder, 'request.pem')
@@ -182,7 +182,7 @@ describeIf(lackingPeers('openssl'), 'certificates', () => {
     ])
   })
 
-  test('the remaining days', () => {
+  test('the remaining days are reported', () => {
     const [certificate] = certificatesIn(makeCertificate(temporaryFolder(), 'x').ca)
     if (certificate === undefined) throw new Error('no certificate')
     const end = Date.parse(certificate.validTo)

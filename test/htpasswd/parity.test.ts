@@ -31,7 +31,7 @@ const runs = Number(process.env.HTGATE_PARITY_RUNS ?? (process.env.HTGATE_FULL ?
 
 describeIf([...lackingPeers('htpasswd'), ...lacksOrdinaryUser], `parity, seed ${seed}`, () => {
   test(
-    `${runs} command lines`,
+    `${runs} random command lines behave the same`,
     async () => {
       const everySecond = async (first: number) => {
         for (let number = first; number < runs; number += 2) await compare(number)

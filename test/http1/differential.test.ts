@@ -71,7 +71,9 @@ function compare(text: string, ours: Reading, node: NodeReading, refused: Set<st
   }
 }
 
-test(`${COUNT} generated streams of requests`, { timeout: TIMEOUT }, async () => {
+test(`${COUNT} generated streams of requests are accepted only if Node reads them alike`, {
+  timeout: TIMEOUT,
+}, async () => {
   const random = randomFrom(`requests${SEED}`)
   const refused = new Set<string>()
   let taken = 0
@@ -89,7 +91,9 @@ test(`${COUNT} generated streams of requests`, { timeout: TIMEOUT }, async () =>
   expect([...refused].filter((message) => !STRICTER.some(([words]) => words.test(message)))).toEqual([])
 })
 
-test(`${COUNT} generated responses`, { timeout: TIMEOUT }, async () => {
+test(`${COUNT} generated responses are accepted only if Node reads them alike`, {
+  timeout: TIMEOUT,
+}, async () => {
   const random = randomFrom(`responses${SEED}`)
   const refused = new Set<string>()
   let taken = 0

@@ -141,7 +141,7 @@ describe('requests', () => {
     }
   })
 
-  test.each(TAKEN)('%s', (_, text, start, expected) => {
+  test.each(TAKEN)('%s is accepted', (_, text, start, expected) => {
     const read = readRequests(text)
     expect(read.error).toBeUndefined()
     expect(read.messages).toHaveLength(1)
@@ -232,7 +232,7 @@ describe('responses', () => {
       '200 OK 1.1',
       'ab',
     ],
-  ])('%s', (_, text, start, body) => {
+  ])('%s is accepted', (_, text, start, body) => {
     const read = readResponses(text)
     expect(read).toMatchObject({ error: undefined, messages: [{ start, body }] })
     for (let at = 1; at < text.length; at++) expect(readResponses(text, false, splitAt(at))).toEqual(read)

@@ -68,7 +68,7 @@ function client(port: number, text: string) {
 
 const get = (path: string) => `GET ${path} HTTP/1.1\r\nHost: x\r\n\r\n`
 
-describe('one after another', () => {
+describe('requests on one connection', () => {
   test('pipelined requests: the next one is read after the response', async () => {
     const open: ServerExchange[] = []
     const { port } = await start((exchange) => void open.push(exchange))
@@ -308,11 +308,11 @@ describe('responses', () => {
       0,
       'HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n',
     ],
-  ] as const)('%j, %d, %d', async (head, status, length, expected) => {
+  ] as const)('for %j with status %d and length %d', async (head, status, length, expected) => {
     expect(await answer(head, status, length)).toBe(expected)
   })
 
-  test('an aborted one is sent as far as it came', async () => {
+  test('an aborted one is sent up to that point', async () => {
     const { port } = await start((exchange) => {
       exchange.respond(200, undefined, '', 10)
       exchange.write(Buffer.from('half'))
@@ -323,7 +323,7 @@ describe('responses', () => {
     expect(text()).toMatch(/Content-Length: 10\r\n\r\nhalf$/)
   })
 
-  test('interim responses, but not to HTTP/1.0 clients', async () => {
+  test('interim ones are sent, but not to HTTP/1.0 clients', async () => {
     const { port } = await start((exchange) => {
       exchange.inform(103, undefined, 'Link: </x>\r\n')
       exchange.inform(100, undefined, '')

@@ -143,7 +143,7 @@ group('describe', () => {
     ['{PLAIN}secret', { scheme: 'plain', strength: 'broken' }],
     ['secret', undefined],
     ['$2y$12$short', undefined],
-  ])('%s', (encoded, expected) => {
+  ])('%s: %j', (encoded, expected) => {
     expect(describe(encoded)).toEqual(expected)
   })
 })

@@ -151,7 +151,7 @@ test('/healthz, /readyz and /metrics are on a separate address', async () => {
   expect((await ask('/healthz')).status).toBe(200)
 })
 
-test('they are not on the guarded address', async () => {
+test('/healthz, /readyz and /metrics are not on the guarded address', async () => {
   const upstream = await startUpstream()
   const gate = await startGate({ upstream: upstream.url })
   expect((await request(`${gate.url}/healthz`)).status).toBe(401)

@@ -25,7 +25,7 @@ const failureOf = (attempt: Promise<unknown>): Promise<CommandError> =>
 const SERVER = `require('node:http').createServer((_, response) => response.end('here')).listen({port}, '127.0.0.1')`
 
 describe('a guarded command', () => {
-  test('gets a free loopback port and counts as started once it answers', async () => {
+  test('gets a free loopback port and counts as started once it responds', async () => {
     const waits: number[] = []
     const command = await start(`setTimeout(() => { ${SERVER} }, 300)`, 30_000, (ms) => waits.push(ms))
     const body = await new Promise((resolve, reject) => {
@@ -53,7 +53,7 @@ describe('a guarded command', () => {
     expect(await command.stop('SIGTERM', 30_000)).toBe(143)
   })
 
-  test('that exits before it answers fails with its status', async () => {
+  test('that exits before it responds fails with its status', async () => {
     const error = await failureOf(start('process.exit(3)'))
     expect(error).toMatchObject({ reason: 'exited', status: 3 })
     expect(error.message).toContain('exited with status 3 before it responded on 127.0.0.1:')
@@ -72,13 +72,13 @@ describe('a guarded command', () => {
     expect(error).toMatchObject({ reason: 'not-started', status: 126 })
   })
 
-  test('that never listens is ended after the start timeout', async () => {
+  test('that never listens is stopped after the start timeout', async () => {
     const error = await failureOf(start('setInterval(() => {}, 1000)', 200))
     expect(error.reason).toBe('silent')
     expect(await running[0]?.exited).toBe(137)
   })
 
-  test('that accepts connections but never answers is ended after the start timeout', async () => {
+  test('that accepts connections but never responds is stopped after the start timeout', async () => {
     const source = `require('node:net').createServer(() => {}).listen({port}, '127.0.0.1')`
     const error = await failureOf(start(source, 200))
     expect(error.reason).toBe('silent')

@@ -47,7 +47,7 @@ async function growth(gate: GateProcess, work: () => Promise<void>): Promise<num
 describe.each(['Content-Length', 'chunked'])(`${SIZE / MIB} MiB, %s`, (framing) => {
   const headers = framing === 'chunked' ? {} : { 'Content-Length': String(SIZE) }
 
-  test('up', { timeout: 300_000 }, async () => {
+  test('uploads arrive unchanged, with little memory', { timeout: 300_000 }, async () => {
     let received = ''
     let seen: IncomingMessage['headers'] = {}
     const upstream = await startUpstream(async (request, response) => {
@@ -69,7 +69,7 @@ describe.each(['Content-Length', 'chunked'])(`${SIZE / MIB} MiB, %s`, (framing) 
     expect(most).toBeLessThan(MEMORY)
   })
 
-  test('down', { timeout: 300_000 }, async () => {
+  test('downloads arrive unchanged, with little memory', { timeout: 300_000 }, async () => {
     const upstream = await startUpstream((_, response) => {
       response.writeHead(200, headers)
       void pipeline(Readable.from(bytes(SIZE)), response)

@@ -67,7 +67,7 @@ test('behind a proxy, the login uses the public name', async () => {
   expect(session.status).toBe(302)
 })
 
-test('a session yields user and groups', async () => {
+test('a session provides user and groups', async () => {
   const { gate, logIn } = await startLab({ forwardAuth: true, args: ['--trust-proxy', 'loopback'] })
   const { client } = await logIn('/.htgate/')
   const cookie = `htgate=${client.cookie(gate.url, 'htgate')}`

@@ -149,22 +149,25 @@ describeIf([...lacksRoot, ...lackingPeers('setfacl', 'setfattr')], 'ACLs and ext
   })
 })
 
-test.runIf(process.platform === 'linux')('a plain file is marked, and then costs no process', async () => {
-  await edit()
-  expect(isMarked()).toBe(true)
-  const { ino } = statSync(file)
-  const { status } = await htpasswd(['-bs', file, 'carol', 'x'], { env: { PATH: '/nowhere' } })
-  expect(status).toBe(0)
-  // Without the mark, and without cp, it would have been written in place.
-  expect(statSync(file).ino).not.toBe(ino)
-  expect(isMarked()).toBe(true)
-})
+test.runIf(process.platform === 'linux')(
+  'a plain file is marked, so that the next edit starts no process',
+  async () => {
+    await edit()
+    expect(isMarked()).toBe(true)
+    const { ino } = statSync(file)
+    const { status } = await htpasswd(['-bs', file, 'carol', 'x'], { env: { PATH: '/nowhere' } })
+    expect(status).toBe(0)
+    // Without the mark, and without cp, it would have been written in place.
+    expect(statSync(file).ino).not.toBe(ino)
+    expect(isMarked()).toBe(true)
+  },
+)
 
 test.each([
-  ['a mode', () => chmodSync(file, 0o640)],
-  ['another name', () => linkSync(file, join(folder, 'name'))],
+  ['a change of mode', () => chmodSync(file, 0o640)],
+  ['a new name', () => linkSync(file, join(folder, 'name'))],
   ['a write', () => writeFileSync(file, 'x:y\n', { flag: 'a' })],
-])('the mark does not outlive %s', async (_, change) => {
+])('the mark does not survive %s', async (_, change) => {
   await edit()
   // A write within the same tick of the kernel's clock as the mark is not told from it.
   await setTimeout(2 * TICK_MS)

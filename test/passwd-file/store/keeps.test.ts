@@ -38,7 +38,7 @@ const nothing = () => ({ done: undefined })
 const addBob = (path: string) => update(path, addBobTo)
 const contentOf = (path: string) => readFileSync(path, 'latin1')
 
-describe('the bytes of other lines', () => {
+describe('the bytes of other lines are kept', () => {
   test.each([
     ['CRLF', 'alice:x\r\n', 'alice:x\r\nbob:y\n'],
     ['no newline at the end', 'alice:x', 'alice:x\nbob:y\n'],
@@ -54,7 +54,7 @@ describe('the bytes of other lines', () => {
 })
 
 describe('links and names', () => {
-  test('a chain of relative and absolute symbolic links across folders', async () => {
+  test('a chain of relative and absolute symbolic links across folders is followed', async () => {
     mkdirSync(join(folder, 'a/b'), { recursive: true })
     writeFileSync(join(folder, 'a/real'), '')
     symlinkSync('../real', join(folder, 'a/b/second'))
@@ -96,7 +96,8 @@ describe('links and names', () => {
 })
 
 describe('mode and owner', () => {
-  test.each([0o600, 0o640, 0o664, 0o604])('mode %o', async (mode) => {
+  test.each(['600', '640', '664', '604'])('mode %s is kept', async (octal) => {
+    const mode = Number.parseInt(octal, 8)
     writeFileSync(file, '')
     chmodSync(file, mode)
     await addBob(file)

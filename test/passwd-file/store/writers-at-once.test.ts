@@ -8,7 +8,7 @@ const [rounds, writers, deleters] = process.env.HTGATE_FULL ? [20, 64, 8] : [1, 
 const numbers = (count: number) => Array.from({ length: count }, (_, i) => i + 1)
 
 test.each(numbers(rounds))(
-  `${writers} writers and ${deleters} deleters at once lose nothing, time %i`,
+  `${writers} writers and ${deleters} deleters at once lose nothing, round %i`,
   { timeout: 120_000 },
   async () => {
     const cwd = temporaryFolder()

@@ -30,7 +30,7 @@ test.each([
   ['ou=no-cn,cn=x', undefined],
   ['cn=#0403616263,dc=x', undefined],
   ['', undefined],
-])('the cn of %s', (dn, name) => {
+])('the cn of %s is %j', (dn, name) => {
   expect(commonNameOf(dn)).toBe(name)
 })
 
@@ -48,7 +48,7 @@ test.each([
   ['(cn=Fran\\c3\\a7ois)', '(cn=François)'],
   ['(cn=\\28x\\29\\2a)', '(cn=\\28x\\29\\2a)'],
   ['(userAccountControl:1.2.840.113556.1.4.803:=2)', '(userAccountControl:1.2.840.113556.1.4.803:=2)'],
-])('the filter %s', (text, expected) => {
+])('the filter %j is read as %s', (text, expected) => {
   expect(written(text)).toBe(expected)
 })
 

@@ -23,7 +23,7 @@ test.each<[string, Partial<LdapOptions>, string]>([
     'would send passwords to ldap.example.org:389 in plain text',
   ],
   ['one of several machines', { url: 'ldap://localhost 10.0.0.1/dc=x' }, '10.0.0.1:389 in plain text'],
-  ['StartTLS on top of TLS', { startTls: true }, 'ldap.startTls cannot be used with ldaps://'],
+  ['StartTLS with ldaps', { startTls: true }, 'ldap.startTls cannot be used with ldaps://'],
   ['a DN without a password', { bindDn: 'cn=x' }, 'requires ldap.bindPassword or ldap.bindPasswordFile'],
   ['a password without a DN', { bindPassword: 'x' }, 'and they require it'],
   ['an empty DN', { bindDn: '', bindPassword: 'x' }, 'ldap.bindDn must not be empty'],

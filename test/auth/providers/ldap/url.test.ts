@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { isLocal, parseLdapUrl } from '../../../../src/auth/providers/ldap/url.js'
 
-test('a full URL', () => {
+test('a full URL is parsed', () => {
   expect(
     parseLdapUrl('ldaps://ldap.example.org/ou=people,dc=example,dc=org?uid?sub?(objectClass=person)'),
   ).toEqual({
@@ -26,7 +26,7 @@ test('the defaults are Apache’s', () => {
   expect(parseLdapUrl('ldap://localhost/dc=x?mail,cn?one')).toMatchObject({ attribute: 'mail', scope: 'one' })
 })
 
-test('hosts, ports, sockets', () => {
+test('hosts, ports and sockets are parsed', () => {
   const endpoints = (url: string) => parseLdapUrl(url).endpoints
   expect(endpoints('ldap://a.example.org b.example.org:3890/dc=x')).toEqual([
     { host: 'a.example.org', port: 389 },
@@ -40,7 +40,7 @@ test('hosts, ports, sockets', () => {
   expect(endpoints('ldapi://%2Frun%2Fslapd%2Fldapi/dc=x')).toEqual([{ path: '/run/slapd/ldapi' }])
 })
 
-test('Apache’s keyword after the URL', () => {
+test('Apache’s keyword after the URL is accepted', () => {
   expect(parseLdapUrl('ldap://h/dc=x?uid STARTTLS')).toMatchObject({ security: 'starttls', attribute: 'uid' })
   expect(parseLdapUrl('ldap://h/dc=x?uid SSL')).toMatchObject({
     security: 'tls',

@@ -53,7 +53,7 @@ test.each([
   ['x', ['y', 'x'], true],
   ['x', { x: 1 }, false],
   ['x', undefined, false],
-])('condition %s on %j', (value, actual, isMet) => {
+])('condition %s on %j is met: %s', (value, actual, isMet) => {
   const trust = parseTrust(`issuer=https://x.org,audience=a,claim=c:${value}`)
   expect(unmet(trust, { c: actual })).toBe(isMet ? undefined : 'c')
 })

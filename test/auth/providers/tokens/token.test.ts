@@ -11,7 +11,7 @@ test('a token is htg_, 43 digits of 256 random bits and 6 of a checksum', () => 
   expect(new Set(Array.from({ length: 200 }, () => makeToken())).size).toBe(200)
 })
 
-test('extreme values keep the length', () => {
+test('extreme values have the same length', () => {
   expect(makeToken(Buffer.alloc(32))).toMatch(/^htg_0{43}[0-9A-Za-z]{6}$/)
   expect(isToken(makeToken(Buffer.alloc(32, 0xff)))).toBe(true)
 })
@@ -36,7 +36,7 @@ test('a changed character is detected', () => {
   }
 })
 
-test('it is stored as its SHA-256', () => {
+test('a token is stored as its SHA-256', () => {
   const token = makeToken()
   expect(digestOf(token)).toBe(createHash('sha256').update(token).digest('hex'))
 })
