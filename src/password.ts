@@ -17,6 +17,7 @@ import {
  */
 export const MAX_PASSWORD_BYTES = 4096
 
+/** How to hash a password. */
 export interface HashOptions {
   /** Default `bcrypt`. */
   scheme?: HashScheme | undefined

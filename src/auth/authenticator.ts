@@ -10,19 +10,20 @@ import type { Provider } from './provider.js'
 
 /** Why a login is refused. */
 export type Reason =
-  /** No `Authorization` header, or one with a scheme that no provider accepts. Answer 401. */
+  /** No `Authorization` header, or one with a scheme that no provider accepts. Respond with 401. */
   | 'no-credentials'
-  /** Two headers, or one that is invalid by RFC 7617 and RFC 6750. Answer 401. */
+  /** Two headers, or one that is invalid by RFC 7617 and RFC 6750. Respond with 401. */
   | 'malformed'
-  /** Unknown user, wrong password or invalid token, without telling which. Answer 401. */
+  /** Unknown user, wrong password or invalid token, without telling which. Respond with 401. */
   | 'denied'
-  /** Too many logins are waiting to be verified. Answer 503 with Retry-After. */
+  /** Too many logins are waiting to be verified. Respond with 503 with Retry-After. */
   | 'busy'
-  /** The password file or another provider is unavailable, or the authenticator is closed. Answer 503. */
+  /** The password file or another provider is unavailable, or the authenticator is closed. Respond with 503. */
   | 'unavailable'
-  /** Too many failed logins; only with the option `limiter`. Answer 429 with Retry-After. */
+  /** Too many failed logins; only with the option `limiter`. Respond with 429 with Retry-After. */
   | 'limited'
 
+/** The verdict on a request. */
 export type AuthVerdict =
   | {
       readonly ok: true
@@ -65,12 +66,14 @@ export interface Counters {
   readonly cached: number
 }
 
+/** Verifies who sends requests. Made by `createAuthenticator`. */
 export interface Authenticator {
+  /** The realm in `challenges`. */
   readonly realm: string
   /** The values of `WWW-Authenticate`: one challenge for each scheme that a provider accepts, Basic first. */
   readonly challenges: readonly string[]
   /**
-   * Tells who sent the request. Returns a promise only if a provider is needed, not if the password is cached or there are
+   * Verifies who sent a request. Returns a promise only if a provider is needed, not if the password is cached or there are
    * no valid credentials. Never rejects.
    *
    * @param client the client's address, by which waiting logins take turns and failed logins are counted. Default: all
@@ -99,11 +102,12 @@ export interface Authenticator {
   onChange(listener: () => void): void
   /**
    * Reloads the password file and the token file now.
-   * @throws HtgateError if one cannot be read; its users then cannot log in
+   * @throws HtgateError ERR_FILE_… if one cannot be read; its users then cannot log in. ERR_CLOSED after `close`
    */
   reload(): Promise<void>
   /** Receives a login that the limiter of another process has recorded. */
   receive(record: LoginRecord): void
+  /** Totals since the start, and current values. */
   counters(): Counters
   /** Counters by provider and result. `sumCounters` adds up those of several processes. */
   loginCounters(): LoginCounters
@@ -112,8 +116,8 @@ export interface Authenticator {
 }
 
 /**
- * Creates an authenticator, which tells who sent a request: by a password file, which it watches, or by other providers. A
- * change of the file takes effect within a second. Resolves once the file has been read or failed to load; `onEvent` tells
+ * Creates an authenticator, which verifies who sent a request, with a password file, which it watches, or with other providers. A
+ * change of the file takes effect within a second. Resolves once each provider is ready or has failed to open; `onEvent` reports
  * which.
  *
  * @example
@@ -124,7 +128,7 @@ export interface Authenticator {
  * await authenticator.authenticate('Basic YW5uOndyb25n') // → { ok: false, reason: 'denied', user: 'ann' }
  * await authenticator.close()
  *
- * @throws HtgateError ERR_OPTION
+ * @throws HtgateError ERR_OPTION for an invalid option
  */
 export async function createAuthenticator(options: AuthenticatorOptions): Promise<Authenticator> {
   const settings = settingsOf(options)

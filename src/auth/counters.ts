@@ -27,7 +27,9 @@ export interface LoginCounters {
   readonly providers: Readonly<Record<string, ProviderCounters>>
 }
 
+/** The counters of one provider. */
 export interface ProviderCounters extends Measures {
+  /** Logins by result. */
   readonly results: Readonly<Record<ProviderResult, number>>
   /** Logins currently waiting for this provider. */
   readonly waiting: number

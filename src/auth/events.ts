@@ -85,7 +85,7 @@ export interface ClientLimited extends Event<'client-limited', 'warn'> {
   readonly user: string
 }
 
-/** The number of failed logins in the last minute. Only with a limiter. */
+/** Failed logins in the last minute. Only with a limiter. */
 export interface FailedLogins extends Event<'failed-logins', 'warn'> {
   readonly count: number
 }

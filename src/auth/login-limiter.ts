@@ -31,6 +31,7 @@ const MAX_KNOWN = 10_000
 /** How often to report the number of failures, in milliseconds. */
 const SUMMARY = 60_000
 
+/** Options of the login limiter. */
 export interface LimiterOptions {
   /**
    * Different wrong passwords allowed per client and user within five minutes; further ones get `limited`. 0 delays failed

@@ -10,11 +10,12 @@ export type AuthenticatedRequest = IncomingMessage & {
   principal?: Principal
 }
 
+/** Calls `next` for a request with a valid login, and responds to all others itself. */
 export type Middleware = (request: AuthenticatedRequest, response: ServerResponse, next: () => void) => void
 
 /**
  * Middleware for node:http and Express. Sets `request.user` and `request.principal` on requests with a valid login, and
- * answers all others with 401, 429 or 503.
+ * responds to all others with 401, 429 or 503.
  *
  * @example
  * const guard = middleware(await createAuthenticator({ file: '.htpasswd' }))

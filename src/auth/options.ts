@@ -60,6 +60,7 @@ export interface AuthenticatorOptions {
   onEvent?: ((event: AuthEvent) => void) | undefined
 }
 
+/** Options of the login limiter, for one process or several. */
 export interface SharedLimiterOptions extends LimiterOptions {
   /** For several processes: called with records that the other authenticators must `receive`. */
   readonly onRecord?: ((record: LoginRecord) => void) | undefined

@@ -71,6 +71,7 @@ export interface Measures {
   readonly sizes: Readonly<Record<string, number>>
 }
 
+/** Whether a provider works. */
 export interface ProviderStatus {
   /** Whether new logins are possible. */
   readonly ready: boolean
@@ -87,30 +88,34 @@ export interface Finding {
   readonly hint?: string | undefined
 }
 
+/** A provider's verdict on a credential. */
 export type Verdict = Granted | Refused
 
+/** The credential is valid. */
 export interface Granted {
   readonly ok: true
   readonly principal: Principal
 }
 
+/** The credential is invalid, or could not be verified. */
 export interface Refused {
   readonly ok: false
   readonly reason: RefusalReason
   /** The claimed user name, if it could be read. */
   readonly candidate?: string
-  /** Set if the provider does not know the claimed name; the next one in the chain is then asked. */
+  /** Set if the provider does not know the claimed name; the next one in the chain is then tried. */
   readonly unknown?: true
   /** Seconds to wait before trying again. */
   readonly retryAfter?: number
 }
 
+/** Why a credential is refused. */
 export type RefusalReason =
-  /** Unknown user or wrong secret, without telling which. Answer 401. */
+  /** Unknown user or wrong secret, without telling which. Respond with 401. */
   | 'denied'
-  /** Too many logins are waiting to be verified. Answer 503 with Retry-After. */
+  /** Too many logins are waiting to be verified. Respond with 503 with Retry-After. */
   | 'busy'
-  /** The file cannot be read, or the directory or issuer cannot be reached. Answer 503 with Retry-After. */
+  /** The file cannot be read, or the directory or issuer cannot be reached. Respond with 503 with Retry-After. */
   | 'unavailable'
-  /** Too many failed logins. Answer 429 with Retry-After. */
+  /** Too many failed logins. Respond with 429 with Retry-After. */
   | 'limited'

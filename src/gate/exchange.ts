@@ -190,13 +190,13 @@ export class Exchange implements RequestSink {
     this.#http.end(trailers)
   }
 
-  /** Answers 200 without a body. */
+  /** Responds with 200, without a body. */
   confirm(lines: string): void {
     this.#status = 200
     this.#http.reply(200, undefined, lines + dateLine(), EMPTY)
   }
 
-  /** Answers 101. From now on the connection is a tunnel: bytes pass unchanged. */
+  /** Responds with 101. From now on the connection is a tunnel: bytes pass unchanged. */
   switchProtocols(reason: string | undefined, lines: string, tunnel: Terminable): void {
     this.#status = 101
     this.#tunnel = tunnel

@@ -29,7 +29,7 @@ export type CredentialSource = (exchange: Exchange) => Credential | undefined
 
 /** The gate's own pages, such as the login page and an issuer's callback. They need no login. */
 export interface Pages {
-  /** Whether the gate answers this path itself. */
+  /** Whether the gate serves this path itself. */
   owns(path: string): boolean
   /** Answers the request, possibly asynchronously. */
   handle(exchange: Exchange): void

@@ -53,7 +53,6 @@ class Passage implements OpenRequest, ExchangeObserver {
   via: string | undefined
   /** Why the request was refused or ended: the `reason` of log and metrics. */
   reason: string | undefined
-  /** The missing role. */
   missingRole: string | undefined
   place = -1
   /** Aborts if the client disconnects while a provider verifies. */
@@ -140,7 +139,7 @@ export class Gate {
     this.#open.recheck()
   }
 
-  /** Counts and logs a message that was answered `status` because it is not a valid request. */
+  /** Counts and logs a message that is not a valid request, and got the response `status`. */
   unreadable(client: string, status: number, reason = 'bad-request'): void {
     this.#metrics.unreadable(status, reason)
     this.#log.access({ client, status, bytes: 0, ms: 0, ...UNREADABLE, reason })
@@ -264,7 +263,7 @@ export class Gate {
     if (this.#isSound(passage)) this.#handler(passage.exchange, undefined)
   }
 
-  /** Whether a request can be forwarded, regardless of its sender. If not, answers it. */
+  /** Whether a request can be forwarded, regardless of its sender. If not, responds to it. */
   #isSound(passage: Passage): boolean {
     if (passage.exchange.isClosed) return false
     const flaw = flawOf(passage.exchange)

@@ -1,6 +1,6 @@
 import type { Profile } from '../policy/profile.js'
 
-// The Host and Origin that the upstream gets. MLflow answers only requests to names that it knows, and from pages on these
+// The Host and Origin that the upstream gets. MLflow accepts only requests to names that it knows, and from pages on these
 // names, while users may reach the gate under any name.
 
 /** Names of the local machine, which MLflow accepts with any port. */

@@ -7,7 +7,6 @@ import { errors, notices, say } from './messages.js'
 import type { Settings } from './options/index.js'
 import { Waiting } from './waiting.js'
 
-/** The upstream URL of `command` on `port`. */
 export const upstreamAt = (port: number, command: readonly string[]): UpstreamUrl => ({
   text: nameOf(command),
   origin: `http://127.0.0.1:${port}`,
@@ -26,7 +25,7 @@ export function withCommandPort(settings: Settings): Settings {
 const PASSED_ON = ['SIGQUIT', 'SIGUSR1', 'SIGUSR2', 'SIGCONT'] as const
 
 /**
- * Starts the command after `--`, calls `run` once it answers, and stops it when `run` has ended.
+ * Starts the command after `--`, calls `run` once it responds, and stops it when `run` has ended.
  *
  * @returns the command's exit status
  * @throws Exit if the command does not start; whatever `run` throws

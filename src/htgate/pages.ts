@@ -69,7 +69,7 @@ export interface BrowserLoginsContext {
 }
 
 /**
- * Opens what the settings require. An issuer that does not answer does not keep htgate from starting.
+ * Opens what the settings require. An issuer that does not respond does not keep htgate from starting.
  * @throws Exit if a file cannot be used
  */
 export async function openBrowserLogins(context: BrowserLoginsContext): Promise<BrowserLogins> {

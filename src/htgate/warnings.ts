@@ -55,7 +55,7 @@ export function transportWarnings(settings: Settings, addresses: readonly Addres
 /** Warns if the upstream cannot be reached. */
 export async function upstreamWarnings(settings: Settings): Promise<string[]> {
   const { upstream, upstreamCa, command } = settings
-  // A command that htgate starts has answered by now.
+  // A command that htgate starts has responded by now.
   if (upstream === undefined || command !== undefined) return []
   const finding = await connectionFinding(upstream, upstreamCa === undefined ? undefined : readCa(upstreamCa))
   if (finding === undefined) return []

@@ -42,7 +42,7 @@ const BODY = 'This port serves HTTPS: the URL must start with https://\n'
 /** The response to such a client. */
 export const PLAIN_HTTP_ANSWER = `HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Type: text/plain\r\nContent-Length: ${BODY.length}\r\n\r\n${BODY}`
 
-/** Answers 400. Keeps reading what the client sends, so that it sees the response before the connection closes. */
+/** Responds with 400. Keeps reading what the client sends, so that it sees the response before the connection closes. */
 export function answerPlainHttp(socket: Socket): void {
   socket.on('error', () => socket.destroy())
   socket.resume()

@@ -2,7 +2,7 @@
 export class ProtocolError extends Error {
   override readonly name = 'ProtocolError'
   constructor(
-    /** The status to answer with: 400 or above for a request, 502 for a response. */
+    /** The status to respond with: 400 or above for a request, 502 for a response. */
     readonly status: number,
     /** What is wrong, without quoting what was sent. */
     message: string,

@@ -198,7 +198,7 @@ export class ServerExchange {
     this.tellOver()
   }
 
-  /** Answers 101. The connection is then a tunnel, until both sides have ended. */
+  /** Responds with 101. The connection is then a tunnel, until both sides have ended. */
   switchProtocols(reason: string | undefined, lines: string): void {
     if (this.responded || this.isOver) return
     this.responded = true

@@ -5,6 +5,7 @@ import { type Edited, type Edits, edit } from './edits.js'
 import { badUser, eachLine, encodedOf, MAX_RECORD_BYTES } from './records.js'
 import { update } from './store/update.js'
 
+/** Options of `openPasswordFile`. */
 export interface OpenOptions {
   /** Start a new file if there is none; `save` creates it. Default false. */
   create?: boolean | undefined
@@ -23,7 +24,7 @@ export interface PasswordFile {
   get(user: string): UserRecord | undefined
   /** All records, in the order of the file. */
   list(): UserRecord[]
-  /** Whether `password` is the user's. */
+  /** Whether `password` is the user's. False for an unknown user. Throws as `verify` does. */
   verify(user: string, password: string): Promise<boolean>
   /**
    * Sets the password of `user`, adding a record if there is none.

@@ -32,7 +32,7 @@ POST   /api/2.0/mlflow/experiments/set-experiment-tag write
 POST   /api/2.0/mlflow/experiments/update write
 GET    /api/2.0/mlflow/gateway-proxy write # spends money/tokens at a provider
 POST   /api/2.0/mlflow/gateway-proxy write # spends money/tokens at a provider
-GET    /api/2.0/mlflow/get-online-trace-details deny # answers 501 in OSS MLflow
+GET    /api/2.0/mlflow/get-online-trace-details deny # responds with 501 in open-source MLflow
 GET    /api/2.0/mlflow/get-trace-artifact read
 POST   /api/2.0/mlflow/logged-models write
 DELETE /api/2.0/mlflow/logged-models/<model_id> write
@@ -101,7 +101,7 @@ POST   /api/2.0/mlflow/traces/delete-traces write
 POST   /api/2.0/mlflow/traces/link-prompts write
 POST   /api/2.0/mlflow/traces/link-to-run write
 POST   /api/2.0/mlflow/traces/{assessment.trace_id}/assessments write
-GET    /api/2.0/mlflow/unified-traces deny # answers 501 in OSS MLflow
+GET    /api/2.0/mlflow/unified-traces deny # responds with 501 in open-source MLflow
 POST   /api/2.0/mlflow/upload-artifact write
 POST   /api/2.0/mlflow/users/create admin
 POST   /api/2.0/mlflow/users/create-ui admin # auth app's sign-up form
@@ -117,7 +117,7 @@ DELETE /api/2.0/mlflow/webhooks/<webhook_id> admin
 GET    /api/2.0/mlflow/webhooks/<webhook_id> admin
 PATCH  /api/2.0/mlflow/webhooks/<webhook_id> admin
 POST   /api/2.0/mlflow/webhooks/<webhook_id>/test admin
-POST   /api/2.0mlflow/experiments/search-datasets deny # answers 501 in OSS MLflow
+POST   /api/2.0mlflow/experiments/search-datasets deny # responds with 501 in open-source MLflow
 POST   /api/3.0/jobs/ write # POST runs a function named in the body; MLflow: owner, or per job type
 GET    /api/3.0/jobs/<job_id> read # MLflow: job's own creator only
 PATCH  /api/3.0/jobs/cancel/<job_id> write # POST runs a function named in the body; MLflow: owner, or per job type

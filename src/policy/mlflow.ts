@@ -75,7 +75,7 @@ export class MlflowProfile implements Profile {
   }
 
   /**
-   * MLflow 3.5 and later answer 403 to an unknown Host or Origin. By default they accept localhost with any port, so this is
+   * MLflow 3.5 and later respond with 403 to an unknown Host or Origin. By default they accept localhost with any port, so this is
    * localhost with the server's own port.
    */
   hostFor(port: string): string {
@@ -90,7 +90,7 @@ export class MlflowProfile implements Profile {
     if (path === undefined) return 'ambiguous'
     const routes = this.#table.lookUp(path)
     if (routes.length === 0) return 'admin'
-    // Flask itself answers OPTIONS, with the path's methods.
+    // Flask itself responds to OPTIONS, with the path's methods.
     if (method === 'OPTIONS') return 'read'
     // Flask ignores the case of methods, and routes HEAD as GET.
     const upper = method.toUpperCase()

@@ -9,7 +9,7 @@ import { basename } from 'node:path'
 /** Placeholder for the port in the command's arguments. */
 export const PORT_PLACEHOLDER = '{port}'
 
-/** How often to check whether the command answers, and how long it may take to answer, in milliseconds. */
+/** How often to check whether the command responds, and how long it may take to respond, in milliseconds. */
 const POLL = 100
 const ANSWER = 5_000
 
@@ -25,7 +25,7 @@ export interface CommandOptions {
   readonly onWaiting?: (ms: number) => void
 }
 
-/** Why the command did not start to answer requests. */
+/** Why the command did not start to respond to requests. */
 export class CommandError extends Error {
   override readonly name = 'CommandError'
   constructor(
@@ -73,9 +73,9 @@ export class GuardedCommand {
   }
 
   /**
-   * Starts the command on a free port and waits until it answers an HTTP request there.
+   * Starts the command on a free port and waits until it responds to an HTTP request there.
    *
-   * @throws CommandError if it cannot be started, exits, or does not answer in time; it is then no longer running
+   * @throws CommandError if it cannot be started, exits, or does not respond in time; it is then no longer running
    */
   static async start(
     { command, startTimeout, onWaiting = () => {} }: CommandOptions,

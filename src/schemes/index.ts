@@ -21,7 +21,6 @@ const list = [
 
 type Listed = (typeof list)[number]
 
-/** The name of a scheme. */
 export type SchemeName = Listed['name']
 
 /** The name of a scheme that can hash; the others are only verified. */

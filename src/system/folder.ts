@@ -37,7 +37,6 @@ export function openFolder(path: string): Folder {
   throw Object.assign(new Error(`${path} was moved or replaced meanwhile`), { code: 'ESTALE' })
 }
 
-/** Opens the folder `name` in `parent`. */
 export function openInside(parent: Folder, name: string): Folder {
   return { ...open(parent.at(name)), path: join(parent.path, name) }
 }

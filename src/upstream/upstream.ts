@@ -30,7 +30,6 @@ export interface UpstreamOptions {
   readonly timeout: number
 }
 
-/** A request for the upstream. */
 export interface UpstreamRequest {
   readonly method: string
   /** Path and query, without the URL's prefix. */

@@ -183,7 +183,6 @@ function fields(random: Random): string[] {
   return all
 }
 
-/** Framing fields, and the body. */
 function framing(random: Random, always: boolean): { fields: string[]; body: string } {
   const kind = random.number(always ? 2 : 3)
   if (kind === 2) return { fields: [], body: random.chance(0.1) ? 'hello' : '' }

@@ -34,7 +34,7 @@ const LOGIN_TTL = 12 * 3_600_000
 const MAX_LOGINS = 6
 /** How long to pause renewals when the issuer cannot be reached, in milliseconds. */
 const RENEWAL_PAUSE = 60_000
-/** How long to wait for the issuer to answer before assuming that it is down, in milliseconds. */
+/** How long to wait for the issuer to respond before assuming that it is down, in milliseconds. */
 const RENEWAL_PATIENCE = 3000
 
 export interface LoginPagesOptions {
@@ -271,7 +271,7 @@ export class LoginPages {
     return pending.filter(({ started }, i) => started === 0 || i >= MAX_LOGINS - 1).map(({ name }) => name)
   }
 
-  /** Whether the issuer answers right now. If not, a browser sent there would be stuck. */
+  /** Whether the issuer responds right now. If not, a browser sent there would be stuck. */
   async #answers(): Promise<boolean> {
     const { issuer } = this.#options.login
     const late = new Promise<false>((resolve) => setTimeout(resolve, RENEWAL_PATIENCE, false).unref())
@@ -346,7 +346,7 @@ location.replace(location.hash ? next + '&fragment=' + encodeURIComponent(locati
 `)
 
 /**
- * GET /.htgate/session.js, which page-script.ts adds to the application's page: once a request of the page was answered 401
+ * GET /.htgate/session.js, which page-script.ts adds to the application's page: once a request of the page got a 401
  * and the session has ended, the page is loaded again, which leads to the login and back to the same place.
  */
 export const sessionScript = (): PageResponse =>

@@ -12,7 +12,7 @@ export interface Opened {
   readonly endpoint: Endpoint
 }
 
-/** Opens connections to the directory, first to the server that answered last, then to the others. */
+/** Opens connections to the directory, first to the server that responded last, then to the others. */
 export class Directory {
   readonly #settings: LdapSettings
   readonly #open = new Set<Connection>()
@@ -30,7 +30,7 @@ export class Directory {
 
   /**
    * Opens a new, unbound connection.
-   * @param to a server known to answer
+   * @param to a server known to respond
    * @throws DirectoryError
    */
   async connect(deadline: number, to?: Endpoint): Promise<Opened> {
@@ -55,7 +55,7 @@ export class Directory {
     })
   }
 
-  /** Prefers another server, because the preferred one did not answer. */
+  /** Prefers another server, because the preferred one did not respond. */
   next(): void {
     this.#preferred = (this.#preferred + 1) % this.#settings.url.endpoints.length
   }
@@ -71,7 +71,7 @@ export class Directory {
       const index = (start + i) % endpoints.length
       const endpoint = endpoints[index] as Endpoint
       const now = performance.now()
-      // Divide the time, so that a server that does not answer leaves some for the others.
+      // Divide the time, so that a server that does not respond leaves some for the others.
       const until = now + Math.max(0, deadline - now) / (endpoints.length - i)
       try {
         const connection = await open(endpoint, until)

@@ -7,7 +7,7 @@ export type { LdapOptions } from './options.js'
 export type { LdapProvider } from './provider.js'
 
 /**
- * Creates a provider for a directory server. Resolves once the directory has answered or failed; `status` tells which.
+ * Creates a provider for a directory server. Resolves once the directory has responded or failed; `status` tells which.
  * @throws HtgateError ERR_OPTION
  */
 export async function createLdapProvider(

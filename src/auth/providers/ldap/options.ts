@@ -6,14 +6,18 @@ import { reason } from '../../../system/errno.js'
 import { hasPlaceholder, parseFilter } from './filter.js'
 import { isAttribute, isLocal, type LdapUrl, nameOf, parseLdapUrl } from './url.js'
 
+/**
+ * A directory server (LDAP version 3). An option that contradicts another, or would send passwords to another machine in plain
+ * text, is an error (HtgateError ERR_OPTION).
+ */
 export interface LdapOptions {
   /** A URL as in RFC 4516, interpreted like Apache's `AuthLDAPURL`: `ldaps://HOST/BASE?ATTRIBUTE?SCOPE?FILTER`. */
   url: string
   /** The DN of the service account, which searches. Default: searches are anonymous. */
   bindDn?: string | undefined
-  /** Its password. */
+  /** The service account's password. Required with `bindDn`, unless there is a `bindPasswordFile`. */
   bindPassword?: string | undefined
-  /** Path of a file with its password on the first line; read at each login. */
+  /** Path of a file with that password on its first line; read at each login. */
   bindPasswordFile?: string | undefined
   /**
    * Binds as the user, without a service account; `{}` stands for the user name. Either a DN

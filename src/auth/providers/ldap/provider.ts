@@ -29,7 +29,7 @@ import { isPrintable } from './search.js'
 /** Longest user name, in bytes. */
 const LONGEST_NAME = 255
 const RETRY_AFTER_S = 5
-/** How often to probe an idle directory, and one that does not answer, in milliseconds. */
+/** How often to probe an idle directory, and one that does not respond, in milliseconds. */
 const PROBE_EVERY = 15_000
 const PROBE_WHILE_DOWN = 2_000
 /** Most cached logins to verify again at a time. */
@@ -107,7 +107,7 @@ export class LdapProvider implements Provider {
     return { counts: { ...this.#counts }, gauges: { cached: this.#logins.size }, sizes: {} }
   }
 
-  /** Resolves once the directory has answered or failed; `status` tells which. */
+  /** Resolves once the directory has responded or failed; `status` tells which. */
   async start(): Promise<void> {
     await this.#probe()
   }
@@ -181,7 +181,7 @@ export class LdapProvider implements Provider {
     return verdict
   }
 
-  /** Asks the directory, and notes whether it answers. While it does not, makes only one attempt at a time. */
+  /** Asks the directory, and notes whether it responds. While it does not, makes only one attempt at a time. */
   async #attempt<T>(name: string, work: () => Promise<T>): Promise<T | 'unavailable'> {
     const isTrial = !this.#health.isGood
     if (this.#closed || (isTrial && this.#isTrying)) return 'unavailable'
@@ -258,7 +258,7 @@ export class LdapProvider implements Provider {
     if (login !== undefined) login.refreshAt = performance.now() + REFRESH_AGAIN
   }
 
-  /** Checks whether the directory answers, now and regularly. */
+  /** Checks whether the directory responds, now and regularly. */
   async #probe(): Promise<void> {
     const since = performance.now()
     if (!this.#health.isGood || this.#health.sinceSuccess > PROBE_EVERY / 2) {

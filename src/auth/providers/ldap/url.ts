@@ -18,7 +18,7 @@ export type Scope = 'base' | 'one' | 'sub'
 
 /** A parsed LDAP URL. */
 export interface LdapUrl {
-  /** Tried in this order until one answers. */
+  /** Tried in this order until one responds. */
   readonly endpoints: readonly Endpoint[]
   readonly security: 'none' | 'tls' | 'starttls'
   /** The DN to search below. */

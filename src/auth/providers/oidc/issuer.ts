@@ -96,7 +96,7 @@ export class Issuer {
     return this.#failures > 0 || this.#metadata === undefined
   }
 
-  /** Whether the issuer answers. Sends a request unless one has succeeded within the last `maxAge` milliseconds. */
+  /** Whether the issuer responds. Sends a request unless one has succeeded within the last `maxAge` milliseconds. */
   async answers(maxAge = ANSWERED_AGE): Promise<boolean> {
     if (this.#metadata && performance.now() - this.#answeredAt < maxAge) return true
     return this.discover().then(

@@ -30,6 +30,7 @@ import { UsersTable } from './users-table.js'
 
 /** A source of users' groups. */
 export interface GroupSource {
+  /** The names of the user's groups; empty if there are none. Synchronous. */
   groupsOf(user: string): readonly string[]
   /** Calls `listener` after every change. */
   onChange(listener: () => void): void

@@ -11,6 +11,7 @@ import {
 
 // The library's functions for a token file: what `htgate token` does.
 
+/** A token to create. */
 export interface TokenRequest {
   /** The owner. */
   user: string
