@@ -6,7 +6,7 @@ import { createRequire } from 'node:module'
 import { basename, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
-import { licences, packagesOf } from './licences.js'
+import { licenses, packagesOf } from './licenses.js'
 
 /** The license exists only in its source. */
 const NOT_CARRIED = ['unix-crypt-td-js']
@@ -19,7 +19,7 @@ execFileSync(process.execPath, ['node_modules/typescript/bin/tsc'], { stdio: 'in
 
 const carried = new Set()
 await bundle('src/htpasswd/main.ts', 'htpasswd')
-writeFileSync('dist/THIRD-PARTY-LICENSES', licences(carried))
+writeFileSync('dist/THIRD-PARTY-LICENSES', licenses(carried))
 await import('./manual.js')
 
 /** Bundles `entry` to dist/NAME.cjs; modules loaded with `import()` become separate files next to it. */

@@ -11,9 +11,9 @@ import { wrapCommand, wrapComment } from './wrap.js'
 const htpasswd = join(dirname(dirname(fileURLToPath(import.meta.url))), 'bin/htpasswd.js')
 const folder = mkdtempSync(join(tmpdir(), 'htgate-'))
 const columns = process.stdout.columns ?? 80
-const colour = process.stdout.isTTY && !process.env.NO_COLOR
-const bold = (text) => (colour ? styleText('bold', text) : text)
-const dim = (text) => (colour ? styleText('dim', text) : text)
+const color = process.stdout.isTTY && !process.env.NO_COLOR
+const bold = (text) => (color ? styleText('bold', text) : text)
+const dim = (text) => (color ? styleText('dim', text) : text)
 
 try {
   say('Create a password file that other users cannot read, with one user, hashed with bcrypt.')

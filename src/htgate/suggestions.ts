@@ -1,7 +1,7 @@
 import { isIPv6 } from 'node:net'
 import { parseAddress } from '../system/address.js'
 
-// What a user most likely meant by a misspelt name or value, for hints.
+// What a user most likely meant by a misspelled name or value, for hints.
 
 /** The candidate that needs the fewest changes to become `word`; undefined if all need too many. */
 export function closest(word: string, candidates: readonly string[]): string | undefined {
@@ -14,7 +14,7 @@ export function closest(word: string, candidates: readonly string[]): string | u
   return best
 }
 
-/** Insertions, deletions, substitutions and transpositions of neighbours (optimal string alignment). */
+/** Insertions, deletions, substitutions and transpositions of neighbors (optimal string alignment). */
 function distance(a: string, b: string): number {
   let [older, old]: [number[], number[]] = [[], Array.from({ length: b.length + 1 }, (_, j) => j)]
   for (let i = 1; i <= a.length; i++) {

@@ -132,9 +132,9 @@ describeWith(['chromium', 'mlflow'], 'MLflow in Chromium', () => {
       await page.goto(`${url}/#/experiments/${stage.experiment}/runs/${stage.run}`)
       await page.locator('[data-testid="overflow-menu-trigger"]').first().click()
       await page.getByRole('menuitem', { name: 'Rename' }).click()
-      const dialogue = page.getByRole('dialog')
-      await dialogue.getByRole('textbox').fill(name)
-      await dialogue.getByRole('button', { name: /save|rename/i }).click()
+      const dialog = page.getByRole('dialog')
+      await dialog.getByRole('textbox').fill(name)
+      await dialog.getByRole('button', { name: /save|rename/i }).click()
     }
 
     /** Deletes the run. */

@@ -119,7 +119,7 @@ async function subject({ ttl = HOUR }: { readonly ttl?: number } = {}) {
       return status
     },
     /** How often a session has been verified since the last call. */
-    judgements: () => {
+    verifications: () => {
       const { length } = judged.mock.calls
       judged.mockClear()
       return length
@@ -132,10 +132,10 @@ const cookie = (value: string) => ({ headers: { cookie: `htgate=${value}` } })
 
 test('a session is verified once for requests in quick succession', async () => {
   stopClock()
-  const { send, sessionOf, judgements, lastUser } = await subject()
+  const { send, sessionOf, verifications, lastUser } = await subject()
   const ann = cookie(sessionOf('ann'))
   for (let i = 0; i < 5; i++) expect(await send(ann)).toBe(200)
-  expect(judgements()).toBe(1)
+  expect(verifications()).toBe(1)
   expect(lastUser()).toBe('ann')
 })
 
@@ -171,14 +171,14 @@ test('a session that is ended elsewhere is refused at the next request', async (
 
 test('another cookie is verified again, whether or not it is the same user’s', async () => {
   stopClock()
-  const { send, sessionOf, judgements, lastUser } = await subject()
+  const { send, sessionOf, verifications, lastUser } = await subject()
   const [ann, bob] = [sessionOf('ann'), sessionOf('bob')]
   expect(await send(cookie(ann))).toBe(200)
   expect(await send(cookie(bob))).toBe(200)
   expect(lastUser()).toBe('bob')
   expect(await send(cookie(ann))).toBe(200)
   expect(lastUser()).toBe('ann')
-  expect(judgements()).toBe(3)
+  expect(verifications()).toBe(3)
   // As long as the real one.
   const last = ann.at(-1) === 'A' ? 'Q' : 'A'
   expect(await send(cookie(ann.slice(0, -1) + last))).toBe(401)
@@ -189,7 +189,7 @@ test('another cookie is verified again, whether or not it is the same user’s',
 
 test('the same cookie for another host or scheme is verified again', async () => {
   stopClock()
-  const { send, sessionOf, judgements } = await subject()
+  const { send, sessionOf, verifications } = await subject()
   const value = sessionOf('ann')
   const both = `htgate=${value}; __Host-htgate=${value}`
   const with_ = (headers: Record<string, string>) => send({ headers: { cookie: both, ...headers } })
@@ -197,7 +197,7 @@ test('the same cookie for another host or scheme is verified again', async () =>
   expect(await with_({ host: 'localhost' })).toBe(200)
   expect(await with_({ 'x-forwarded-proto': 'https' })).toBe(200)
   expect(await with_({ 'x-forwarded-host': 'localhost' })).toBe(200)
-  expect(judgements()).toBe(4)
+  expect(verifications()).toBe(4)
 
   // Where the cookie does not count: plain HTTP to another host, and the cookie of plain HTTP over HTTPS.
   const plain = cookie(value)

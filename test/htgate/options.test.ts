@@ -205,7 +205,7 @@ test.each([
   expect(hint(args)).toBe(text)
 })
 
-test('misspelt variables are compared with known ones', () => {
+test('misspelled variables are compared with known ones', () => {
   expect(variablesMeant(['HTGATE_LISTNE', 'HTGATE_FIL', 'HTGATE_XYZZY'])).toEqual([
     'HTGATE_LISTEN',
     'HTGATE_FILE',

@@ -2,7 +2,7 @@ import { stat } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { Worker } from 'node:worker_threads'
 import { idOf, type TokenRecord } from './records.js'
-import { createToken, type Learnt, type NewToken, noteLearnt, revokeTokens } from './token-file.js'
+import { createToken, type NewToken, recordUpdates, revokeTokens, type Updates } from './token-file.js'
 
 // Edits of a token file by a process that serves requests. Reading, scanning and writing a large file would block the event loop,
 // so that is done in a thread.
@@ -16,13 +16,13 @@ const WORKER = createRequire(import.meta.url).resolve('#token-worker')
 export type Edit =
   | { readonly kind: 'create'; readonly token: NewToken; readonly now: number }
   | { readonly kind: 'revoke'; readonly user: string; readonly account: string; readonly id: string }
-  | { readonly kind: 'note'; readonly learnt: Learnt }
+  | { readonly kind: 'record'; readonly updates: Updates }
 
 /** The result of each kind of edit: the token and its record; the revoked records; nothing. */
 export interface Edited {
   readonly create: Awaited<ReturnType<typeof createToken>>
   readonly revoke: readonly TokenRecord[]
-  readonly note: undefined
+  readonly record: undefined
 }
 
 export type Answer =
@@ -64,8 +64,8 @@ export function carryOut(path: string, edit: Edit): Promise<Edited[Edit['kind']]
           (record.account ?? edit.account) === edit.account &&
           idOf(record) === edit.id,
       )
-    case 'note':
-      return noteLearnt(path, edit.learnt).then(() => undefined)
+    case 'record':
+      return recordUpdates(path, edit.updates).then(() => undefined)
   }
 }
 

@@ -352,7 +352,7 @@ export class TokenProvider implements Provider {
     this.#bound = new Map()
     const start = performance.now()
     try {
-      await editFile(this.#file, { kind: 'note', learnt: { used, accounts, confirmed } })
+      await editFile(this.#file, { kind: 'record', updates: { used, accounts, confirmed } })
       // Logins are in the file now. Kept in memory, they would override newer ones from other processes.
       for (const [key, login] of confirmed)
         if (this.#confirmed.get(key) === login) this.#confirmed.delete(key)

@@ -104,7 +104,7 @@ export async function revokeTokens(
 }
 
 /** Updates since the gate last wrote the file. */
-export interface Learnt {
+export interface Updates {
   /** Last use, by digest. */
   readonly used: ReadonlyMap<string, number>
   /** The provider found to have an account of the token's user, by digest. */
@@ -116,7 +116,7 @@ export interface Learnt {
 export const confirmationKey = (account: string, user: string): string => `${account}\n${user}`
 
 /** Writes updates to the file, unless it already has them. */
-export async function noteLearnt(path: string, { used, accounts, confirmed }: Learnt): Promise<void> {
+export async function recordUpdates(path: string, { used, accounts, confirmed }: Updates): Promise<void> {
   // Logins are recorded by user, everything else by token: no other records need to be parsed.
   const concerns = (digest: string) => confirmed.size > 0 || used.has(digest) || accounts.has(digest)
   const edit = (record: TokenRecord): TokenRecord => {

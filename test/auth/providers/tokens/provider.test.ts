@@ -10,8 +10,8 @@ import { makeToken } from '../../../../src/auth/providers/tokens/token.js'
 import {
   createToken,
   type NewToken,
-  noteLearnt,
   readTokens,
+  recordUpdates,
   revokeTokens,
 } from '../../../../src/auth/providers/tokens/token-file.js'
 import { accountsProvider } from '../../../support/accounts-provider.js'
@@ -292,7 +292,7 @@ test('twenty writers at once lose nothing', async () => {
   await Promise.all([
     ...made.slice(0, 10).map(({ record }) => revokeTokens(file, (each) => each.digest === record.digest)),
     ...made.slice(10).map(({ record }) =>
-      noteLearnt(file, {
+      recordUpdates(file, {
         used: new Map([[record.digest, Date.now()]]),
         accounts: new Map(),
         confirmed: new Map(),

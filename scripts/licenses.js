@@ -10,13 +10,13 @@ export function packagesOf({ outputs }) {
 }
 
 /** The licenses of the bundled packages, which require to be included. */
-export function licences(folders) {
-  return [...folders].sort().map(licenceOf).join('\n')
+export function licenses(folders) {
+  return [...folders].sort().map(licenseOf).join('\n')
 }
 
-function licenceOf(folder) {
+function licenseOf(folder) {
   const { name, version, license } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'))
   const file = readdirSync(folder).find((entry) => /^licen[cs]e/i.test(entry))
-  if (file === undefined) throw new Error(`${name}: no licence to pass on; do not bundle it`)
+  if (file === undefined) throw new Error(`${name}: no license to pass on; do not bundle it`)
   return `${name} ${version} (${license})\n\n${readFileSync(join(folder, file), 'utf8').trim()}\n`
 }
