@@ -20,9 +20,9 @@ import type { Settings } from '../../src/htgate/options/index.js'
 import { serve } from '../../src/htgate/serve.js'
 import { Log } from '../../src/operations/log.js'
 import type { Orders, ProcessControl } from '../../src/processes/process-control.js'
+import { capture } from './capture.js'
 import { environment } from './environment.js'
 import { temporaryFolder } from './folder.js'
-import { heard } from './heard.js'
 import { basic } from './requests.js'
 import { until } from './until.js'
 
@@ -147,7 +147,7 @@ function serveHere(settings: Settings): Omit<Gate, 'port' | 'url'> & { readonly 
   }
   let stop = (_: string) => {}
   const stopped = new Promise<string>((resolve) => (stop = resolve))
-  const ended = heard(
+  const ended = capture(
     'stderr',
     (text) => (said += text),
     () => serve({ ...settings, drainTimeout: 0 }, stopped, { control, log: new Log(settings.log, fd) }),

@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url'
 import { main } from '../../src/htgate/main.js'
-import { heard } from './heard.js'
+import { capture } from './capture.js'
 import { freePort, type Server, startServer } from './servers.js'
 
 /** The launcher of our htgate. */
@@ -19,10 +19,10 @@ export async function startHtgate(args: readonly string[]): Promise<Server> {
 export async function htgateHere(args: readonly string[], env: Record<string, string> = {}) {
   let [stdout, stderr] = ['', '']
   const run = () => main(args, env)
-  const status = await heard(
+  const status = await capture(
     'stdout',
     (text) => (stdout += text),
-    () => heard('stderr', (text) => (stderr += text), run),
+    () => capture('stderr', (text) => (stderr += text), run),
   )
   return { status, stdout, stderr }
 }

@@ -5,7 +5,7 @@ import { isCostly } from './hash-cost.js'
 
 // Records by scheme and cost, and stand-ins for users without a record.
 //
-// An unknown name must take as long as a wrong password, or timing would reveal who exists. With several schemes and costs
+// An unknown name must take as long as a wrong password, or timing would reveal which users exist. With several schemes and costs
 // in the file there are several such times, and existing names are distributed over them like the records. So every
 // unknown name is assigned one kind of record, with odds proportional to the number of such records, by a keyed hash: the
 // same kind at each try and in each process with that key. Adding a user to n others changes one assignment in n (weighted
