@@ -142,7 +142,7 @@ export class Exchange implements RequestSink {
   }
 
   /** Records how long the upstream took to start its response. */
-  upstreamAnswered(ms: number): void {
+  upstreamResponded(ms: number): void {
     this.#upstreamMs = ms
   }
 

@@ -145,7 +145,7 @@ class Relay implements ResponseSink, BodyConsumer, ResponseProducer {
   respond(head: ResponseHead): void {
     const exchange = this.#exchange
     const { status } = head
-    exchange.upstreamAnswered(performance.now() - this.#sent)
+    exchange.upstreamResponded(performance.now() - this.#sent)
     if (status === 101) {
       this.#switchProtocols(head)
       return

@@ -1,6 +1,6 @@
 import type { Server } from 'node:net'
 import type { TlsOptions, Server as TlsServer } from 'node:tls'
-import { answerPlainHttp, divertPlainHttp } from '../http1/plain-http.js'
+import { divertPlainHttp, respondToPlainHttp } from '../http1/plain-http.js'
 import { HttpServer, tlsOptions } from '../http1/server.js'
 import { peerOf, type TrustedProxies } from './client-address.js'
 import { Connection, type ConnectionsOptions } from './connections.js'
@@ -34,7 +34,7 @@ export class GateServers {
     if (tls) {
       divertPlainHttp(http.server, (socket) => {
         this.#gate.unreadable(peerOf(socket, this.#options.trust).address, 400, 'plain-http')
-        answerPlainHttp(socket)
+        respondToPlainHttp(socket)
       })
     }
     this.#servers.push(http)

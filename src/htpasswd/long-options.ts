@@ -94,7 +94,7 @@ export function parseLong(args: string[]): LongRequest | TextRequest {
   if (shell) return { task: 'completion', shell }
 
   const task = onlyTask(given)
-  checkCompany(task, given)
+  checkCombination(task, given)
   checkRounds(algorithm)
   checkCost(algorithm)
   const [file, input] = filesOf(task, operands)
@@ -133,13 +133,13 @@ function onlyTask(given: Record<string, unknown>): Task {
 }
 
 /** @throws Exit for an option that the task would ignore */
-function checkCompany(task: Task, given: Record<string, unknown>): void {
+function checkCombination(task: Task, given: Record<string, unknown>): void {
   for (const [option, tasks] of Object.entries(GOES_WITH)) {
-    if (given[option] && !tasks.includes(task)) throw complaints.company(option, task)
+    if (given[option] && !tasks.includes(task)) throw complaints.conflict(option, task)
   }
   for (const letter of ALGORITHM) {
     const useless = task !== 'import' || given.encrypted
-    if (given[letter] && useless) throw complaints.company(letter, given.encrypted ? 'encrypted' : task)
+    if (given[letter] && useless) throw complaints.conflict(letter, given.encrypted ? 'encrypted' : task)
   }
   if (given.json && given.sarif) throw complaints.options('--json and --sarif cannot be used together')
 }

@@ -80,7 +80,7 @@ export class ClientConnection implements Bounded {
   #isConnected = false
   /** Number of requests served. */
   #served = 0
-  #heard = false
+  #hasReceived = false
   #requestSent = true
   #responded = false
   #keepsAlive = false
@@ -128,7 +128,7 @@ export class ClientConnection implements Bounded {
   /** Sends a request's head, and its body's end if it has none. */
   send(request: OutgoingRequest, sink: ResponseSink): void {
     this.#sink = sink
-    this.#heard = false
+    this.#hasReceived = false
     this.#responded = false
     this.#interim = 0
     this.#chunked = request.length === CHUNKED
@@ -246,7 +246,7 @@ export class ClientConnection implements Bounded {
       this.socket.destroy()
       return
     }
-    this.#heard = true
+    this.#hasReceived = true
     beginTurn()
     try {
       this.#receiver.receive(bytes)
@@ -340,7 +340,7 @@ export class ClientConnection implements Bounded {
     this.#sink = undefined
     this.socket.destroy()
     const isStale =
-      this.#served > 0 && !this.#responded && !this.#expired && (!this.#heard || failure === 'protocol')
+      this.#served > 0 && !this.#responded && !this.#expired && (!this.#hasReceived || failure === 'protocol')
     sink?.failed(new ClientError(failure, message, isStale))
   }
 

@@ -40,13 +40,13 @@ export function divertPlainHttp(server: Server, onPlain: (socket: Socket) => voi
 const BODY = 'This port serves HTTPS: the URL must start with https://\n'
 
 /** The response to such a client. */
-export const PLAIN_HTTP_ANSWER = `HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Type: text/plain\r\nContent-Length: ${BODY.length}\r\n\r\n${BODY}`
+export const PLAIN_HTTP_RESPONSE = `HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Type: text/plain\r\nContent-Length: ${BODY.length}\r\n\r\n${BODY}`
 
 /** Responds with 400. Keeps reading what the client sends, so that it sees the response before the connection closes. */
-export function answerPlainHttp(socket: Socket): void {
+export function respondToPlainHttp(socket: Socket): void {
   socket.on('error', () => socket.destroy())
   socket.resume()
   // A client that does not read the response would not notice the end of the connection.
   socket.setTimeout(LINGER, () => socket.resetAndDestroy())
-  socket.end(PLAIN_HTTP_ANSWER)
+  socket.end(PLAIN_HTTP_RESPONSE)
 }

@@ -115,7 +115,7 @@ export class ServerConnection implements Bounded, ExchangeConnection {
     exchange.sink.bodyEnd(trailers)
     // A response sent from within has already finished the exchange.
     if (exchange.isOver && this.#exchange === exchange) {
-      exchange.tellOver()
+      exchange.reportOver()
       this.#finish()
     }
   }

@@ -61,7 +61,7 @@ export class ServerExchange {
   /** Whether the client waits for 100 before it sends its body (RFC 9110, section 10.1.1). */
   awaitsContinue: boolean
   #length: Length = 0
-  #toldOver = false
+  #hasReportedOver = false
   /** Makes the connection a tunnel. */
   isTunnel = false
 
@@ -163,13 +163,13 @@ export class ServerExchange {
     this.isOver = true
     this.connection.responseEnded(this)
     // A tunnel is over when both sides have ended.
-    if (!this.isTunnel || this.received) this.tellOver()
+    if (!this.isTunnel || this.received) this.reportOver()
   }
 
   /** Tells the sink, once. */
-  tellOver(): void {
-    if (this.#toldOver) return
-    this.#toldOver = true
+  reportOver(): void {
+    if (this.#hasReportedOver) return
+    this.#hasReportedOver = true
     this.sink.over()
   }
 
@@ -195,7 +195,7 @@ export class ServerExchange {
   /** The connection is lost. */
   gone(): void {
     this.isOver = true
-    this.tellOver()
+    this.reportOver()
   }
 
   /** Responds with 101. The connection is then a tunnel, until both sides have ended. */

@@ -24,7 +24,7 @@ export const complaints = {
   options: (message: string) => failure(ExitStatus.syntax, `${message}; see htpasswd --help`),
   noTask: (tasks: string[]) =>
     failure(ExitStatus.syntax, `one of ${tasks.join(', ')} is required; see htpasswd --help`),
-  company: (option: string, task: string) => {
+  conflict: (option: string, task: string) => {
     const flag = option.length === 1 ? `-${option}` : `--${option}`
     return failure(ExitStatus.syntax, `${flag} and --${task} cannot be used together; see htpasswd --help`)
   },
