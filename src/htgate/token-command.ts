@@ -43,32 +43,33 @@ export async function token(args: readonly string[], env: NodeJS.ProcessEnv): Pr
       'Creates, lists and revokes tokens: logins for programs, sent as Bearer or as a Basic password.',
     )
     .helpOption('-h, --help', 'print this help')
+    .helpCommand('help [command]', 'print the help of a command')
     .addHelpText('after', EXAMPLES)
   const add = (name: string, about: string) => {
     return program
       .command(name)
       .description(about)
-      .option('-t, --token-file <path>', 'the token file')
+      .option('-t, --token-file <path>', 'token file')
       .helpOption('-h, --help', 'print this help')
   }
   add('create', 'create a token and print it; it cannot be shown again')
-    .option('-u, --user <name>', 'the owner')
-    .option('-r, --role <role>', 'its highest role: read, write or admin')
+    .option('-u, --user <name>', 'owner of the token')
+    .option('-r, --role <role>', 'highest role of the token: read, write or admin')
     .option('-e, --expires <time>', 'lifetime, such as 12h or 90d, or never', '90d')
-    .option('-n, --name <text>', 'description', '')
+    .option('-n, --name <text>', 'description of the token', '')
     .action((options: Options) => {
       run = () => create(fileOf(options, env), options)
     })
   add('list', 'list tokens, without their secrets, which are not stored')
-    .option('-u, --user <name>', 'only those of this user')
-    .option('--json', 'as JSON')
+    .option('-u, --user <name>', 'list only tokens of this user')
+    .option('--json', 'print JSON')
     .action((options: Options) => {
       run = () => list(fileOf(options, env), options)
     })
   add('revoke', 'revoke tokens; a running htgate rejects them within a second')
-    .argument('[id...]', 'as shown by list')
-    .option('-u, --user <name>', 'all tokens of this user; with IDs, only those of this user')
-    .option('--expired', 'all expired tokens')
+    .argument('[id...]', 'tokens to revoke, as shown by list')
+    .option('-u, --user <name>', 'revoke all tokens of this user; with IDs, only those of this user')
+    .option('--expired', 'revoke all expired tokens')
     .action((ids: string[], options: Options) => {
       run = () => revoke(fileOf(options, env), ids, options)
     })

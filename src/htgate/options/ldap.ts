@@ -17,7 +17,7 @@ export const ldap = group(
     ldapBindDn: optional(
       {
         argument: 'dn',
-        help: 'account to search for users and groups with',
+        help: 'DN of the service account, which searches for users and groups',
         defaultText: 'anonymous',
       },
       notEmpty,
@@ -25,19 +25,19 @@ export const ldap = group(
     ldapBindPasswordFile: optional(
       {
         argument: 'path',
-        help: 'file with that account’s password on its first line; read at each login, so it can be replaced at any time',
+        help: 'file with the service account’s password on its first line; read at each login, so it can be replaced at any time',
       },
       path,
     ),
     ldapBindAs: optional(
       {
         argument: 'template',
-        help: 'bind directly as the user, with no search account; {} stands for the user name: {}@corp.example.org for Active Directory, or a DN such as uid={},ou=people,dc=corp',
+        help: 'bind as the user, without a service account; {} stands for the user name: {}@corp.example.org for Active Directory, or a DN such as uid={},ou=people,dc=corp',
       },
       template,
     ),
     ldapStarttls: toggle(
-      'start TLS on ldap:// connections; without it, ldap:// is allowed to this machine only',
+      'start TLS on ldap:// connections; without it, ldap:// is only allowed to this machine',
     ),
     ldapCa: optional(
       {

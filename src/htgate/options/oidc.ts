@@ -84,7 +84,7 @@ export const oidc = group(
     sessionSecretFile: optional(
       {
         argument: 'path',
-        help: 'file with a secret of at least 32 characters per line: the first one seals session cookies, and all of them open these; even without sessions, the file ensures that rejecting an unknown user takes the same time in all replicas and after a restart',
+        help: 'file with a secret of at least 32 characters per line: the first one seals session cookies, and all of them open these; with or without sessions, the file keeps the time to reject unknown users the same in all replicas and after a restart',
       },
       path,
     ),
@@ -99,7 +99,7 @@ export const oidc = group(
     sessionScript: withDefault(
       {
         argument: 'state',
-        help: 'with --app mlflow, add a script to MLflow’s page that redirects to the login and back when the session has ended; with off, only opening a page does',
+        help: 'with --app mlflow, whether to add a script to MLflow’s page that redirects to the login and back when the session has ended; without it, that happens when the next page is opened',
         choices: ['on', 'off'],
         default: 'on',
       },
@@ -161,7 +161,7 @@ export const certificates = group(
     clientCertUser: withDefault(
       {
         argument: 'field',
-        help: 'where the user name comes from: the subject’s common name, or the e-mail address in the alternative names',
+        help: 'field with the user name, either the subject’s common name or the e-mail address in the alternative names',
         choices: ['cn', 'email'],
         default: 'cn',
       },
