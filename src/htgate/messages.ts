@@ -92,7 +92,7 @@ export const notices = {
   /** What is guarded, for how many users, and which of their records are weak. */
   guards({ file, upstream, trustProxy }: Guarded, { users, weak }: Loaded): string {
     const what = upstream ? `guarding ${upstream.text}` : 'serving forward-auth'
-    const lines = [`${what} for ${users} user${users === 1 ? '' : 's'} of ${file}`]
+    const lines = [`${what} for ${users} user${users === 1 ? '' : 's'} in ${file}`]
     if (weak.count > 0) {
       const listed = weak.first.slice(0, MAX_WEAK)
       lines.push(`weak records: ${weak.count}; anyone who gets hold of the file can crack these passwords`)

@@ -98,7 +98,7 @@ describeWith(['openssl'], 'certificates', () => {
     const args = ['--file', passwordFile(), '--upstream', upstream.url, '--tls-cert', cert, '--tls-key', key]
     const { status, output } = await check([...args, '--client-ca', cert, '--client-crl', cert])
     expect(output).toContain(
-      `works    --tls-cert: ${cert} matches its key and is for DNS:mlflow.example.org, IP Address:127.0.0.1\n`,
+      `works    --tls-cert: ${cert} matches its key and is issued for DNS:mlflow.example.org, IP Address:127.0.0.1\n`,
     )
     expect(output).toMatch(/^warning {2}--tls-cert: \S+ expires in 1 day, on .*\n {9}hint: renew it$/m)
     expect(output).toMatch(/^warning {2}--client-ca: \S+: CN=mlflow\.example\.org expires in 1 day/m)

@@ -60,7 +60,7 @@ describe('startup', () => {
       `${record('zoe', 'secret', 10)}${record('alice', 'secret')}bob:${sha1}\ncyd:${sha1}\ndan:${sha1}\neve:${sha1}\n`,
     )
     const gate = await startGate({ upstream: 'http://127.0.0.1:5000', file })
-    expect(gate.said()).toMatch(/^htgate: guarding http:\/\/127\.0\.0\.1:5000 for 6 users of /)
+    expect(gate.said()).toMatch(/^htgate: guarding http:\/\/127\.0\.0\.1:5000 for 6 users in /)
     expect(gate.said()).toContain(
       [
         'weak records: 5; anyone who gets hold of the file can crack these passwords',

@@ -25,7 +25,7 @@ export function certificateAreas(settings: Settings): Area[] {
         const certificate = new X509Certificate(readFileSync(tlsCert))
         const names = (certificate.subjectAltName ?? certificate.subject).replaceAll('\n', ', ')
         return [
-          { state: 'works', text: `${tlsCert} matches its key and is for ${names}` },
+          { state: 'works', text: `${tlsCert} matches its key and is issued for ${names}` },
           certificateFinding(tlsCert, certificate),
         ]
       },

@@ -62,5 +62,5 @@ test('StartTLS permits ldap:// to another machine', () => {
 test('an authority that is not a certificate is rejected', () => {
   const ca = join(temporaryFolder(), 'ca.pem')
   writeFileSync(ca, 'nothing')
-  expect(() => ldapSettings({ url, ca })).toThrow('is a file without certificates')
+  expect(() => ldapSettings({ url, ca })).toThrow('contains no certificates')
 })
