@@ -53,8 +53,9 @@ function guardCommand(
   command: readonly string[],
   named: (key: string) => string,
 ): void {
-  if (command.length === 0) throw errors.missing('a command after --', 'the server to start and guard')
-  if (!command.some((part) => part.includes(PORT_PLACEHOLDER))) throw errors.noPort(command.join(' '))
+  if (!command[0]) throw errors.missing('a command after --', 'the server to start and guard')
+  if (!command.slice(1).some((part) => part.includes(PORT_PLACEHOLDER)))
+    throw errors.noPort(command.join(' '))
   for (const other of ['upstream', 'upstreamCa', 'forwardAuth']) {
     if (settings[other]) throw errors.conflict(named(other), 'a command after --')
   }

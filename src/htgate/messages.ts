@@ -52,7 +52,8 @@ export const errors = {
     usage(
       `no {port} in '${command}'\nhint: htgate chooses the port; write {port} where the command expects it, such as: mlflow server --port {port}`,
     ),
-  command: (status: number, why: string) => new Exit(status, why),
+  command: (status: number, why: string, hint?: string) =>
+    new Exit(status, hint === undefined ? why : `${why}\nhint: ${hint}`),
   unexpected(error: unknown) {
     if (!(error instanceof Error)) return failed(`unexpected error: ${error}`)
     const detail = process.env.HTGATE_DEBUG ? error.stack : error.message
@@ -88,7 +89,11 @@ export const notices = {
     'roles with --forward-auth require --trust-proxy: without it, htgate cannot tell which request the proxy asks about, and refuses them all',
   waiting: (program: string, seconds: number) => `waiting for ${program} to respond (${seconds} s)`,
   started: (program: string, port: number) => `${program} is responding on 127.0.0.1:${port}`,
-  commandExited: (program: string, status: number) => `${program} exited with status ${status}`,
+  /** @param how `exited with status 3`, for example */
+  commandExited: (program: string, how: string) => `${program} ${how}`,
+  stoppingCommand: (program: string) => `waiting for ${program} to exit; a second Ctrl-C kills it`,
+  killingCommand: (program: string, seconds: number) =>
+    `${program} did not exit within ${seconds} s; killing it`,
   /** What is guarded, for how many users, and which of their records are weak. */
   guards({ file, upstream, trustProxy }: Guarded, { users, weak }: Loaded): string {
     const what = upstream ? `guarding ${upstream.text}` : 'serving forward-auth'

@@ -19,13 +19,13 @@ import { printMetrics, RequestMetrics, type Snapshot } from '../operations/metri
 import { Policy } from '../policy/policy.js'
 import type { Readiness } from '../processes/messages.js'
 import { type ProcessControl, processControl } from '../processes/process-control.js'
-import { type Address, printAddress, systemdSockets } from '../system/address.js'
+import { printAddress } from '../system/address.js'
 import { Upstream } from '../upstream/upstream.js'
 import { readCa, readCertificate } from './certificates.js'
 import { EventReporter } from './event-reporter.js'
 import { certificatesIn } from './findings/certificates.js'
 import { openGroupFile } from './group-file.js'
-import { listenOn, openAdmin } from './listening.js'
+import { addressesOf, listenOn, openAdmin } from './listening.js'
 import { errors, notices, say } from './messages.js'
 import type { Settings } from './options/index.js'
 import { openBrowserLogins } from './pages.js'
@@ -204,12 +204,6 @@ function openHandler(
   const pageScript = hasScript ? new PageScript((path) => app.isPage(path)) : undefined
   const handler = createForward({ upstream, names, rules, filter, log, pageScript })
   return { handler, close: () => upstream.close() }
-}
-
-function addressesOf({ listen }: Settings): readonly Address[] {
-  const passed = systemdSockets(process.env, cluster.isPrimary ? process.pid : process.ppid)
-  const addresses = [...passed, ...listen]
-  return addresses.length === 0 ? [{ host: '127.0.0.1', port: 8080 }] : addresses
 }
 
 async function openServers(settings: Settings, servers: GateServers, isLogLeader: boolean): Promise<void> {

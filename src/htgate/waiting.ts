@@ -1,28 +1,25 @@
 import type { WriteStream } from 'node:tty'
 
-/** How often the line is redrawn, in milliseconds. */
-const INTERVAL = 1000
+/** When the first line appears, and how often the next ones do, in milliseconds. */
+const FIRST = 1_000
+const INTERVAL = 10_000
 
-/** A progress line with the seconds elapsed. Shown on a terminal only, and erased at the end. */
+/**
+ * Says how long something has taken so far, on a terminal only. Whole lines: a line that is redrawn would be torn by what the
+ * command prints.
+ */
 export class Waiting {
-  #shownAt = -INTERVAL
-  #isShown = false
+  #next = FIRST
 
   constructor(
-    readonly stream: WriteStream,
-    readonly text: (seconds: number) => string,
+    readonly stream: Pick<WriteStream, 'isTTY'>,
+    readonly show: (seconds: number) => void,
   ) {}
 
-  show(ms: number): void {
-    if (!this.stream.isTTY || ms - this.#shownAt < INTERVAL) return
-    this.#shownAt = ms
-    this.#isShown = true
-    const line = this.text(Math.floor(ms / 1000)).slice(0, (this.stream.columns || 80) - 1)
-    this.stream.write(`\r\u001b[K${line}`)
-  }
-
-  clear(): void {
-    if (this.#isShown) this.stream.write('\r\u001b[K')
-    this.#isShown = false
+  /** @param ms how long it has taken so far */
+  update(ms: number): void {
+    if (!this.stream.isTTY || ms < this.#next) return
+    this.#next = Math.floor(ms / INTERVAL + 1) * INTERVAL
+    this.show(Math.floor(ms / 1000))
   }
 }

@@ -1,8 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process'
+import { existsSync } from 'node:fs'
 import { get } from 'node:http'
-import { createServer } from 'node:net'
+import { connect, createServer } from 'node:net'
 import { constants } from 'node:os'
-import { basename } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
 
 // `htgate … -- COMMAND`: starts the server to guard, on a loopback port that only this machine can reach.
 
@@ -12,6 +13,12 @@ export const PORT_PLACEHOLDER = '{port}'
 /** How often to check whether the command responds, and how long it may take to respond, in milliseconds. */
 const POLL = 100
 const ANSWER = 5_000
+
+/** After SIGINT, how long to wait before SIGTERM, in milliseconds. MLflow waits half a minute for children that get neither. */
+const PATIENCE = 3_000
+
+/** How long the command's children may take to exit after it, in milliseconds. */
+const LEFTOVERS = 2_000
 
 /** The command's exit status, or 128 plus the signal's number, as in a shell. */
 export type CommandStatus = number
@@ -33,6 +40,8 @@ export class CommandError extends Error {
     message: string,
     /** The command's exit status, if it exited by itself. */
     readonly status: CommandStatus | undefined = undefined,
+    /** What to do. */
+    readonly hint: string | undefined = undefined,
   ) {
     super(message)
   }
@@ -43,6 +52,7 @@ export class GuardedCommand {
   readonly exited: Promise<CommandStatus>
   readonly #child: ChildProcess
   readonly #program: string
+  #how = ''
   #status: CommandStatus | undefined
   #failure: Error | undefined
   #stopped = false
@@ -52,10 +62,11 @@ export class GuardedCommand {
     /** The port on 127.0.0.1 that the command should listen on. */
     readonly port: number,
   ) {
-    const [program = '', ...args] = command.map((part) => part.replaceAll(PORT_PLACEHOLDER, String(port)))
-    this.#program = basename(program)
+    const [program = '', ...parts] = command
+    const args = parts.map((part) => part.replaceAll(PORT_PLACEHOLDER, String(port)))
+    this.#program = program
     // In its own process group, so that Ctrl-C reaches only the gate, which drains before it stops the command, and so that
-    // the command's children can be killed with it.
+    // the command's children are stopped with it.
     this.#child = spawn(program, args, { stdio: ['ignore', 'inherit', 'inherit'], detached: true })
     this.exited = new Promise((resolve) => {
       this.#child.once('error', (error) => {
@@ -66,7 +77,7 @@ export class GuardedCommand {
       })
       this.#child.once('exit', (code, signal) => {
         this.#status = code ?? 128 + constants.signals[signal as NodeJS.Signals]
-        this.#signalGroup('SIGTERM')
+        this.#how = code === null ? `was killed by ${signal}` : `exited with status ${code}`
         resolve(this.#status)
       })
     })
@@ -75,7 +86,8 @@ export class GuardedCommand {
   /**
    * Starts the command on a free port and waits until it responds to an HTTP request there.
    *
-   * @throws CommandError if it cannot be started, exits, or does not respond in time; it is then no longer running
+   * @throws CommandError if it cannot be started, exits, or does not respond in time; it is then no longer running, nor
+   *   are its children
    */
   static async start(
     { command, startTimeout, onWaiting = () => {} }: CommandOptions,
@@ -84,37 +96,56 @@ export class GuardedCommand {
   ): Promise<GuardedCommand> {
     const running = new GuardedCommand(command, await freePort())
     onSpawned(running)
+    try {
+      await running.#untilItAnswers(startTimeout, onWaiting)
+      return running
+    } catch (error) {
+      await running.#endGroup()
+      throw error
+    }
+  }
+
+  async #untilItAnswers(startTimeout: number, onWaiting: (ms: number) => void): Promise<void> {
     const started = performance.now()
-    while (!(await running.#answers())) {
+    while (!(await this.#answers())) {
       const ms = performance.now() - started
-      if (running.#failure !== undefined) throw notStarted(running.#program, running.#failure)
-      if (running.#status !== undefined) {
-        if (running.#stopped)
-          throw new CommandError('stopped', 'stopped before it responded', running.#status)
+      if (this.#failure !== undefined) throw notStarted(this.#program, this.#failure)
+      if (this.#status !== undefined) {
+        if (this.#stopped) throw new CommandError('stopped', 'stopped before it responded', this.#status)
         throw new CommandError(
           'exited',
-          `${running.#program} exited with status ${running.#status} before it responded on 127.0.0.1:${running.port}`,
-          running.#status,
+          `${this.#program} ${this.how} before it responded on 127.0.0.1:${this.port}`,
+          this.#status,
+          this.#status === 0 ? 'it must run in the foreground, not as a daemon' : undefined,
         )
       }
       if (ms > startTimeout) {
-        running.kill()
-        await running.exited
+        const hint = await hintOn(this.port)
+        this.kill()
+        await this.exited
         throw new CommandError(
           'silent',
-          `${running.#program} did not respond on 127.0.0.1:${running.port} within ${startTimeout / 1000} s`,
+          `${this.#program} did not respond on 127.0.0.1:${this.port} within ${startTimeout / 1000} s`,
+          undefined,
+          hint,
         )
       }
       onWaiting(ms)
-      await running.#pause()
+      await this.#pause()
     }
-    return running
   }
 
-  /** Passes a signal on to the command. */
+  /** How the command ended: `exited with status 3`, `was killed by SIGKILL`. */
+  get how(): string {
+    return this.#how
+  }
+
+  /** Passes a signal on to the command. SIGTERM also reaches its children, as from systemd. */
   signal(signal: NodeJS.Signals): void {
+    if (this.#status !== undefined) return
     if (signal === 'SIGTERM' || signal === 'SIGINT') this.#stopped = true
-    if (this.#status === undefined) this.#child.kill(signal)
+    if (signal === 'SIGTERM') this.#signalGroup(signal)
+    else this.#child.kill(signal)
   }
 
   /** Kills the command and its children. */
@@ -122,22 +153,48 @@ export class GuardedCommand {
     this.#signalGroup('SIGKILL')
   }
 
-  /** Asks the command to exit, and kills it after `timeout` milliseconds. Resolves to its status. */
-  async stop(signal: NodeJS.Signals, timeout: number): Promise<CommandStatus> {
+  /**
+   * Asks the command to exit, and kills it after `timeout` milliseconds. Resolves to its status once its children have exited,
+   * too.
+   *
+   * @param onKill called when the command is killed
+   */
+  async stop(
+    signal: 'SIGTERM' | 'SIGINT',
+    timeout: number,
+    onKill: () => void = () => {},
+  ): Promise<CommandStatus> {
     this.signal(signal)
-    const timer = setTimeout(() => this.kill(), timeout)
+    const insist = setTimeout(() => this.signal('SIGTERM'), PATIENCE)
+    if (signal === 'SIGTERM') clearTimeout(insist)
+    const timer = setTimeout(() => {
+      onKill()
+      this.kill()
+    }, timeout)
     const status = await this.exited
+    clearTimeout(insist)
     clearTimeout(timer)
+    await this.#endGroup()
     return status
   }
 
-  #signalGroup(signal: NodeJS.Signals): void {
+  /** Ends what the command has left running in its process group. */
+  async #endGroup(): Promise<void> {
+    const deadline = performance.now() + LEFTOVERS
+    while (this.#signalGroup('SIGTERM')) {
+      if (performance.now() > deadline) return this.kill()
+      await pause(POLL)
+    }
+  }
+
+  /** Whether there was a process to signal. */
+  #signalGroup(signal: NodeJS.Signals): boolean {
     const { pid } = this.#child
-    if (pid === undefined) return
+    if (pid === undefined) return false
     try {
-      process.kill(-pid, signal)
+      return process.kill(-pid, signal)
     } catch {
-      // The group is gone already.
+      return false
     }
   }
 
@@ -167,10 +224,38 @@ export class GuardedCommand {
 }
 
 function notStarted(program: string, { code, message }: NodeJS.ErrnoException): CommandError {
+  if (code === 'ENOENT' && program.includes('/') && existsSync(program)) {
+    return new CommandError(
+      'not-started',
+      `${program}: the interpreter in its first line does not exist`,
+      127,
+    )
+  }
   if (code === 'ENOENT') return new CommandError('not-started', `${program}: command not found`, 127)
   if (code === 'EACCES') return new CommandError('not-started', `${program}: permission denied`, 126)
   return new CommandError('not-started', `cannot start ${program}: ${message}`, 126)
 }
+
+/** Why a command that is running may not have responded on `port`. */
+export async function hintOn(port: number): Promise<string> {
+  if (await accepts('127.0.0.1', port))
+    return 'it accepts connections there, but does not respond to GET / over plain HTTP'
+  if (await accepts('::1', port)) return `it listens on [::1]:${port}; make it listen on 127.0.0.1`
+  return `make it listen on 127.0.0.1 and the port that replaces ${PORT_PLACEHOLDER}; --start-timeout gives it more time`
+}
+
+const accepts = (host: string, port: number): Promise<boolean> =>
+  new Promise((resolve) => {
+    const socket = connect({ host, port })
+    socket
+      .setTimeout(ANSWER, () => socket.destroy())
+      .once('connect', () => {
+        resolve(true)
+        socket.destroy()
+      })
+      .once('error', () => resolve(false))
+      .once('close', () => resolve(false))
+  })
 
 /** A free port. The system does not soon assign it again. */
 function freePort(): Promise<number> {

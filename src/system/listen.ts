@@ -40,6 +40,30 @@ export async function listen(
     : address
 }
 
+/** How long to wait for a connection that shows that an address is in use, in milliseconds. */
+const SHORTLY = 1_000
+
+/** Whether another process listens there. Only connects: to listen for a moment would look like the start of a server. */
+export async function errorIfInUse(address: Address): Promise<ListenError | undefined> {
+  if ('fd' in address || ('port' in address && address.port === 0)) return undefined
+  const to = 'path' in address ? address : { port: address.port, host: reachable(address.host) }
+  const isInUse = await new Promise<boolean>((resolve) => {
+    const socket = connect(to, () => {
+      resolve(true)
+      socket.destroy()
+    })
+    socket
+      .setTimeout(SHORTLY, () => socket.destroy())
+      .once('error', () => resolve(false))
+      .once('close', () => resolve(false))
+  })
+  return isInUse ? listenError(address, Object.assign(new Error(IN_USE), { code: 'EADDRINUSE' })) : undefined
+}
+
+/** An address of this machine at which a server on `host` can be reached. */
+const reachable = (host: string | undefined): string =>
+  host === undefined || host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host
+
 const MINUTE = 60_000
 
 function atMostOnceAMinute(report: (error: Error) => void): (error: Error) => void {

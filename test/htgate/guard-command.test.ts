@@ -1,4 +1,6 @@
 import { once } from 'node:events'
+import { existsSync } from 'node:fs'
+import { type AddressInfo, createServer } from 'node:net'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { temporaryFolder } from '../support/folder.js'
@@ -103,7 +105,7 @@ describe('a misbehaving command', () => {
       'exits at startup',
       [process.execPath, '-e', 'process.exit(3)', '{port}'],
       3,
-      /^htgate: node exited with status 3 before it responded on 127\.0\.0\.1:\d+$/m,
+      /^htgate: \S+ exited with status 3 before it responded on 127\.0\.0\.1:\d+$/m,
     ],
     [
       'is not installed',
@@ -115,7 +117,7 @@ describe('a misbehaving command', () => {
       'never listens',
       [process.execPath, '-e', 'setInterval(() => {}, 1000)', '{port}'],
       1,
-      /^htgate: node did not respond on 127\.0\.0\.1:\d+ within 1 s$/m,
+      /^htgate: \S+ did not respond on 127\.0\.0\.1:\d+ within 1 s$/m,
     ],
   ] as const)('that %s makes htgate say so and exit', async (_, command, status, message) => {
     const args = [
@@ -133,13 +135,29 @@ describe('a misbehaving command', () => {
     expect(result.status).toBe(status)
   })
 
+  test.each([
+    ['the password file does not exist', (_: number) => ['--file', '/no/such/file']],
+    ['the address is in use', (port: number) => ['--listen', `127.0.0.1:${port}`]],
+  ])('is not even started if %s', async (_, options) => {
+    const taken = createServer()
+    await once(taken.listen(0, '127.0.0.1'), 'listening')
+    onTestFinished(() => void taken.close())
+    const started = join(temporaryFolder(), 'started')
+    const touch = ['/bin/sh', '-c', `touch ${started}`, '{port}']
+    const { port } = taken.address() as AddressInfo
+    const args = ['--file', await passwordFile(), ...options(port), '--', ...touch]
+    expect((await run(process.execPath, [OUR_HTGATE, ...args])).status).toBe(1)
+    expect(existsSync(started)).toBe(false)
+  })
+
   test('is stopped if htgate itself cannot start', async () => {
     const pidFile = join(temporaryFolder(), 'pid')
     const source = `require('node:fs').writeFileSync(${JSON.stringify(pidFile)}, String(process.pid)); ${SERVER}`
-    const args = ['--file', '/no/such/file', '--', process.execPath, '-e', source]
+    const foreign = ['--listen', '192.0.2.1:8080'] // An address that no machine has (RFC 5737).
+    const args = ['--file', await passwordFile(), ...foreign, '--', process.execPath, '-e', source]
     const result = await run(process.execPath, [OUR_HTGATE, ...args])
     expect(result.status).toBe(1)
-    expect(result.stderr.toString()).toContain('/no/such/file')
+    expect(result.stderr.toString()).toContain('cannot listen on 192.0.2.1:8080')
     const pid = (await run('cat', [pidFile])).stdout.toString()
     expect((await run('ps', ['-o', 'stat=', '-p', pid])).stdout.toString()).toMatch(/^$|^Z/)
   })
@@ -147,6 +165,8 @@ describe('a misbehaving command', () => {
 
 test.each([
   [['--'], 'a command after -- is required'],
+  [['--', '', '{port}'], 'a command after -- is required'],
+  [['--', '{port}'], "no {port} in '{port}'"],
   [['--', 'mlflow', 'server'], "no {port} in 'mlflow server'"],
   [
     ['--upstream', 'http://127.0.0.1:5000', '--', 'x', '{port}'],
@@ -175,5 +195,28 @@ describeWith(['mlflow'], 'MLflow behind htgate, started with one command', () =>
     server.process.kill('SIGTERM')
     const [status] = await exitOf(server)
     expect(status).not.toBeNull()
+  }, 180_000)
+})
+
+describeWith(['expect'], 'at a terminal', () => {
+  test('progress is whole lines, which what the command prints cannot tear', async () => {
+    const source = `
+      setInterval(() => console.log('a line of the command'), 50);
+      setTimeout(() => { ${SERVER} }, 1500)`
+    const script = `
+      set timeout 120
+      set stty_init "columns 30 rows 24"
+      spawn -noecho {${process.execPath}} {${OUR_HTGATE}} --file {${await passwordFile()}} --listen 127.0.0.1:0 -- {${process.execPath}} -e {${source}}
+      expect -ex "listening on" {} timeout { exit 101 } eof { exit 102 }
+      send "\\003"
+      expect eof {} timeout { exit 103 }`
+    const { status, stdout } = await run(peer('expect') as string, ['-c', script])
+    expect(status, stdout.toString()).toBe(0)
+    expect(stdout.toString()).toMatch(/^htgate: waiting for node to respond \(\d+ s\)\r?$/m)
+    const torn = stdout
+      .toString()
+      .split(/\r?\n/)
+      .filter((line) => line.includes('a line of the command') && line !== 'a line of the command')
+    expect(torn.filter((line) => !line.startsWith('^C'))).toEqual([])
   }, 180_000)
 })

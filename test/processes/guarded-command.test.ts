@@ -1,7 +1,11 @@
-import { readFileSync } from 'node:fs'
+import { once } from 'node:events'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { get } from 'node:http'
-import { afterEach, describe, expect, test } from 'vitest'
-import { type CommandError, GuardedCommand } from '../../src/processes/guarded-command.js'
+import { type AddressInfo, createServer } from 'node:net'
+import { join } from 'node:path'
+import { afterEach, describe, expect, onTestFinished, test } from 'vitest'
+import { type CommandError, GuardedCommand, hintOn } from '../../src/processes/guarded-command.js'
+import { temporaryFolder } from '../support/folder.js'
 
 const running: GuardedCommand[] = []
 afterEach(() => {
@@ -22,18 +26,39 @@ const failureOf = (attempt: Promise<unknown>): Promise<CommandError> =>
     (error) => error as CommandError,
   )
 
+/** What the command responds. */
+const bodyOf = ({ port }: GuardedCommand): Promise<string> =>
+  new Promise((resolve, reject) => {
+    get({ host: '127.0.0.1', port, agent: false }, (response) => {
+      response.setEncoding('utf8').once('data', resolve)
+    }).once('error', reject)
+  })
+
 const SERVER = `require('node:http').createServer((_, response) => response.end('here')).listen({port}, '127.0.0.1')`
+
+test.each([
+  ['nothing listens', undefined, undefined, /listen on 127\.0\.0\.1 and the port that replaces \{port\}/],
+  ['a server listens on ::1 only', '::1', undefined, /listens on \[::1\]:\d+; make it listen on 127/],
+  [
+    'a server does not speak HTTP',
+    '127.0.0.1',
+    'SSH-2.0',
+    /accepts connections .* does not respond to GET \//,
+  ],
+])('the hint if %s', async (_, host, greeting, hint) => {
+  const server = createServer((socket) => void socket.on('error', () => {}).end(greeting ?? ''))
+  await once(server.listen(0, host ?? '127.0.0.1'), 'listening')
+  const { port } = server.address() as AddressInfo
+  if (host === undefined) await once(server.close(), 'close')
+  else onTestFinished(() => void server.close())
+  expect(await hintOn(port)).toMatch(hint)
+})
 
 describe('a guarded command', () => {
   test('gets a free loopback port and counts as started once it responds', async () => {
     const waits: number[] = []
     const command = await start(`setTimeout(() => { ${SERVER} }, 300)`, 30_000, (ms) => waits.push(ms))
-    const body = await new Promise((resolve, reject) => {
-      get({ host: '127.0.0.1', port: command.port, agent: false }, (response) => {
-        response.setEncoding('utf8').once('data', resolve)
-      }).once('error', reject)
-    })
-    expect(body).toBe('here')
+    expect(await bodyOf(command)).toBe('here')
     expect(waits.length).toBeGreaterThan(0)
   })
 
@@ -72,6 +97,25 @@ describe('a guarded command', () => {
     expect(error).toMatchObject({ reason: 'not-started', status: 126 })
   })
 
+  test('that is a script without its interpreter fails with 127, and says which is missing', async () => {
+    const script = join(temporaryFolder(), 'serve')
+    writeFileSync(script, '#!/no/such/interpreter\n', { mode: 0o755 })
+    const error = await failureOf(GuardedCommand.start({ command: [script, '{port}'], startTimeout: 30_000 }))
+    expect(error).toMatchObject({ reason: 'not-started', status: 127 })
+    expect(error.message).toBe(`${script}: the interpreter in its first line does not exist`)
+  })
+
+  test.each([
+    ['exits', 'process.exit(3)', 'exited with status 3', undefined],
+    ['becomes a daemon', 'process.exit(0)', 'exited with status 0', /foreground/],
+    ['is killed', "process.kill(process.pid, 'SIGKILL')", 'was killed by SIGKILL', undefined],
+  ])('that %s at the start: the message says how', async (_, source, how, hint) => {
+    const error = await failureOf(start(source))
+    expect(error.message).toContain(`${process.execPath} ${how} before it responded`)
+    if (hint === undefined) expect(error.hint).toBeUndefined()
+    else expect(error.hint).toMatch(hint)
+  })
+
   test('that never listens is stopped after the start timeout', async () => {
     const error = await failureOf(start('setInterval(() => {}, 1000)', 200))
     expect(error.reason).toBe('silent')
@@ -97,17 +141,38 @@ describe('a guarded command', () => {
     expect((await attempt).reason).toBe('stopped')
   })
 
+  test('that finishes its work on SIGINT gets SIGTERM soon after', async () => {
+    const command = await start(`process.on('SIGINT', () => {}); ${SERVER}`)
+    expect(await command.stop('SIGINT', 3_600_000)).toBe(143)
+  })
+
+  test('reports that it is killed', async () => {
+    const command = await start(`process.on('SIGTERM', () => {}); ${SERVER}`)
+    let kills = 0
+    await command.stop('SIGTERM', 200, () => kills++)
+    expect({ kills, how: command.how }).toEqual({ kills: 1, how: 'was killed by SIGKILL' })
+  })
+
+  test('is stopped with a child process that ignores SIGTERM', async () => {
+    const helperSource = `process.on('SIGTERM', () => {}); setInterval(() => {}, 1000); console.log('ready')`
+    const source = `
+      const { spawn } = require('node:child_process')
+      const helper = spawn(process.execPath, ['-e', ${JSON.stringify(helperSource)}], { stdio: ['ignore', 'pipe', 'ignore'] })
+      helper.stdout.once('data', () =>
+        require('node:http').createServer((_, response) => response.end(String(helper.pid))).listen({port}, '127.0.0.1'))`
+    const command = await start(source)
+    const helper = await bodyOf(command).then(Number)
+    await command.stop('SIGTERM', 30_000)
+    await expect.poll(() => isAlive(helper)).toBe(false)
+  })
+
   test('is stopped with its child processes', async () => {
     const source = `
       const { spawn } = require('node:child_process')
       const helper = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)'], { stdio: 'ignore' })
       require('node:http').createServer((_, response) => response.end(String(helper.pid))).listen({port}, '127.0.0.1')`
     const command = await start(source)
-    const helper = await new Promise<number>((resolve) => {
-      get({ host: '127.0.0.1', port: command.port, agent: false }, (response) => {
-        response.setEncoding('utf8').once('data', (text) => resolve(Number(text)))
-      })
-    })
+    const helper = await bodyOf(command).then(Number)
     await command.stop('SIGTERM', 30_000)
     await expect.poll(() => isAlive(helper)).toBe(false)
   })

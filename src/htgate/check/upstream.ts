@@ -1,5 +1,7 @@
+import { accessSync, constants, existsSync, statSync } from 'node:fs'
 import { type IncomingMessage, request as requestHttp } from 'node:http'
 import { request as requestHttps } from 'node:https'
+import { delimiter, join } from 'node:path'
 import type { Finding } from '../../auth/provider.js'
 import type { UpstreamUrl } from '../../upstream/upstream.js'
 import { readCa } from '../certificates.js'
@@ -7,11 +9,31 @@ import { PATIENCE, troubleOf } from '../findings/upstream.js'
 import type { Settings } from '../options/index.js'
 import type { Area } from './report.js'
 
-/** The upstream, unless it is a command, which is not started here. */
+/** The upstream. If it is a command, that is looked for, but not started. */
 export function upstreamAreas(settings: Settings): Area[] {
   const { upstream, command } = settings
-  if (upstream === undefined || command !== undefined) return []
+  if (upstream === undefined) return []
+  if (command !== undefined) return [{ name: 'command', check: async () => [find(command[0] as string)] }]
   return [{ name: '--upstream', check: async () => [await tryOut(settings, upstream)] }]
+}
+
+/** Finds a program as a shell does. */
+function find(program: string): Finding {
+  const folders = program.includes('/') ? [''] : (process.env.PATH ?? '').split(delimiter)
+  const paths = folders.map((folder) => join(folder, program))
+  const found = paths.find((path) => {
+    try {
+      accessSync(path, constants.X_OK)
+      return statSync(path).isFile()
+    } catch {
+      return false
+    }
+  })
+  if (found !== undefined) return { state: 'works', text: `${program} is ${found}` }
+  const isThere = program.includes('/') && existsSync(program)
+  return isThere
+    ? { state: 'fails', text: `${program}: permission denied`, hint: 'it must be an executable file' }
+    : { state: 'fails', text: `${program}: command not found`, hint: 'is it installed, and in PATH?' }
 }
 
 async function tryOut(settings: Settings, url: UpstreamUrl): Promise<Finding> {
