@@ -1,7 +1,7 @@
 """MLflow's own permissions (its basic-auth application) for users that htgate has logged in.
 
 WARNING: anyone who reaches MLflow without htgate can claim to be any user, the admin included: all it takes is a header. Let
-MLflow listen on 127.0.0.1 or a unix socket only, on a machine or in a pod where nothing else runs that you don't trust.
+MLflow listen on 127.0.0.1 or a Unix socket only, on a machine or in a pod where nothing else runs that you don't trust.
 
 basic_auth.ini beside this file names the function below. Start MLflow so:
 

@@ -7,7 +7,7 @@ import type { RequestHeaders } from './request-headers.js'
 
 /** The other end of a connection: a client, or a proxy in front of the gate. */
 export interface Peer {
-  /** IP address; `unix:` for a connection through a unix socket. */
+  /** IP address; `unix:` for a connection through a Unix socket. */
   readonly address: string
   /** Whether it is a trusted proxy: its X-Forwarded-* headers are used. */
   readonly trusted: boolean
@@ -64,7 +64,7 @@ export class TrustedProxies {
   }
 }
 
-/** A peer on a unix socket is a proxy on this machine, always trusted: the socket's mode decides who may connect. */
+/** A peer on a Unix socket is a proxy on this machine, always trusted: the socket's mode decides who may connect. */
 export function peerOf(socket: Socket, trust: TrustedProxies): Peer {
   const proto = (socket as Partial<TLSSocket>).encrypted ? 'https' : 'http'
   const address = plain(socket.remoteAddress ?? '')

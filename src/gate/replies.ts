@@ -77,7 +77,7 @@ function durationOf(seconds: number): string {
 /** Explains why a correct password may have failed. */
 const FAULTS: Readonly<Record<CredentialFault, string>> = {
   'line-break':
-    'The password sent ends with a line break, probably because it was read from a file with its line end. Remove the line break',
+    'The password sent ends with a line break, probably because it was read from a file with its final newline. Remove the line break',
   'control-character':
     'The user name or password sent contains a control character, such as a tab. Remove it',
   'not-utf-8':

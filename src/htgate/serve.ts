@@ -218,7 +218,7 @@ async function openServers(settings: Settings, servers: GateServers, isLogLeader
   }
 }
 
-/** Whether no peer can be a trusted proxy; peers on a unix socket always are. */
+/** Whether no peer can be a trusted proxy; peers on a Unix socket always are. */
 const isUntrusted = ({ trustProxy, listen }: Settings): boolean =>
   trustProxy.none && !listen.some((address) => 'path' in address)
 

@@ -1,7 +1,7 @@
 import { isHash } from './not-a-hash.js'
 
 // Bytes to records and back. A password file is bytes, not text: an edit leaves everything it doesn't concern
-// byte-identical, whatever its encoding or line ends. Lines are read as in Apache's htpasswd: leading white space, blank
+// byte-identical, whatever its encoding or line endings. Lines are read as in Apache's htpasswd: leading white space, blank
 // lines and comments are skipped, and the user ends at the first colon.
 
 const NEWLINE = 0x0a
@@ -81,7 +81,7 @@ export function isRecordOf(bytes: Buffer, line: RecordLine, user: Buffer): boole
   )
 }
 
-/** Everything after the first colon, without the line end: what Apache's htpasswd takes as the hash. */
+/** Everything after the first colon, without the line ending: what Apache's htpasswd takes as the hash. */
 export function restOf(bytes: Buffer, line: RecordLine): string {
   let end = line.colon + 1
   while (end < line.end && bytes[end] !== NEWLINE && bytes[end] !== RETURN) end++

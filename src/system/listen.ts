@@ -75,7 +75,7 @@ function atMostOnceAMinute(report: (error: Error) => void): (error: Error) => vo
   }
 }
 
-/** Removes a unix socket left behind by a killed process, which refuses connections. */
+/** Removes a Unix socket left behind by a killed process, which refuses connections. */
 async function removeAbandoned(path: string): Promise<void> {
   if (!isSocket(path)) return
   const answers = await new Promise<boolean>((resolve) => {

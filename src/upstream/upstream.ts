@@ -18,7 +18,7 @@ export interface UpstreamUrl {
   readonly origin: string
   /** Prepended to every path. Empty, or starts with a slash and does not end with one. */
   readonly prefix: string
-  /** Path of a unix socket; the origin is then only nominal. */
+  /** Path of a Unix socket; the origin is then only nominal. */
   readonly socketPath: string | undefined
 }
 

@@ -96,7 +96,7 @@ describe('startup', () => {
     expect(said).toContain(`cannot listen on 127.0.0.1:${upstream.port}: the address is in use`)
   })
 
-  test('a unix socket where there is no folder, or something else: exit 1', async () => {
+  test('a Unix socket where there is no folder, or something else: exit 1', async () => {
     const said = async (path: string) => (await failedStart([...MUST, '--listen', `unix:${path}`])).said
     expect(await said('/nowhere/s')).toContain('cannot listen on unix:/nowhere/s: no such folder')
     const folder = temporaryFolder()
@@ -257,7 +257,7 @@ test('a user deleted from the file is rejected within a second, on an open conne
 })
 
 describe('addresses', () => {
-  test('there may be several, including a unix socket, whose peers are trusted proxies', async () => {
+  test('there may be several, including a Unix socket, whose peers are trusted proxies', async () => {
     const upstream = await startUpstream()
     const path = join(temporaryFolder(), 'gate.sock')
     const gate = await startGateProcess({ upstream: upstream.url, args: ['--listen', `unix:${path}`] })
@@ -271,7 +271,7 @@ describe('addresses', () => {
     expect(existsSync(path)).toBe(false)
   })
 
-  test('a unix socket left behind by a killed process is replaced', async () => {
+  test('a Unix socket left behind by a killed process is replaced', async () => {
     const upstream = await startUpstream()
     const path = join(temporaryFolder(), 'gate.sock')
     const first = await startGateProcess({ upstream: upstream.url, args: ['--listen', `unix:${path}`] })
@@ -314,7 +314,7 @@ describe('addresses', () => {
 })
 
 describe('the upstream', () => {
-  test('may be on a unix socket', async () => {
+  test('may be on a Unix socket', async () => {
     const path = join(temporaryFolder(), 'mlflow.sock')
     const server = createServer((_, response) => void response.end('by socket'))
     await once(server.listen(path), 'listening')

@@ -16,10 +16,10 @@ import { settled } from '../support/until.js'
 import { ask } from './ask.js'
 
 // Tests from server.test.ts and client.test.ts for which the transport may matter: TLS, whose sockets read and end differently,
-// and unix sockets.
+// and Unix sockets.
 
-type Transport = 'TCP' | 'TLS' | 'a unix socket'
-const TRANSPORTS: Transport[] = ['TCP', 'TLS', 'a unix socket']
+type Transport = 'TCP' | 'TLS' | 'a Unix socket'
+const TRANSPORTS: Transport[] = ['TCP', 'TLS', 'a Unix socket']
 /** Certificates are made by openssl. */
 const lacks = (transport: Transport) => (transport === 'TLS' ? lackingPeers('openssl') : [])
 
@@ -48,7 +48,7 @@ function certificate(): Pem {
 
 /** Makes `server` listen, and returns its address. */
 async function listen(server: Server, transport: Transport): Promise<Target> {
-  if (transport === 'a unix socket') {
+  if (transport === 'a Unix socket') {
     const path = join(temporaryFolder(), 'socket')
     await once(server.listen(path), 'listening')
     return { path }

@@ -142,7 +142,11 @@ test.each(Object.entries(UNUSUAL))(
 
 test('the audit reports every file in which some server rejects the user', () => {
   // These three depend on a line without a record, or on the server's buffer.
-  const silent = ['CR line ends', 'a line of 9,000 bytes above', 'a backslash at the end of the line above']
+  const silent = [
+    'CR line endings',
+    'a line of 9,000 bytes above',
+    'a backslash at the end of the line above',
+  ]
   for (const [label = '', , htgate, , httpd, nginx] of table.rows) {
     if ([htgate, httpd, nginx].every((cell) => cell === 'yes') || silent.includes(label)) continue
     const findings = audit(Buffer.from(UNUSUAL[label]?.content ?? ''))

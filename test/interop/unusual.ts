@@ -15,8 +15,8 @@ export const UNUSUAL: Readonly<Record<string, Unusual>> = {
   'white space after the name': { content: `u :${BCRYPT}\n` },
   'white space before the hash': { content: `u: ${BCRYPT}\n` },
   'white space after the hash': { content: `u:${BCRYPT} \t\n` },
-  'CRLF line ends': { content: `a:x\r\nu:${BCRYPT}\r\n` },
-  'CR line ends': { content: `a:${BCRYPT}\ru:${BCRYPT}\r` },
+  'CRLF line endings': { content: `a:x\r\nu:${BCRYPT}\r\n` },
+  'CR line endings': { content: `a:${BCRYPT}\ru:${BCRYPT}\r` },
   'no newline at the end': { content: `u:${BCRYPT}` },
   'a field after the hash, as verdaccio writes': {
     content: `u:${BCRYPT}:autocreated 2018-01-01T00:00:00.000Z\n`,

@@ -57,7 +57,7 @@ describe('lines are read as by Apache’s htpasswd', () => {
   })
 })
 
-// Files of random bytes, and files that look like password files, with any line ends.
+// Files of random bytes, and files that look like password files, with any line endings.
 const user = fc.constantFrom('alice', 'bob', 'carol', 'jürgen', '用户', 'a')
 const line = fc.oneof(
   {

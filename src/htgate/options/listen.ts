@@ -29,7 +29,7 @@ export const listen = group(
 function trustedProxies(): Declaration<TrustedProxies> {
   const texts = {
     argument: 'networks',
-    help: 'proxies whose X-Forwarded-For, -Proto and -Host headers are trusted: addresses, networks (10.0.0.0/8), loopback or private; repeatable. Peers on a unix socket are always trusted',
+    help: 'proxies whose X-Forwarded-For, -Proto and -Host headers are trusted: addresses, networks (10.0.0.0/8), loopback or private; repeatable. Peers on a Unix socket are always trusted',
     defaultText: 'none',
   }
   const { read, ...rest } = list(texts, text)
