@@ -2,6 +2,7 @@ import type { AuthEvent } from '../auth/events.js'
 import type { ListenError } from '../system/listen.js'
 import { printable } from '../system/printable.js'
 import { quotePath } from '../system/shell-quote.js'
+import { withoutUserinfo } from '../system/without-userinfo.js'
 import { Exit, ExitStatus } from './exit-status.js'
 
 // All messages on standard error: lower case, no full stop, what is wrong, and a hint on what to do.
@@ -24,8 +25,11 @@ export const errors = {
   /** @param meant what the user most likely meant */
   badOption: (name: string, value: string, expected: string, meant?: string) =>
     usage(`${name}: '${value}' is not ${expected}${didYouMean(meant)}`),
+  /** Of a value that may contain a password. */
+  badUrl: (name: string, value: string, expected: string, meant?: string) =>
+    errors.badOption(name, withoutUserinfo(value), expected, meant),
   badPort: (name: string, value: string) =>
-    usage(`${name}: '${value}' is not an address: ports range from 0 to 65535`),
+    usage(`${name}: '${withoutUserinfo(value)}' is not an address: ports range from 0 to 65535`),
   badAddress: (name: string, port: string) =>
     usage(
       `${name}: '${port}' is not an address\nhint: ':${port}' listens on all addresses, '127.0.0.1:${port}' on this machine only`,

@@ -54,9 +54,9 @@ function operandHint({ args: [operand], options }: Command): string {
   return flag === undefined ? 'a command to guard goes after --' : `did you mean ${flag}?`
 }
 
-/** A command to guard without the `--` before it explains most other errors. */
+/** A command to guard without the `--` before it explains most other errors. Its arguments may contain passwords. */
 function hintFor({ args }: Command, otherwise?: string): string {
   const isCommand = args.some((each) => each.includes(PORT_PLACEHOLDER))
-  const hint = isCommand ? `write -- before the command to guard: -- ${args.join(' ')}` : otherwise
+  const hint = isCommand ? `write -- before the command to guard: -- ${args[0]} …` : otherwise
   return hint === undefined ? '' : `\nhint: ${hint}`
 }

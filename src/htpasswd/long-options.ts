@@ -82,7 +82,7 @@ export function parseLong(args: string[]): LongRequest | TextRequest {
   const unknown = options.find(
     (word) => word.startsWith('--') && !command.options.some((o) => o.long === word),
   )
-  if (unknown !== undefined) throw complaints.options(`unknown option ${unknown}`)
+  if (unknown !== undefined) throw complaints.options(`unknown option ${unknown.replace(/=.*/s, '')}`)
   const last = options.at(-1) ?? ''
   if (WITH_ARGUMENT.includes(last)) throw complaints.options(`${last} requires an argument`)
   if (wrong) throw syntax(wrong)

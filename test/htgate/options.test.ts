@@ -197,10 +197,7 @@ test.each([
   [['--nonsense'], undefined],
   [['check'], 'did you mean --check?'],
   [['mlflow'], 'a command to guard goes after --'],
-  [
-    ['mlflow', 'server', '--port', '{port}'],
-    'write -- before the command to guard: -- mlflow server --port {port}',
-  ],
+  [['mlflow', 'server', '--port', '{port}'], 'write -- before the command to guard: -- mlflow …'],
 ])('%j: the hint says what was probably meant', (args, text) => {
   expect(hint(args)).toBe(text)
 })
@@ -210,6 +207,57 @@ test('misspelled variables are compared with known ones', () => {
     'HTGATE_LISTEN',
     'HTGATE_FILE',
   ])
+})
+
+describe('no password in an invalid command line is repeated in the error', () => {
+  const URLS = [
+    'http://alice:hunter2@h/x?y',
+    'HTTPS://alice:hunter2@h',
+    'http:/alice:hunter2@h',
+    'alice:hunter2@h:5000',
+    'https://alice:x/hunter2@h:1',
+    'http://alice:hunter2?@h',
+    'http://alice:x@hunter2@h',
+    'ldap://cn=x:hunter2@h:389/dc=x',
+    'https://hunter2@h:99999999',
+  ]
+  const OIDC = ['--oidc-client-id', 'x', '--oidc-client-secret-file', 'f']
+  test.each([
+    ['--upstream', ['--file', 'f']],
+    ['--listen', MUST],
+    ['--admin', MUST],
+    ['--cors-origins', MUST],
+    ['--ldap-url', ['--upstream', 'http://h']],
+    ['--oidc-issuer', [...OIDC, '--upstream', 'http://h']],
+    ['--oidc-redirect-url', [...OIDC, '--oidc-issuer', 'https://h', '--upstream', 'http://h']],
+  ])('%s', (flag, others) => {
+    for (const url of URLS) {
+      const said = refusal([...others, flag, url])
+      expect(said).toContain('…@h')
+      expect(said).not.toContain('hunter2')
+    }
+  })
+
+  test('--oidc-trust', () => {
+    const said = refusal([...MUST, '--oidc-trust', 'issuer=https://alice:hunter2@h,audience=x'])
+    expect(said).toContain("'https://…@h' is not an https URL")
+  })
+
+  test.each([
+    ['--ldap-bind-password=hunter2'],
+    [
+      '--file',
+      'f',
+      'mlflow',
+      'server',
+      '--backend-store-uri',
+      'postgresql://u:hunter2@db',
+      '--port',
+      '{port}',
+    ],
+  ])('%s', (...args) => {
+    expect(refusal(args)).not.toContain('hunter2')
+  })
 })
 
 const printed = (args: string[]) => (parse(args, {}) as { text: string }).text

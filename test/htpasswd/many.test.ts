@@ -322,6 +322,7 @@ describe('long options that cannot be used together', () => {
     ['--completion', '--completion requires an argument'],
     ['--audit --minimum', '--minimum requires an argument'],
     ['--nonsense users', 'unknown option --nonsense'],
+    ['--password=secret users', 'unknown option --password;'],
     ['--import -b users', '-b and --import cannot be used together'],
     ['--import -5 -r 500 users', '-r takes 1000 to 999999999 rounds, not 500'],
   ])('htpasswd %s', async (line, message) => {

@@ -103,7 +103,7 @@ function corsOrigins(): Declaration<ReadonlySet<string>> {
   }
   const { read, ...rest } = list(texts, (name, text) => {
     const origin = parseOrigin(text)
-    if (origin === undefined) throw errors.badOption(name, text, 'http(s)://HOST or http(s)://HOST:PORT')
+    if (origin === undefined) throw errors.badUrl(name, text, 'http(s)://HOST or http(s)://HOST:PORT')
     return origin
   })
   return { ...rest, read: (name, given) => new Set(given.length === 0 ? [] : read(name, given)) }

@@ -1,4 +1,4 @@
-import { isIssuerUrl, isSafe } from '../../auth/providers/oidc/http.js'
+import { isIssuerUrl } from '../../auth/providers/oidc/http.js'
 import { CLAIMS } from '../../auth/providers/oidc/options.js'
 import { parseTrust, type Trust } from '../../auth/providers/oidc/trust.js'
 import { OWNER_TTL } from '../../auth/providers/tokens/records.js'
@@ -189,14 +189,14 @@ function onOrOff(name: string, text: string): boolean {
 
 function issuer(name: string, text: string): string {
   if (!isIssuerUrl(text)) {
-    throw errors.badOption(name, text, 'an https URL (or http on this machine)')
+    throw errors.badUrl(name, text, 'an https URL (or http on this machine)')
   }
   return text
 }
 
 function redirectUrl(name: string, text: string): URL {
-  if (!URL.canParse(text) || !isSafe(new URL(text)) || /[?#]/.test(text) || new URL(text).pathname === '/') {
-    throw errors.badOption(
+  if (!isIssuerUrl(text) || new URL(text).pathname === '/') {
+    throw errors.badUrl(
       name,
       text,
       'an https URL with a path, such as https://mlflow.example.org/.htgate/callback',

@@ -37,7 +37,7 @@ export function address(name: string, text: string): Address {
   if (isPort(text)) throw errors.badAddress(name, text)
   const [, port] = /:?(\d+)$/.exec(text) ?? []
   if (port !== undefined && !isPort(port) && !text.startsWith('unix:')) throw errors.badPort(name, text)
-  throw errors.badOption(name, text, 'HOST:PORT, :PORT, [IPV6]:PORT or unix:/PATH', addressMeant(text))
+  throw errors.badUrl(name, text, 'HOST:PORT, :PORT, [IPV6]:PORT or unix:/PATH', addressMeant(text))
 }
 
 const isPort = (text: string): boolean => /^\d+$/.test(text) && Number(text) <= 65_535

@@ -75,12 +75,7 @@ export const upstream = group(
 
 function upstreamUrl(name: string, text: string): UpstreamUrl {
   const bad = () =>
-    errors.badOption(
-      name,
-      text.replace(/\/\/[^/]*@/, '//…@'),
-      'http://HOST:PORT, https://HOST:PORT or unix:/PATH',
-      upstreamMeant(text),
-    )
+    errors.badUrl(name, text, 'http://HOST:PORT, https://HOST:PORT or unix:/PATH', upstreamMeant(text))
   if (text.startsWith('unix:/')) {
     return { text, origin: 'http://localhost', prefix: '', socketPath: text.slice('unix:'.length) }
   }

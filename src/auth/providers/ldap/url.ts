@@ -1,5 +1,6 @@
 import { isIP } from 'node:net'
 import { HtgateError } from '../../../errors.js'
+import { withoutUserinfo } from '../../../system/without-userinfo.js'
 
 /** Where a directory server listens. */
 export type Endpoint = TcpEndpoint | SocketEndpoint
@@ -78,7 +79,10 @@ function endpointOf(text: string, written: string, defaultPort: number): TcpEndp
   const host = bracketed ?? plain
   const port = digits === undefined ? defaultPort : Number(digits)
   if (host === undefined || port < 1 || port > 65_535 || (bracketed !== undefined && isIP(bracketed) !== 6)) {
-    throw wrong(text, `has the host ${JSON.stringify(written)}, which is not HOST or HOST:PORT`)
+    throw wrong(
+      text,
+      `has the host ${JSON.stringify(withoutUserinfo(written))}, which is not HOST or HOST:PORT`,
+    )
   }
   return { host, port }
 }
@@ -124,4 +128,7 @@ export function nameOf(endpoint: Endpoint): string {
 }
 
 const wrong = (text: string, why: string, hint?: string) =>
-  new HtgateError('ERR_OPTION', `LDAP URL ${JSON.stringify(text)} ${why}${hint ? `; ${hint}` : ''}`)
+  new HtgateError(
+    'ERR_OPTION',
+    `LDAP URL ${JSON.stringify(withoutUserinfo(text))} ${why}${hint ? `; ${hint}` : ''}`,
+  )

@@ -63,8 +63,11 @@ export function isSafe(url: URL): boolean {
 }
 
 /** Whether `text` can be the URL of an issuer (OpenID Connect Discovery 1.0, section 3). */
-export const isIssuerUrl = (text: string): boolean =>
-  URL.canParse(text) && isSafe(new URL(text)) && !/[?#]/.test(text)
+export function isIssuerUrl(text: string): boolean {
+  if (!URL.canParse(text) || /[?#]/.test(text)) return false
+  const url = new URL(text)
+  return isSafe(url) && url.username === '' && url.password === ''
+}
 
 /** @param host as in a URL: without a port, IPv6 in brackets */
 export function isLoopback(host: string): boolean {

@@ -1,3 +1,4 @@
+import { withoutUserinfo } from '../../../system/without-userinfo.js'
 import { isRole, type Role } from '../../principal.js'
 import { type Claims, valueAt } from './claims.js'
 import { isIssuerUrl } from './http.js'
@@ -53,7 +54,7 @@ export function parseTrust(text: string): Trust {
   const audience = fields.get('audience')
   const role = fields.get('role')
   if (issuer === undefined) throw new RangeError('issuer= is required')
-  if (!isIssuerUrl(issuer)) throw new RangeError(`'${issuer}' is not an https URL`)
+  if (!isIssuerUrl(issuer)) throw new RangeError(`'${withoutUserinfo(issuer)}' is not an https URL`)
   if (audience === undefined) throw new RangeError('audience= is required')
   if (role !== undefined && !isRole(role)) throw new RangeError(`'${role}' is not read, write or admin`)
   if (isOpenToAll({ issuer, conditions })) {
