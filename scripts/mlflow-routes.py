@@ -1,9 +1,9 @@
-"""What an installed MLflow serves; run by that MLflow's own Python.
+"""The routes of an installed MLflow; run it with that MLflow's own Python.
 
-    mlflow-routes.py            prints each route as METHOD PATH VALIDATOR, those of the basic-auth app among them, one a
-                                line; the validator is the function by which that app decides, - where it has none
-    mlflow-routes.py --match    reads ["METHOD", "TARGET"] as JSON, one a line, and prints as JSON the routes
-                                ["METHOD", "PATH"] that MLflow's servers (uvicorn, gunicorn) take the request for
+    mlflow-routes.py            prints each route, including those of the basic-auth app, as METHOD PATH VALIDATOR, one per
+                                line; the validator is the function with which that app decides, or - if there is none
+    mlflow-routes.py --match    reads requests as JSON, ["METHOD", "TARGET"], one per line, and prints as JSON the routes
+                                ["METHOD", "PATH"] that MLflow's servers (uvicorn, gunicorn) match
 """
 
 import json
@@ -47,7 +47,7 @@ ADDED_BY_THE_SERVER = {"HEAD", "OPTIONS"}
 
 
 def fastapi_routes(routes, prefix=""):
-    """The routes that FastAPI serves itself; it may keep the routers that were included in it as they are."""
+    """The routes that FastAPI serves itself, including those of nested routers."""
     for route in routes:
         if hasattr(route, "methods") and hasattr(route, "path"):
             yield route
@@ -60,7 +60,7 @@ def fastapi_routes(routes, prefix=""):
 def all_routes():
     for rule in flask_app.url_map.iter_rules():
         for method in rule.methods - ADDED_BY_THE_SERVER:
-            # <path:x> and <x> are told apart by what they match, so the converter stays in the table.
+            # <path:x> and <x> match different paths, so the table keeps the converter.
             yield method, rule.rule
     if fastapi_app is not None:
         for route in fastapi_routes(fastapi_app.routes):
@@ -69,7 +69,7 @@ def all_routes():
 
 
 def validator_of(method, path):
-    """The name of the function by which MLflow's basic-auth application decides about a route."""
+    """The name of the function with which MLflow's basic-auth application decides about a route."""
     find = getattr(auth, "_find_validator", None)
     if find is None:  # before 3.0
         function = auth.BEFORE_REQUEST_VALIDATORS.get((path, method))

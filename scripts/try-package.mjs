@@ -59,7 +59,7 @@ async function tryLibrary() {
 
 const basic = (user, password) => `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`
 
-/** The gate before a server that says who came. */
+/** Starts the gate in front of a server that responds with the user's name. */
 async function tryHtgate() {
   assert.equal(run('htgate', '--version').stdout, `htgate ${version}\n`)
   const upstream = createServer(({ headers }, response) => response.end(headers['x-forwarded-user']))
@@ -86,7 +86,7 @@ async function tryHtgate() {
   }
 }
 
-/** The address that htgate says it listens on. */
+/** The address that htgate reports listening on. */
 function announcedBy(gate) {
   let output = ''
   return new Promise((resolve, reject) => {

@@ -1,4 +1,4 @@
-// What forward-auth costs nginx: the same upstream without a login, behind htgate asked at each request, and behind htgate
+// The cost of forward-auth for nginx: the same upstream without a login, behind htgate asked at each request, and behind htgate
 // whose responses are reused for a second, as in deploy/nginx/forward-auth-cached.conf.
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { hash } from '../../dist/index.js'

@@ -1,6 +1,6 @@
-// What the login and roles cost: htgate with the login off, with it, and with roles. Processes that do the same differ by more
-// than that, since each is compiled and laid out in memory by itself; so there are several of each, started in turn, and a
-// second set with the login on shows what is left of that.
+// The cost of the login and of roles: htgate with the login off, with the login on, and with roles. Identical processes differ
+// by more than that, since each is compiled and laid out in memory separately. Therefore several of each kind are started in
+// turn, and a second set with the login on shows the remaining difference.
 import { writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { hash } from '../../dist/index.js'

@@ -1,5 +1,5 @@
-// What a request costs with a session and with a token, beside one with a remembered password: one gate, one upstream, in
-// turns. The session is that of /.htgate/password, which does not need the issuer.
+// The cost of a request with a session or a token, compared with one with a cached password: one gate, one upstream, in
+// turn. The session is that of /.htgate/password, which does not need the issuer.
 
 import { spawnSync } from 'node:child_process'
 import { writeFileSync } from 'node:fs'

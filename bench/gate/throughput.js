@@ -1,6 +1,6 @@
 // Requests per second through htgate, htgate 0.1, nginx and Caddy, with bcrypt at cost 10 and, for nginx and Caddy, without a login
-// as well; one upstream, wrk with 16 kept-alive connections. Then what each adds to a lone request, beside a TCP relay that
-// forwards bytes unread. Rounds alternate, since the machine may be busy with other things.
+// as well; one upstream, wrk with 16 kept-alive connections. Then what each adds to a lone request, compared with a TCP relay
+// that forwards bytes unread. Rounds alternate, since the machine may be busy with other things.
 import { writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { hash } from '../../dist/index.js'

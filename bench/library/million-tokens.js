@@ -1,4 +1,4 @@
-// A file of a million tokens beside one of a million users: read at the start, looked up, and written with the day of the
+// A file of a million tokens, compared with one of a million users: read at the start, looked up, and written with the day of the
 // last use while others are served. node bench/library/million-tokens.js [COUNT]
 import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'

@@ -1,4 +1,4 @@
-// A bare TCP relay, to measure what a process costs that forwards bytes unread. node relay.js UPSTREAM_PORT PORT
+// A bare TCP relay, to measure the cost of a process that forwards bytes unread. node relay.js UPSTREAM_PORT PORT
 import { connect, createServer } from 'node:net'
 
 const [upstream, port] = process.argv.slice(2).map(Number)

@@ -1,13 +1,12 @@
-"""What a user does with MLflow, by its own client: run with MLFLOW_TRACKING_URI and, as any user sets them,
-MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD.
+"""Uses MLflow's own client as users do, with MLFLOW_TRACKING_URI, MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD.
 
-    client.py all BYTES    one run with everything, its largest artifact of so many bytes, read back and compared;
-                           prints the experiment's and the run's id
-    client.py ping         one request; prints the number of experiments
-    client.py metrics N    N metrics one by one; prints how many of them are there afterwards
-    client.py metric RUN   one metric, for a run that there is
-    client.py webhook      a webhook; prints its id
-    client.py curves       three runs whose metrics make nice curves; prints the experiment's and the last run's id
+    client.py all BYTES    logs a run of everything, with an artifact of that size, and reads it back; prints the IDs of
+                           experiment and run
+    client.py ping         sends one request; prints the number of experiments
+    client.py metrics N    logs N metrics one by one; prints how many of them the server has afterwards
+    client.py metric RUN   logs one metric of an existing run
+    client.py webhook      creates a webhook; prints its ID
+    client.py curves       logs three runs whose metrics are curves; prints the IDs of the experiment and of the last run
 """
 
 import hashlib
