@@ -54,8 +54,7 @@ function guardCommand(
   named: (key: string) => string,
 ): void {
   if (!command[0]) throw errors.missing('a command after --', 'the server to start and guard')
-  if (!command.slice(1).some((part) => part.includes(PORT_PLACEHOLDER)))
-    throw errors.noPort(command.join(' '))
+  if (!command.slice(1).some((part) => part.includes(PORT_PLACEHOLDER))) throw errors.noPort(command[0])
   for (const other of ['upstream', 'upstreamCa', 'forwardAuth']) {
     if (settings[other]) throw errors.conflict(named(other), 'a command after --')
   }

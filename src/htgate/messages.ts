@@ -52,9 +52,9 @@ export const errors = {
     failed(`${option}: ${path} is not a valid certificate: ${why}`),
   cannotListen: ({ message, hint }: ListenError) =>
     failed(hint === undefined ? message : `${message}\nhint: ${hint}`),
-  noPort: (command: string) =>
+  noPort: (program: string) =>
     usage(
-      `no {port} in '${command}'\nhint: htgate chooses the port; write {port} where the command expects it, such as: mlflow server --port {port}`,
+      `no {port} among the arguments of ${program}\nhint: htgate chooses the port; write {port} where the command expects it, such as: mlflow server --port {port}`,
     ),
   command: (status: number, why: string, hint?: string) =>
     new Exit(status, hint === undefined ? why : `${why}\nhint: ${hint}`),

@@ -166,8 +166,8 @@ describe('a misbehaving command', () => {
 test.each([
   [['--'], 'a command after -- is required'],
   [['--', '', '{port}'], 'a command after -- is required'],
-  [['--', '{port}'], "no {port} in '{port}'"],
-  [['--', 'mlflow', 'server'], "no {port} in 'mlflow server'"],
+  [['--', '{port}'], 'no {port} among the arguments of {port}'],
+  [['--', 'mlflow', 'server'], 'no {port} among the arguments of mlflow'],
   [
     ['--upstream', 'http://127.0.0.1:5000', '--', 'x', '{port}'],
     '--upstream and a command after -- cannot be used together',
