@@ -23,6 +23,12 @@ const FILES_ONLY = [
   '--disable',
 ]
 
+/** Options whose value is a file. */
+const takesFile = ({ argument }) => argument === 'path' || argument === 'file'
+
+/** Options whose value can be neither listed nor found. */
+const takesText = (option) => takesValue(option) && !option.choices && !takesFile(option)
+
 export function bash(commands) {
   const valuesOf = ({ options }) =>
     options
@@ -33,12 +39,32 @@ export function bash(commands) {
       return ;;
 `,
       )
+      .concat(`    ${options.filter(takesText).flatMap(names).join('|')}) return ;;\n`)
       .join('')
-  const users = `  local file
-  for file in "\${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
+  // Words are as typed, with their quotes. eval would remove them, and run what a file name contains.
+  const helpers = `_htpasswd_users() {
+  ${USERS}
+}
+_htpasswd_unquoted() {
+  local word=$1
+  case $word in
+    \\'*) word=\${word#?}; word=\${word%\\'} ;;
+    \\"*) word=\${word#?}; word=\${word%\\"} ;;
+    *\\\\*) word=$(sed 's/\\\\\\(.\\)/\\1/g' <<< "$word") ;;
+  esac
+  [[ $word == '~/'* ]] && word=$HOME/\${word:2}
+  printf '%s' "$word"
+}
+`
+  const users = `  local file i
+  for ((i = 1; i < COMP_CWORD; i++)); do
+    file=$(_htpasswd_unquoted "\${COMP_WORDS[i]}")
     case $file in ${FILES_ONLY.join('|')}) break ;; esac
     if [[ $file != -* && -f $file ]]; then
+      # After the user comes at most a password.
+      ((i < COMP_CWORD - 1)) && return
       local user
+      word=$(_htpasswd_unquoted "$word")
       while IFS= read -r user; do
         [[ $user == "$word"* ]] && COMPREPLY+=("$user")
       done < <(_htpasswd_users "$file")
@@ -46,27 +72,48 @@ export function bash(commands) {
     fi
   done
 `
-  const functions = commands.map(
-    (command) => `_${command.name}() {
-  local word=\${COMP_WORDS[COMP_CWORD]}
-  COMPREPLY=()
-  case \${COMP_WORDS[COMP_CWORD-1]} in
-${valuesOf(command)}  esac
-  if [[ $word == -* ]]; then
-    mapfile -t COMPREPLY < <(compgen -W '${command.options.flatMap(names).join(' ')}' -- "$word")
+  const command = `  local i
+  for ((i = 1; i < COMP_CWORD; i++)); do
+    [[ \${COMP_WORDS[i]} == -- ]] || continue
+    local kind=-f
+    ((i == COMP_CWORD - 1)) && kind=-c
+    mapfile -t COMPREPLY < <(compgen "$kind" -- "$word")
+    return
+  done
+  if [[ \${COMP_WORDS[1]} == token && $COMP_CWORD == 2 ]]; then
+    mapfile -t COMPREPLY < <(compgen -W 'create list revoke' -- "$word")
     return
   fi
-${command.name === 'htpasswd' ? users : ''}  mapfile -t COMPREPLY < <(compgen -f -- "$word")
-}
-complete -o filenames -F _${command.name} ${command.name}
+`
+  const functions = commands.map(
+    ({ name, options }) => `_${name}() {
+  local word=\${COMP_WORDS[COMP_CWORD]} before=\${COMP_WORDS[COMP_CWORD-1]}
+  COMPREPLY=()
+  # --option=value is three words.
+  if [[ $word == = ]]; then
+    word=
+  elif [[ $before == = ]]; then
+    before=\${COMP_WORDS[COMP_CWORD-2]}
+  fi
+${name === 'htgate' ? command : ''}  case $before in
+${valuesOf({ options })}  esac
+  if [[ $word == -* ]]; then
+    mapfile -t COMPREPLY < <(compgen -W '${options.flatMap(names).join(' ')}' -- "$word")
+    return
+  fi
+${name === 'htpasswd' ? users : ''}  mapfile -t COMPREPLY < <(compgen -f -- "$word")
+${name === 'htgate' ? '  [[ $COMP_CWORD == 1 && token == "$word"* ]] && COMPREPLY+=(token)\n' : ''}}
+complete -o filenames -F _${name} ${name}
 `,
   )
-  return [`_htpasswd_users() {\n  ${USERS}\n}\n`, ...functions].join('\n')
+  return [helpers, ...functions].join('\n')
 }
 
 export function zsh(commands) {
   const quote = (text) => text.replace(/[[\]\\:]/g, '\\$&').replaceAll("'", "'\\''")
-  const values = ({ choices }) => (choices ? `(${choices.join(' ')})` : '_files')
+  // A space completes nothing.
+  const values = (option) =>
+    option.choices ? `(${option.choices.join(' ')})` : takesFile(option) ? '_files' : ' '
   const spec = (option) =>
     names(option).map(
       (name) => `'${name}[${quote(option.text)}]${takesValue(option) ? `:value:${values(option)}` : ''}'`,
@@ -75,11 +122,15 @@ export function zsh(commands) {
   ${USERS}
 }
 _htpasswd_operand() {
-  local word
+  local word i=0
   local -a users
   for word in "\${(@Q)words[2,CURRENT-1]}"; do
     case $word in (${FILES_ONLY.join('|')}) break ;; esac
+    (( i++ ))
+    word=\${word/#\\~\\//$HOME/}
     if [[ $word != -* && -f $word ]]; then
+      # After the user comes at most a password.
+      (( i < CURRENT - 2 )) && return 1
       users=("\${(@f)$(_htpasswd_users "$word")}")
       compadd -a users
       return
@@ -88,9 +139,21 @@ _htpasswd_operand() {
   _files
 }
 `
+  const command = `  local end=\${words[(i)--]}
+  if (( end < CURRENT )); then
+    shift $end words
+    (( CURRENT -= end ))
+    _normal
+    return
+  fi
+  if [[ $CURRENT == 3 && $words[2] == token ]]; then
+    compadd create list revoke
+    return
+  fi
+`
   const functions = commands.map(
     ({ name, options }) => `_${name}() {
-  _arguments \\
+${name === 'htgate' ? command : ''}  _arguments \\
 ${[...options.flatMap(spec), `'*:file:${name === 'htpasswd' ? '_htpasswd_operand' : '_files'}'`].map((line) => `    ${line}`).join(' \\\n')}
 }
 compdef _${name} ${name}
@@ -103,7 +166,8 @@ export function fish(commands) {
   const quote = (text) => `'${text.replace(/[\\']/g, '\\$&')}'`
   const value = (option) => {
     if (!takesValue(option)) return ''
-    return option.choices ? ` -x -a ${quote(option.choices.join(' '))}` : ' -r'
+    if (option.choices) return ` -x -a ${quote(option.choices.join(' '))}`
+    return takesFile(option) ? ' -r' : ' -x'
   }
   const line = (name, option) => {
     const flags = names(option).map((flag) =>
@@ -113,11 +177,15 @@ export function fish(commands) {
   }
   const users = `function __htpasswd_users
   set -l words (commandline -opc)
+  set -l i 0
   for word in $words[2..-1]
     if contains -- $word ${FILES_ONLY.join(' ')}
       return 1
     end
+    set i (math $i + 1)
     if not string match -q -- '-*' $word; and test -f $word
+      # After the user comes at most a password.
+      test $i -lt (count $words[2..-1]); and return 1
       ${USERS.replace('"$1"', '$word').replace('LC_ALL=C grep', 'env LC_ALL=C grep')}
       return 0
     end

@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { OPTIONS as DECLARED } from '../../src/htgate/options/index.js'
@@ -82,10 +82,11 @@ describeWith(['bash'], 'bash', () => {
 
   const complete = async (words: string[], index: number, name = 'htpasswd') => {
     const cwd = temporaryFolder()
-    writeFileSync(join(cwd, 'my users'), 'alice:x\n# alex:x\nal b:x\nalf\u001b:x\nbob:x\n')
+    writeFileSync(join(cwd, 'my users'), 'alice:x\n# alex:x\nal b:x\nalf\u001b:x\nbob:x\n$(touch run):x\n')
     const quoted = words.map((word) => `'${word}'`).join(' ')
     const script = `source ${await completions('bash')}; COMP_WORDS=(${name} ${quoted}) COMP_CWORD=${index}; _${name}; printf '%s\\n' "\${COMPREPLY[@]}"`
     const { stdout } = await run(peer('bash') as string, ['-c', script], { cwd })
+    expect(existsSync(join(cwd, 'run'))).toBe(false)
     return stdout.toString().trimEnd().split('\n')
   }
 
@@ -102,6 +103,37 @@ describeWith(['bash'], 'bash', () => {
   test('completes users of the password file, and files after a long command', async () => {
     expect(await complete(['-D', 'my users', 'al'], 3)).toEqual(['alice', 'al b'])
     expect(await complete(['--import', 'my users', 'my'], 3)).toEqual(['my users'])
+  })
+
+  test.each(['my\\ users', "'my users'", '"my users"'])(
+    'completes users of the file typed as %s',
+    async (typed) => {
+      expect(await complete(['-D', typed.replaceAll("'", `'\\''`), 'al'], 3)).toEqual(['alice', 'al b'])
+    },
+  )
+
+  test('shows a user name that looks like a command, and does not run it', async () => {
+    expect(await complete(['-D', 'my users', '$('], 3)).toEqual(['$(touch run)'])
+  })
+
+  test('completes neither a password nor a number', async () => {
+    expect(await complete(['-vb', 'my users', 'alice', ''], 4)).toEqual([''])
+    expect(await complete(['-C', 'm'], 2)).toEqual([''])
+    expect(await complete(['--listen', 'm'], 2, 'htgate')).toEqual([''])
+  })
+
+  test('completes the value after =, which is a word of its own', async () => {
+    expect(await complete(['--log', '=', 'j'], 3, 'htgate')).toEqual(['json'])
+  })
+
+  test('completes the command after --, then its arguments', async () => {
+    expect(await complete(['--file', 'f', '--', 'chmo'], 4, 'htgate')).toContain('chmod')
+    expect(await complete(['--', 'chmod', 'my'], 3, 'htgate')).toEqual(['my users'])
+  })
+
+  test('completes htgate token', async () => {
+    expect(await complete(['tok'], 1, 'htgate')).toEqual(['token'])
+    expect(await complete(['token', ''], 2, 'htgate')).toEqual(['create', 'list', 'revoke'])
   })
 })
 
@@ -140,5 +172,6 @@ describeWith(['fish'], 'fish', () => {
       expect.arrayContaining(['sha1', 'sha256-crypt', 'sha512-crypt']),
     )
     expect(await complete('htpasswd -D users al')).toEqual(['alice'])
+    expect(await complete('htpasswd -vb users alice al')).toEqual([''])
   })
 })
