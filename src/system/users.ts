@@ -10,14 +10,19 @@ export function isSelfOrRoot(uid: number): boolean {
 }
 
 /** The name of `uid` in passwd(5), or its number, for messages. */
-export function userName(uid: number): string {
+export const userName = (uid: number): string => nameIn('/etc/passwd', uid) ?? `user ${uid}`
+
+/** The name of `gid` in group(5), or its number, for messages. */
+export const groupName = (gid: number): string => nameIn('/etc/group', gid) ?? String(gid)
+
+/** The first field of the line with `id` as its third. */
+function nameIn(file: string, id: number): string | undefined {
   try {
-    const line = readFileSync('/etc/passwd', 'utf8')
+    const line = readFileSync(file, 'utf8')
       .split('\n')
-      .find((entry) => entry.split(':')[2] === String(uid))
-    if (line !== undefined) return line.slice(0, line.indexOf(':'))
+      .find((entry) => entry.split(':')[2] === String(id))
+    return line?.slice(0, line.indexOf(':'))
   } catch {
-    // Fall back to the number.
+    return undefined
   }
-  return `user ${uid}`
 }

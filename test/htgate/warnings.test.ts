@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { chmodSync, chownSync, mkdirSync, writeFileSync } from 'node:fs'
+import { chmodSync, chownSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { type AddressInfo, createServer } from 'node:net'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
@@ -98,7 +98,40 @@ test('a folder in which everyone can replace the file is reported, unless it is 
   expect(permissionFindings({ path, isSecret: true })).toEqual([])
 })
 
+test('a folder further up, or the folder of a link to the file, in which everyone can replace it', () => {
+  const open = join(temporaryFolder(), 'open')
+  mkdirSync(join(open, 'private'), { recursive: true })
+  const path = join(open, 'private', '.htpasswd')
+  writeFileSync(path, 'alice:x\n', { mode: 0o600 })
+  chmodSync(open, 0o777)
+  const texts = (path: string) => permissionFindings({ path, isSecret: true }).map(({ text }) => text)
+  const text = (path: string) =>
+    `everyone on this machine can replace ${path}: the folder ${open} is world-writable`
+  expect(texts(path)).toEqual([text(path)])
+
+  const safe = passwordFile()
+  const link = join(open, 'link')
+  symlinkSync(safe, link)
+  expect(texts(link)).toEqual([text(link)])
+  expect(texts(safe)).toEqual([])
+})
+
 describeIf(process.getuid?.() === 0 ? [] : ['root'], 'files of other users', () => {
+  test('their group can write them', () => {
+    const path = passwordFile()
+    chownSync(path, 0, 1)
+    chmodSync(path, 0o660)
+    expect(permissionFindings({ path, isSecret: true })).toEqual([
+      {
+        state: 'warning',
+        text: `the group daemon can write ${path} (mode 660)`,
+        hint: `chmod g-w ${path}`,
+      },
+    ])
+    chmodSync(path, 0o640)
+    expect(permissionFindings({ path, isSecret: true })).toEqual([])
+  })
+
   test('are reported: their owner can change them', () => {
     const path = passwordFile()
     chownSync(path, 1, 1)

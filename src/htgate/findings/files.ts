@@ -1,8 +1,8 @@
 import { realpathSync, type Stats, statSync } from 'node:fs'
-import { dirname } from 'node:path'
+import { dirname, resolve } from 'node:path'
 import type { Finding } from '../../auth/provider.js'
 import { quotePath } from '../../system/shell-quote.js'
-import { isSelfOrRoot, ownUid, userName } from '../../system/users.js'
+import { groupName, isSelfOrRoot, ownUid, userName } from '../../system/users.js'
 import { flagOf } from '../options/declaration.js'
 import type { Settings } from '../options/index.js'
 
@@ -46,17 +46,17 @@ export function usedFiles(settings: Settings): UsedFile[] {
   return [...files(SECRETS, true), ...files(OTHERS, false)]
 }
 
-/** Warnings about a file's mode, owner and folder; none if it does not exist or the system has no such modes. */
+/** Warnings about a file's mode, owner and folders; none if it does not exist or the system has no such modes. */
 export function permissionFindings({ path, isSecret }: Omit<UsedFile, 'flag'>): Finding[] {
   if (ownUid() === undefined) return []
   let file: Stats
   let folder: Stats
-  let folderPath: string
+  let open: string | undefined
+  const real = resolved(path)
   try {
-    const real = realpathSync(path)
-    folderPath = dirname(real)
     file = statSync(real)
-    folder = statSync(folderPath)
+    folder = statSync(dirname(real))
+    open = foldersOf(path).find((each) => (statSync(each).mode & 0o1002) === 0o002)
   } catch {
     return []
   }
@@ -65,10 +65,16 @@ export function permissionFindings({ path, isSecret }: Omit<UsedFile, 'flag'>): 
   const others = file.mode & (isSecret ? 0o006 : 0o002)
   if (others !== 0) {
     const may = others === 6 ? 'read and write' : others === 4 ? 'read' : 'write'
-    const mode = (file.mode & 0o777).toString(8).padStart(3, '0')
     warn(
-      `everyone on this machine can ${may} ${path} (mode ${mode})`,
+      `everyone on this machine can ${may} ${path} (mode ${modeText(file)})`,
       `chmod o-${isSecret ? 'rw' : 'w'} ${quotePath(path)}`,
+    )
+  }
+  // This process's own group is often its user's alone.
+  if ((file.mode & 0o020) !== 0 && file.gid !== process.getegid?.() && file.gid !== 0) {
+    warn(
+      `the group ${groupName(file.gid)} can write ${path} (mode ${modeText(file)})`,
+      `chmod g-w ${quotePath(path)}`,
     )
   }
   if (!isSelfOrRoot(file.uid)) {
@@ -77,10 +83,11 @@ export function permissionFindings({ path, isSecret }: Omit<UsedFile, 'flag'>): 
       `chown ${ownName()} ${quotePath(path)}`,
     )
   }
-  if ((folder.mode & 0o1002) === 0o002) {
+  if (open !== undefined) {
+    const which = open === dirname(real) ? 'its folder' : `the folder ${open}`
     warn(
-      `everyone on this machine can replace ${path}: its folder is world-writable`,
-      `chmod o-w ${quotePath(folderPath)}`,
+      `everyone on this machine can replace ${path}: ${which} is world-writable`,
+      `chmod o-w ${quotePath(open)}`,
     )
   } else if (!isSelfOrRoot(folder.uid) && folder.uid !== file.uid) {
     warn(
@@ -89,6 +96,27 @@ export function permissionFindings({ path, isSecret }: Omit<UsedFile, 'flag'>): 
     )
   }
   return findings
+}
+
+const modeText = ({ mode }: Stats): string => (mode & 0o777).toString(8).padStart(3, '0')
+
+/** The path without links; unchanged if there is no such file. */
+function resolved(path: string): string {
+  try {
+    return realpathSync(path)
+  } catch {
+    return path
+  }
+}
+
+/** All folders on the way to a file, and to the link that leads to it, nearest first. */
+function foldersOf(path: string): string[] {
+  const folders = [resolved(path), resolve(path)].flatMap((each) => {
+    const above: string[] = []
+    for (let folder = dirname(each); !above.includes(folder); folder = dirname(folder)) above.push(folder)
+    return above
+  })
+  return [...new Set(folders)]
 }
 
 const ownName = (): string => userName(ownUid() as number)
