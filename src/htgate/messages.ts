@@ -25,7 +25,7 @@ export const errors = {
   /** @param meant what the user most likely meant */
   badOption: (name: string, value: string, expected: string, meant?: string) =>
     usage(`${name}: '${value}' is not ${expected}${didYouMean(meant)}`),
-  /** Of a value that may contain a password. */
+  /** For a value that may contain a password. */
   badUrl: (name: string, value: string, expected: string, meant?: string) =>
     errors.badOption(name, withoutUserinfo(value), expected, meant),
   badPort: (name: string, value: string) =>

@@ -57,6 +57,6 @@ function operandHint({ args: [operand], options }: Command): string {
 /** A command to guard without the `--` before it explains most other errors. Its arguments may contain passwords. */
 function hintFor({ args }: Command, otherwise?: string): string {
   const isCommand = args.some((each) => each.includes(PORT_PLACEHOLDER))
-  const hint = isCommand ? `write -- before the command to guard: -- ${args[0]} …` : otherwise
+  const hint = isCommand ? `put -- before the command to guard: -- ${args[0]} …` : otherwise
   return hint === undefined ? '' : `\nhint: ${hint}`
 }

@@ -5,8 +5,8 @@ const FIRST = 1_000
 const INTERVAL = 10_000
 
 /**
- * Says how long something has taken so far, on a terminal only. Whole lines: a line that is redrawn would be torn by what the
- * command prints.
+ * Shows how long something has taken so far, on a terminal only. Prints whole lines: the command's output would break up a
+ * line that is redrawn.
  */
 export class Waiting {
   #next = FIRST

@@ -12,7 +12,7 @@ export const PORT_PLACEHOLDER = '{port}'
 
 /** How often to check whether the command responds, and how long it may take to respond, in milliseconds. */
 const POLL = 100
-const ANSWER = 5_000
+const RESPONSE_TIMEOUT = 5_000
 
 /** After SIGINT, how long to wait before SIGTERM, in milliseconds. MLflow waits half a minute for children that get neither. */
 const PATIENCE = 3_000
@@ -97,7 +97,7 @@ export class GuardedCommand {
     const running = new GuardedCommand(command, await freePort())
     onSpawned(running)
     try {
-      await running.#untilItAnswers(startTimeout, onWaiting)
+      await running.#untilItResponds(startTimeout, onWaiting)
       return running
     } catch (error) {
       await running.#endGroup()
@@ -105,9 +105,9 @@ export class GuardedCommand {
     }
   }
 
-  async #untilItAnswers(startTimeout: number, onWaiting: (ms: number) => void): Promise<void> {
+  async #untilItResponds(startTimeout: number, onWaiting: (ms: number) => void): Promise<void> {
     const started = performance.now()
-    while (!(await this.#answers())) {
+    while (!(await this.#responds())) {
       const ms = performance.now() - started
       if (this.#failure !== undefined) throw notStarted(this.#program, this.#failure)
       if (this.#status !== undefined) {
@@ -154,8 +154,8 @@ export class GuardedCommand {
   }
 
   /**
-   * Asks the command to exit, and kills it after `timeout` milliseconds. Resolves to its status once its children have exited,
-   * too.
+   * Asks the command to exit, and kills it after `timeout` milliseconds. Resolves to its status once its children have exited
+   * as well.
    *
    * @param onKill called when the command is killed
    */
@@ -178,7 +178,7 @@ export class GuardedCommand {
     return status
   }
 
-  /** Ends what the command has left running in its process group. */
+  /** Stops the processes that the command has left in its process group. */
   async #endGroup(): Promise<void> {
     const deadline = performance.now() + LEFTOVERS
     while (this.#signalGroup('SIGTERM')) {
@@ -207,10 +207,10 @@ export class GuardedCommand {
   }
 
   /** Whether the command sends any HTTP response, whatever its status. */
-  #answers(): Promise<boolean> {
+  #responds(): Promise<boolean> {
     if (this.#status !== undefined || this.#failure !== undefined) return Promise.resolve(false)
     return new Promise((resolve) => {
-      const request = get({ host: '127.0.0.1', port: this.port, agent: false, timeout: ANSWER })
+      const request = get({ host: '127.0.0.1', port: this.port, agent: false, timeout: RESPONSE_TIMEOUT })
       request.once('response', (response) => {
         response.destroy()
         resolve(this.#status === undefined)
@@ -248,7 +248,7 @@ const accepts = (host: string, port: number): Promise<boolean> =>
   new Promise((resolve) => {
     const socket = connect({ host, port })
     socket
-      .setTimeout(ANSWER, () => socket.destroy())
+      .setTimeout(RESPONSE_TIMEOUT, () => socket.destroy())
       .once('connect', () => {
         resolve(true)
         socket.destroy()

@@ -365,7 +365,7 @@ describe.each(fronts)('$name', (front) => {
       expect({ status, body }).toEqual({ status: 500, body: 'status 500' })
     })
 
-    test('503, or what the proxy itself says, while htgate is down', async () => {
+    test('503, or an error of the proxy, while htgate is down', async () => {
       await own.stop()
       const { status } = await get({ server, client: '127.0.0.203' }, '/', { authorization: right })
       expect(status).toBe({ caddy: 502, traefik: 500 }[front.program] ?? 503)

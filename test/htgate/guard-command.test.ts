@@ -138,7 +138,7 @@ describe('a misbehaving command', () => {
   test.each([
     ['the password file does not exist', (_: number) => ['--file', '/no/such/file']],
     ['the address is in use', (port: number) => ['--listen', `127.0.0.1:${port}`]],
-  ])('is not even started if %s', async (_, options) => {
+  ])('is not started if %s', async (_, options) => {
     const taken = createServer()
     await once(taken.listen(0, '127.0.0.1'), 'listening')
     onTestFinished(() => void taken.close())
@@ -199,7 +199,7 @@ describeWith(['mlflow'], 'MLflow behind htgate, started with one command', () =>
 })
 
 describeWith(['expect'], 'at a terminal', () => {
-  test('progress is whole lines, which what the command prints cannot tear', async () => {
+  test('progress is printed in whole lines, which output of the command cannot break up', async () => {
     const source = `
       setInterval(() => console.log('a line of the command'), 50);
       setTimeout(() => { ${SERVER} }, 1500)`

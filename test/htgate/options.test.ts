@@ -197,7 +197,7 @@ test.each([
   [['--nonsense'], undefined],
   [['check'], 'did you mean --check?'],
   [['mlflow'], 'a command to guard goes after --'],
-  [['mlflow', 'server', '--port', '{port}'], 'write -- before the command to guard: -- mlflow …'],
+  [['mlflow', 'server', '--port', '{port}'], 'put -- before the command to guard: -- mlflow …'],
 ])('%j: the hint says what was probably meant', (args, text) => {
   expect(hint(args)).toBe(text)
 })

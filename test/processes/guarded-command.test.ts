@@ -26,7 +26,7 @@ const failureOf = (attempt: Promise<unknown>): Promise<CommandError> =>
     (error) => error as CommandError,
   )
 
-/** What the command responds. */
+/** The body of the command's response. */
 const bodyOf = ({ port }: GuardedCommand): Promise<string> =>
   new Promise((resolve, reject) => {
     get({ host: '127.0.0.1', port, agent: false }, (response) => {
@@ -97,7 +97,7 @@ describe('a guarded command', () => {
     expect(error).toMatchObject({ reason: 'not-started', status: 126 })
   })
 
-  test('that is a script without its interpreter fails with 127, and says which is missing', async () => {
+  test('that is a script without its interpreter fails with 127, and the error says which is missing', async () => {
     const script = join(temporaryFolder(), 'serve')
     writeFileSync(script, '#!/no/such/interpreter\n', { mode: 0o755 })
     const error = await failureOf(GuardedCommand.start({ command: [script, '{port}'], startTimeout: 30_000 }))
@@ -109,7 +109,7 @@ describe('a guarded command', () => {
     ['exits', 'process.exit(3)', 'exited with status 3', undefined],
     ['becomes a daemon', 'process.exit(0)', 'exited with status 0', /foreground/],
     ['is killed', "process.kill(process.pid, 'SIGKILL')", 'was killed by SIGKILL', undefined],
-  ])('that %s at the start: the message says how', async (_, source, how, hint) => {
+  ])('that %s at the start: the error says how', async (_, source, how, hint) => {
     const error = await failureOf(start(source))
     expect(error.message).toContain(`${process.execPath} ${how} before it responded`)
     if (hint === undefined) expect(error.hint).toBeUndefined()

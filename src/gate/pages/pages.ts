@@ -66,7 +66,7 @@ export class Pages {
     return this.#options.logins?.renewal(request, target)
   }
 
-  /** Answers a request for one of the gate's own paths. */
+  /** Responds to a request for one of the gate's own paths. */
   async answer(request: PageRequest): Promise<PageResponse> {
     const { logins, redirectUrl } = this.#options
     const { method, path } = request

@@ -9,7 +9,7 @@ import { PATIENCE, troubleOf } from '../findings/upstream.js'
 import type { Settings } from '../options/index.js'
 import type { Area } from './report.js'
 
-/** The upstream. If it is a command, that is looked for, but not started. */
+/** Checks the upstream. A command is looked for in PATH, but not started. */
 export function upstreamAreas(settings: Settings): Area[] {
   const { upstream, command } = settings
   if (upstream === undefined) return []
