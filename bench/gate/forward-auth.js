@@ -1,5 +1,5 @@
-// The cost of forward-auth for nginx: the same upstream without a login, behind htgate asked at each request, and behind htgate
-// whose responses are reused for a second, as in deploy/nginx/forward-auth-cached.conf.
+// The cost of forward-auth for nginx: the same upstream without a login, behind htgate checking each request, and behind htgate
+// whose responses are cached for a second, as in deploy/nginx/forward-auth-cached.conf.
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { hash } from '../../dist/index.js'
 import { inTemporaryFolder, median, printTable, requirePrograms } from '../support/measure.js'
@@ -16,8 +16,8 @@ import {
 const [rounds = 5, seconds = 3] = process.argv.slice(2).map(Number)
 const PORTS = {
   'without a login': 18130,
-  'asked at each request': 18131,
-  'answers reused for a second': 18132,
+  'each request checked': 18131,
+  'responses cached for a second': 18132,
 }
 const UPSTREAM = 18133
 const GATE = 18134
@@ -87,9 +87,9 @@ function proxies(folder) {
     proxy_http_version 1.1;
     proxy_set_header Connection "";
     ${server('without a login', '')}
-    ${server('asked at each request', `auth_request /.htgate; ${asks} }`)}
+    ${server('each request checked', `auth_request /.htgate; ${asks} }`)}
     ${server(
-      'answers reused for a second',
+      'responses cached for a second',
       `auth_request /.htgate; ${asks}
       proxy_cache htgate;
       proxy_cache_key "$http_authorization $request_method $request_uri";

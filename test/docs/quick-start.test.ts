@@ -71,7 +71,7 @@ test('the quick start is three commands, and the client’s four', () => {
 })
 
 describeWith(['expect'], 'the README’s first minute, with a stand-in for MLflow', () => {
-  test('makes a file that passes the audit, and asks for a login', { timeout: 240_000 }, async () => {
+  test('makes a file that passes the audit, and requires a login', { timeout: 240_000 }, async () => {
     const { home, env } = freshHome()
     const mlflow = join(home, 'bin', 'mlflow')
     writeFileSync(

@@ -155,7 +155,7 @@ describeWith(['chromium', 'mlflow'], 'MLflow in Chromium', () => {
       return (await response.json()).run.info
     }
 
-    test('a reader sees runs, charts, artifacts and traces, and MLflow’s page says why changes are refused', async () => {
+    test('a reader sees runs, charts, artifacts and traces, and MLflow’s page shows why changes are refused', async () => {
       const context = await open('rita')
       const page = await context.newPage()
       const refused = refusals(page)

@@ -374,9 +374,9 @@ describe.each(fronts)('$name', (front) => {
 })
 
 describeWith(['nginx', 'openssl'], "nginx caches htgate's decisions", () => {
-  const front = fronts.find(({ name }) => name.includes('reused')) as Front
+  const front = fronts.find(({ name }) => name.includes('cached')) as Front
   let asked: string[]
-  let answers: string
+  let cache: string
   let oracle: HttpServer
   let server: Server
   beforeAll(async () => {
@@ -388,8 +388,8 @@ describeWith(['nginx', 'openssl'], "nginx caches htgate's decisions", () => {
       response.writeHead(isRight ? 200 : 401, isRight ? { 'X-Forwarded-User': 'alice' } : {}).end()
     })
     await once(oracle.listen(0, '127.0.0.1'), 'listening')
-    const around = join(folder, 'reused')
-    answers = join(around, 'answers')
+    const around = join(folder, 'cached')
+    cache = join(around, 'cache')
     mkdirSync(around)
     const ports = { upstream: echo.port, htgate: (oracle.address() as AddressInfo).port }
     server = await front.start({ folder: around, ...ports, passwords, certificate })
@@ -400,7 +400,7 @@ describeWith(['nginx', 'openssl'], "nginx caches htgate's decisions", () => {
   })
   const client = () => ({ server, client: '127.0.0.204' })
 
-  test('a burst of requests asks about once a second, and each still reaches the upstream with the name', async () => {
+  test('a burst of requests causes about one check per second, and each still reaches the upstream with the name', async () => {
     const started = performance.now()
     for (let i = 0; i < 50; i++) {
       const { status, body } = await get(client(), '/burst', { authorization: right })
@@ -437,6 +437,6 @@ describeWith(['nginx', 'openssl'], "nginx caches htgate's decisions", () => {
   })
 
   test('only nginx can read the cache folder, which holds passwords', () => {
-    expect(statSync(answers).mode & 0o077).toBe(0)
+    expect(statSync(cache).mode & 0o077).toBe(0)
   })
 })

@@ -117,12 +117,12 @@ export const fronts: readonly Front[] = [
     start: (around) => nginx('nginx/forward-auth.conf', around, htgateOf(around)),
   },
   {
-    name: 'nginx, auth_request with answers reused',
+    name: 'nginx, auth_request, cached',
     program: 'nginx',
     start(around) {
-      const answers = join(around.folder, 'answers')
-      mkdirSync(answers, { mode: 0o700 })
-      const edits: Edits = [...htgateOf(around), ['/dev/shm/htgate levels', `${answers} levels`]]
+      const cache = join(around.folder, 'cache')
+      mkdirSync(cache, { mode: 0o700 })
+      const edits: Edits = [...htgateOf(around), ['/dev/shm/htgate levels', `${cache} levels`]]
       return nginx('nginx/forward-auth-cached.conf', around, edits)
     },
   },

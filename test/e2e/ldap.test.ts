@@ -61,7 +61,7 @@ describeWith(['mlflow', 'slapd', 'ldapmodify', 'openssl'], 'MLflow and a directo
     expect(await client(['all', String(4 << 20)], WRITER)).toMatch(/^\d+ [0-9a-f]{32}$/)
   }, 120_000)
 
-  test('a reader reads, and a refused write says why', async () => {
+  test('a reader reads, and a refused write shows why', async () => {
     expect(Number(await client(['ping'], READER))).toBeGreaterThan(0)
     expect(await client(['metrics', '1'], READER)).toMatch(/^failed: .*PERMISSION_DENIED/s)
   }, 120_000)

@@ -70,7 +70,7 @@ describeWith(['mlflow'], 'MLflow on SQLite, in gunicorn', () => {
   test.each([
     ['without credentials', {}, 'This server requires a user name and password'],
     ['with a wrong password', { ...credentials, MLFLOW_TRACKING_PASSWORD: 'wrong' }, 'password is wrong'],
-  ])('%s, the client fails at once, and says what to do', async (_, env, words) => {
+  ])('%s, the client fails at once, and shows what to do', async (_, env, words) => {
     const started = Date.now()
     const result = said(await client(htgate, ['ping'], env))
     // A retry would start after 2 seconds, and all of them take minutes.

@@ -98,7 +98,7 @@ describe('interim responses', () => {
     expect(statuses(await exchange(gate.port, `GET / HTTP/1.0\r\n${HEAD}\r\n`))).toEqual([200])
   })
 
-  test('without end cause a 502 that says why, and no memory growth', async () => {
+  test('without end cause a 502 with the reason, and no memory growth', async () => {
     const hint = `HTTP/1.1 103 Early Hints\r\nLink: ${'a'.repeat(50_000)}\r\n\r\n`
     let sent = 0
     const upstream = await startRawUpstream((socket) => {
@@ -361,7 +361,7 @@ describe('requests', () => {
   })
 })
 
-describe('an invalid request gets an error that says why, and is counted, logged and closed', () => {
+describe('an invalid request gets an error with the reason, and is counted, logged and closed', () => {
   test.each([
     ['an invalid field name', '400', `GET / HTTP/1.1\r\n${HEAD}Bad Name: x\r\n\r\n`, /field line/],
     [

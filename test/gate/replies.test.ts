@@ -58,7 +58,7 @@ describe('without a login', () => {
 })
 
 describeWith(['openssl'], 'plain HTTP on the HTTPS port', () => {
-  test('gets a 400 that says why, and is logged; HTTPS still works', async () => {
+  test('gets a 400 with the reason, and is logged; HTTPS still works', async () => {
     const folder = temporaryFolder()
     const { cert, key, ca } = makeCertificate(folder, 'localhost')
     const upstream = await startUpstream()

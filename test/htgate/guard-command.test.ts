@@ -119,7 +119,7 @@ describe('a misbehaving command', () => {
       1,
       /^htgate: \S+ did not respond on 127\.0\.0\.1:\d+ within 1 s$/m,
     ],
-  ] as const)('that %s makes htgate say so and exit', async (_, command, status, message) => {
+  ] as const)('that %s makes htgate report it and exit', async (_, command, status, message) => {
     const args = [
       '--file',
       await passwordFile(),
@@ -173,7 +173,7 @@ test.each([
     '--upstream and a command after -- cannot be used together',
   ],
   [['--forward-auth', '--', 'x', '{port}'], '--forward-auth and a command after -- cannot be used together'],
-])('%j is an error that says why', async (args, message) => {
+])('%j is rejected with a reason', async (args, message) => {
   const result = await run(process.execPath, [OUR_HTGATE, '--file', 'htpasswd', ...args])
   expect(result.stderr.toString()).toContain(message)
   expect(result.status).toBe(2)

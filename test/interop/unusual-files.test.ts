@@ -123,7 +123,7 @@ const CLAIMS: [RegExp, Record<string, 'yes' | 'no'>][] = [
 ]
 
 test.each(Object.entries(UNUSUAL))(
-  'what the audit says about %s agrees with the table',
+  'the findings of the audit agree with the table: %s',
   (label, { content }) => {
     const findings = audit(Buffer.from(content)).filter(
       ({ user, rule }) => user !== 'a' && rule !== 'low-cost',

@@ -61,7 +61,7 @@ describe('docs/library.md', () => {
     expect(names.filter((name) => !text.includes(`\`${name}`) && !text.includes(`${name}(`))).toEqual([])
   })
 
-  test.each(examples.filter(isServer))('$heading: a server that asks', async ({ code }) => {
+  test.each(examples.filter(isServer))('$heading: a server that requires a login', async ({ code }) => {
     const folder = projectFolder()
     const issuer = await startIssuer()
     writeFileSync(join(folder, 'server.mjs'), code.replaceAll(/https:\/\/(?:id|token)\.[^']*/g, issuer.url))

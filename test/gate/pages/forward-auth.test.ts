@@ -5,7 +5,7 @@ import { startLab } from './support.js'
 
 const page = { accept: 'text/html', 'x-forwarded-method': 'GET', 'x-forwarded-uri': '/runs?a=1' }
 
-test('a proxy that asks about a page gets a redirect to the login', async () => {
+test('a page request without a login is redirected to the login; others get 401', async () => {
   const { gate } = await startLab({ forwardAuth: true, args: ['--trust-proxy', 'loopback'] })
   const asked = await request(`${gate.url}/`, { headers: page })
   expect(asked).toMatchObject({ status: 302, headers: { location: '/.htgate/login?return=%2Fruns%3Fa%3D1' } })

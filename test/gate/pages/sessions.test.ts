@@ -64,7 +64,7 @@ describe('over time', () => {
   })
 })
 
-test('the gate starts without the issuer, says so, and accepts passwords and sessions', async () => {
+test('the gate starts without the issuer, logs that, and accepts passwords and sessions', async () => {
   const lab = await startLab()
   const { client } = await lab.logIn()
   const value = client.cookie(lab.gate.url, 'htgate') as string

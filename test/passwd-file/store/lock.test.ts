@@ -247,7 +247,7 @@ describe('a living holder is waited for', () => {
   }
 
   test.runIf(process.platform === 'linux')(
-    'for at most a minute, after which the error tells who holds the lock',
+    'for at most a minute, after which the error names the holder of the lock',
     async () => {
       const { pid } = holder()
       await opened(pid)

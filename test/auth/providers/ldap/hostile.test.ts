@@ -47,7 +47,7 @@ const isUserSearch = ({ operation, bytes }: { operation: string; bytes: Buffer }
 /** How long a busy machine may take for an immediate result, or for a timeout of a second, in milliseconds. */
 const AT_ONCE = 20_000
 
-describe('a directory that answers', () => {
+describe('a directory that responds', () => {
   test('accepts alice, over two connections: one searches, one binds', async () => {
     const { answer, server } = await answered(() => undefined)
     expect(answer).toBe('alice')
@@ -119,7 +119,7 @@ describe('a directory that answers', () => {
     expect(answer).toBe('denied')
   })
 
-  test('another server is tried if the first does not answer', async () => {
+  test('another server is tried if the first does not respond', async () => {
     const server = await fakeLdap(wonderland())
     const silent = await fakeLdap(() => NOTHING)
     const hosts = (first: string) => `ldap://${first} 127.0.0.1:${server.port}`

@@ -226,7 +226,7 @@ test('while the issuer is down, known keys are used, and unknown ones rejected',
   expect(provider.status()).toEqual({ ready: true })
 })
 
-test('an issuer that is down at the start is retried, with 503 until it answers', async () => {
+test('an issuer that is down at the start is retried, with 503 until it responds', async () => {
   const issuer = await startIssuer()
   issuer.isDown = true
   const told: string[] = []

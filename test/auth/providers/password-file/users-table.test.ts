@@ -97,7 +97,7 @@ describe('the stand-in for an unknown user', () => {
   })
 
   test.each([2, 15, 16, 500])(
-    'changes for no more than about one name in %i when a user is added to that many',
+    'changes for at most about one name in n when a user is added to n: n = %i',
     async (count) => {
       const lines = Array.from({ length: count }, (_, i) => `user${i}:${i % 2 ? SHA : APR1}\n`)
       const before = await tableOf(lines.join(''))
