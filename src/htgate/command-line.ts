@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Command, Option } from 'commander'
 import { PORT_PLACEHOLDER } from '../processes/guarded-command.js'
+import { DEBUG_VARIABLE } from '../system/debug.js'
 import { VERSION } from '../version.js'
 import { upstreamAt } from './guard-command.js'
 import { errors } from './messages.js'
@@ -117,9 +118,6 @@ function readArguments(args: readonly string[]): Given | Text {
 
 /** Variables that Kubernetes sets in every container of a namespace with a service called htgate. */
 const OF_KUBERNETES = /^HTGATE_(?:SERVICE|PORT)(?:_|$)/
-
-/** If set, unexpected errors are reported with their stack. */
-export const DEBUG_VARIABLE = 'HTGATE_DEBUG'
 
 /** Variables that look like options but are not: probably typos. */
 export function unknownVariables(env: NodeJS.ProcessEnv): string[] {

@@ -2,7 +2,7 @@ import cluster from 'node:cluster'
 import { parse, unknownVariables, variablesMeant } from './command-line.js'
 import { Exit, ExitStatus } from './exit-status.js'
 import { guardCommand, withCommandPort } from './guard-command.js'
-import { errors, notices, say } from './messages.js'
+import { errors, notices, print, say } from './messages.js'
 import type { Settings } from './options/index.js'
 import { serve } from './serve.js'
 import { supervise } from './supervise.js'
@@ -27,7 +27,7 @@ export async function main(args: readonly string[], env = process.env): Promise<
     }
     const settings = parse(args, env)
     if ('text' in settings) {
-      process.stdout.write(settings.text)
+      await print(settings.text)
       return ExitStatus.ok
     }
     const unknown = unknownVariables(env)

@@ -1,4 +1,6 @@
 import type { AuthEvent } from '../auth/events.js'
+import { debugHint, detailOf } from '../system/debug.js'
+import { isErrno, reason } from '../system/errno.js'
 import type { ListenError } from '../system/listen.js'
 import { printable } from '../system/printable.js'
 import { quotePath } from '../system/shell-quote.js'
@@ -13,6 +15,22 @@ process.stderr.on('error', () => {})
 /** Writes to standard error, prefixing each line with `htgate: `. */
 export function say(text: string): void {
   process.stderr.write(text.replace(/^/gm, 'htgate: ').concat('\n'))
+}
+
+/**
+ * Writes to standard output. A reader that has gone, such as `head`, is no error.
+ * @throws Exit
+ */
+export async function print(text: string): Promise<void> {
+  let error: Error | undefined
+  const onError = (reported: Error) => {
+    error = reported
+  }
+  process.stdout.once('error', onError)
+  process.stdout.write(text)
+  await new Promise(setImmediate) // Standard output is written synchronously, but reports errors later.
+  process.stdout.off('error', onError)
+  if (error && !isErrno(error, 'EPIPE')) throw errors.cannotPrint(reason(error))
 }
 
 const usage = (message: string, command = 'htgate') =>
@@ -58,10 +76,10 @@ export const errors = {
     ),
   command: (status: number, why: string, hint?: string) =>
     new Exit(status, hint === undefined ? why : `${why}\nhint: ${hint}`),
+  cannotPrint: (why: string) => failed(`cannot write to standard output: ${why}`),
   unexpected(error: unknown) {
-    if (!(error instanceof Error)) return failed(`unexpected error: ${error}`)
-    const detail = process.env.HTGATE_DEBUG ? error.stack : error.message
-    return failed(`unexpected error: ${detail}\nhint: HTGATE_DEBUG=1 prints the stack`)
+    const hint = debugHint()
+    return failed(`unexpected error: ${detailOf(error)}${hint === undefined ? '' : `\nhint: ${hint}`}`)
   },
 }
 

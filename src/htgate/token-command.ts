@@ -4,7 +4,7 @@ import { dayText, idOf, secondText, type TokenRecord } from '../auth/providers/t
 import { createToken, readTokens, revokeTokens } from '../auth/providers/tokens/token-file.js'
 import { reason } from '../system/errno.js'
 import { Exit, ExitStatus } from './exit-status.js'
-import { errors, say } from './messages.js'
+import { errors, print, say } from './messages.js'
 import { syntaxError } from './syntax-error.js'
 
 // htgate token create | list | revoke: manages the token file from a shell.
@@ -85,7 +85,7 @@ export async function token(args: readonly string[], env: NodeJS.ProcessEnv): Pr
     program.parse(args.length === 0 ? ['--help'] : [...args], { from: 'user' })
   } catch (error) {
     if (error instanceof CommanderError && error.exitCode === 0) {
-      process.stdout.write(text)
+      await print(text)
       return ExitStatus.ok
     }
     const command = program.commands.find((each) => each.name() === args[0]) ?? program
@@ -102,7 +102,7 @@ async function create(file: string, { user, role, expires = '', name }: Options)
   const until = expiryOf(expires)
   try {
     const { token, record } = await createToken(file, { user, role, expires: until, name })
-    process.stdout.write(`${token}\n`)
+    await print(`${token}\n`)
     const end = record.expires === undefined ? 'never expires' : `expires ${secondText(record.expires)}`
     say(`token ${idOf(record)} for ${user}: ${role}, ${end}; it cannot be shown again`)
   } catch (error) {
@@ -115,7 +115,7 @@ async function list(file: string, { user, json }: Options): Promise<void> {
   const records = await readTokens(file, user).catch((error) => {
     throw cannot('read', file, error)
   })
-  process.stdout.write(json ? `${JSON.stringify(records.map(plainOf), null, 2)}\n` : tableOf(records))
+  await print(json ? `${JSON.stringify(records.map(plainOf), null, 2)}\n` : tableOf(records))
 }
 
 async function revoke(file: string, ids: readonly string[], { user, expired }: Options): Promise<void> {

@@ -1,3 +1,4 @@
+import { detailOf } from '../system/debug.js'
 import { checkAccess } from './access.js'
 import { hideArguments } from './arguments.js'
 import { deleteRecord, setRecord } from './edit.js'
@@ -14,7 +15,7 @@ export async function main(args: string[]): Promise<ExitStatus> {
   try {
     return await run(args)
   } catch (error) {
-    const exit = isExit(error) ? error : errors.unexpected((error as Error).message)
+    const exit = isExit(error) ? error : errors.unexpected(detailOf(error))
     stderr(exit.output)
     return exit.status
   }

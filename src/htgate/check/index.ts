@@ -1,4 +1,5 @@
 import { ExitStatus } from '../exit-status.js'
+import { print } from '../messages.js'
 import type { Settings } from '../options/index.js'
 import { certificateAreas } from './certificate.js'
 import { fileAreas } from './files.js'
@@ -27,7 +28,7 @@ export async function check(settings: Settings, user: string | undefined): Promi
       ...issuerAreas(settings),
       ...logins.areas,
     ]
-    const failures = await report(areas, (text) => void process.stdout.write(text))
+    const failures = await report(areas, print)
     return failures === 0 ? ExitStatus.ok : ExitStatus.failed
   } finally {
     await logins.close()

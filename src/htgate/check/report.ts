@@ -16,11 +16,14 @@ const LABELS: Readonly<Record<Finding['state'], string>> = {
 const INDENT = ' '.repeat(LABELS.works.length + 2)
 
 /** Tests the areas one by one, and writes the findings. Resolves to the number of failures. */
-export async function report(areas: readonly Area[], write: (text: string) => void): Promise<number> {
+export async function report(
+  areas: readonly Area[],
+  write: (text: string) => Promise<void>,
+): Promise<number> {
   let failures = 0
   for (const area of areas) {
     for (const finding of await findingsOf(area)) {
-      write(linesOf(area.name, finding))
+      await write(linesOf(area.name, finding))
       if (finding.state === 'fails') failures++
     }
   }
