@@ -61,7 +61,7 @@ _htpasswd_unquoted() {
     file=$(_htpasswd_unquoted "\${COMP_WORDS[i]}")
     case $file in ${FILES_ONLY.join('|')}) break ;; esac
     if [[ $file != -* && -f $file ]]; then
-      # After the user comes at most a password.
+      # Only a password may follow the user.
       ((i < COMP_CWORD - 1)) && return
       local user
       word=$(_htpasswd_unquoted "$word")
@@ -129,7 +129,7 @@ _htpasswd_operand() {
     (( i++ ))
     word=\${word/#\\~\\//$HOME/}
     if [[ $word != -* && -f $word ]]; then
-      # After the user comes at most a password.
+      # Only a password may follow the user.
       (( i < CURRENT - 2 )) && return 1
       users=("\${(@f)$(_htpasswd_users "$word")}")
       compadd -a users
@@ -184,7 +184,7 @@ export function fish(commands) {
     end
     set i (math $i + 1)
     if not string match -q -- '-*' $word; and test -f $word
-      # After the user comes at most a password.
+      # Only a password may follow the user.
       test $i -lt (count $words[2..-1]); and return 1
       ${USERS.replace('"$1"', '$word').replace('LC_ALL=C grep', 'env LC_ALL=C grep')}
       return 0

@@ -148,7 +148,7 @@ const INTRODUCTION =
 
 const PARAGRAPHS = [
   'Each option is also an environment variable: --tls-cert is HTGATE_TLS_CERT. Separate several values of a repeatable option by spaces. The command line takes precedence.',
-  'htgate starts a command after -- and guards it, with {port} replaced by a free port on 127.0.0.1. When the command exits, htgate exits with the same status. On SIGTERM or SIGINT, htgate finishes the requests in progress before it stops the command.',
+  'htgate starts a command after -- and guards it, with {port} replaced by a free port on 127.0.0.1. When the command exits, htgate exits with the same status. When htgate is stopped, it stops the command last.',
   'On SIGTERM or SIGINT, htgate stops accepting connections, finishes the requests in progress and exits; a second signal makes it exit at once. On SIGHUP, it reloads its files, such as the password file and the certificate.',
 ]
 

@@ -11,7 +11,7 @@ FILE defaults to standard input, as does -. --list, --audit and --upgrade also a
 
 Options of these commands:
 ${TASK_OPTIONS.map(line).join('\n')}
---import also takes -c -m -2 -5 -B -d -s -p -C -r.
+--import also accepts -c -m -2 -5 -B -d -s -p -C -r.
 `
 }
 

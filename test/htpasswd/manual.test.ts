@@ -122,7 +122,7 @@ describeWith(['bash'], 'bash', () => {
     expect(await complete(['--listen', 'm'], 2, 'htgate')).toEqual([''])
   })
 
-  test('completes the value after =, which is a word of its own', async () => {
+  test('completes the value after =, which is a separate word', async () => {
     expect(await complete(['--log', '=', 'j'], 3, 'htgate')).toEqual(['json'])
   })
 

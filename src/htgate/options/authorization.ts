@@ -79,7 +79,7 @@ function grants(help: string): Declaration<readonly Grant[]> {
 function openPaths(): Declaration<readonly string[] | undefined> {
   const texts = {
     argument: 'paths',
-    help: 'paths that GET and HEAD may read without a login, each matched exactly; none requires a login for every path; repeatable',
+    help: 'paths open to GET and HEAD without a login, each matched exactly; none requires a login for every path; repeatable',
     defaultText: '/health and /version with --app mlflow',
   }
   const { read, ...rest } = list(texts, (name, text) => {

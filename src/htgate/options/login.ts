@@ -41,7 +41,7 @@ export const hashing = group('Password hashing', {
     {
       argument: 'number',
       help: 'threads that hash passwords, in each process',
-      defaultText: 'one per processor',
+      defaultText: 'one per CPU',
     },
     positive,
   ),

@@ -84,7 +84,7 @@ export const oidc = group(
     sessionSecretFile: optional(
       {
         argument: 'path',
-        help: 'file with a secret of at least 32 characters per line: the first one seals session cookies, and all of them open these; with or without sessions, the file keeps the time to reject unknown users the same in all replicas and after a restart',
+        help: 'file with a secret of at least 32 characters per line: session cookies are encrypted with the first one and accepted with any; with or without sessions, the file keeps the time to reject unknown users the same in all replicas and after a restart',
       },
       path,
     ),
