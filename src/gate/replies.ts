@@ -1,5 +1,6 @@
 import { dateLine } from '../http1/serializer.js'
 import type { Profile } from '../policy/profile.js'
+import { prefersHtml } from './accept.js'
 import type { CredentialFault } from './credential-faults.js'
 import { escapeHtml, htmlDocument, PLAIN_POLICY } from './pages/page.js'
 
@@ -227,7 +228,7 @@ export function renderReply(
   errorBody: Profile['errorBody'],
 ): { type: string | undefined; body: string } {
   if (reply.content !== undefined) return { type: undefined, body: reply.content }
-  if (!accept.includes('text/html')) {
+  if (!prefersHtml(accept)) {
     return { type: 'application/json', body: errorBody(reply.code, reply.message) }
   }
   const { title, message, page, action } = reply

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { Principal } from '../../auth/principal.js'
+import { prefersHtml } from '../accept.js'
 
 // Pages are functions from requests to responses. They know nothing about connections.
 
@@ -172,13 +173,6 @@ export function isNavigation({
   // Browsers send both; some programs send only the mode.
   if (fetchDest !== undefined) return fetchDest === 'document' && fetchMode === 'navigate'
   return fetchMode === 'navigate' || prefersHtml(accept)
-}
-
-/** Whether Accept lists HTML explicitly, and not after JSON. */
-export function prefersHtml(accept: string): boolean {
-  const html = accept.indexOf('text/html')
-  const json = accept.indexOf('application/json')
-  return html !== -1 && (json === -1 || html < json)
 }
 
 /**
