@@ -21,6 +21,7 @@ const carried = new Set()
 await bundle('src/htpasswd/main.ts', 'htpasswd')
 writeFileSync('dist/THIRD-PARTY-LICENSES', licenses(carried))
 await import('./manual.js')
+await import('./prune.js')
 
 /** Bundles `entry` to dist/NAME.cjs; modules loaded with `import()` become separate files next to it. */
 async function bundle(entry, name) {

@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
@@ -34,6 +34,29 @@ test.skipIf(!('require_module' in process.features))(
 test('nothing else in the package can be imported', async () => {
   const script = `import('htgate/dist/auth/watcher.js').catch(({ code }) => console.log(code))`
   expect(await output('main.mjs', script)).toBe('ERR_PACKAGE_PATH_NOT_EXPORTED')
+})
+
+test('it has the size that docs/figures.md states, and no file that nothing loads', async () => {
+  const { stdout } = await run('npm', ['pack', '--dry-run', '--json', '--ignore-scripts'])
+  const [{ size, unpackedSize, files }] = JSON.parse(stdout.toString())
+  const { packages } = JSON.parse(readFileSync('package-lock.json', 'utf8'))
+  const dependencies = Object.entries<{ dev?: boolean; devOptional?: boolean }>(packages).filter(
+    ([path, { dev, devOptional }]) => path !== '' && !dev && !devOptional,
+  )
+  const text = readFileSync('docs/figures.md', 'utf8').replaceAll(/\s+/g, ' ')
+  const [, archive, unpacked, count] =
+    /this version has ([\d.]+) MB, and ([\d.]+) MB unpacked. With the (\d+) packages/.exec(text) ?? []
+  expect(Math.abs(Number(archive) - size / 1e6)).toBeLessThan(0.1)
+  expect(Math.abs(Number(unpacked) - unpackedSize / 1e6)).toBeLessThan(0.1)
+  expect(Number(count)).toBe(dependencies.length)
+  const paths: string[] = files.map(({ path }: { path: string }) => path)
+  expect(paths.filter((path) => /\.map$|\.tsbuildinfo$|\.test\.|fixtures|(?<!\.d)\.ts$/.test(path))).toEqual(
+    [],
+  )
+  const modules = paths.filter((path) => path.endsWith('.js')).map((path) => path.replace(/\.js$/, ''))
+  const typesOfLibrary = paths.filter((path) => path.endsWith('.d.ts'))
+  expect(typesOfLibrary).toContain('dist/index.d.ts')
+  expect(typesOfLibrary.length).toBeLessThan(modules.length / 3)
 })
 
 test('its types compile in a strict project', async () => {
