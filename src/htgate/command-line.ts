@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { Command, Option } from 'commander'
 import { PORT_PLACEHOLDER } from '../processes/guarded-command.js'
 import { DEBUG_VARIABLE } from '../system/debug.js'
+import { wrap } from '../system/wrap.js'
 import { VERSION } from '../version.js'
 import { upstreamAt } from './guard-command.js'
 import { errors } from './messages.js'
@@ -213,18 +214,4 @@ function wrapCommand(command: string, width: number): string[] {
     line += ` ${part}`
   }
   return [...lines, line]
-}
-
-/** Lines of at most `width` columns, each indented by `indent`. */
-function wrap(text: string, width: number, indent: number): string[] {
-  const lines: string[] = []
-  let line = ''
-  for (const word of text.split(' ')) {
-    if (line !== '' && indent + line.length + 1 + word.length > width) {
-      lines.push(line)
-      line = ''
-    }
-    line += line === '' ? word : ` ${word}`
-  }
-  return [...lines, line].map((each) => ' '.repeat(indent) + each)
 }

@@ -2,6 +2,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { OPTIONS as DECLARED } from '../../src/htgate/options/index.js'
+import { helpText } from '../../src/htpasswd/help.js'
 import { SHORT_OPTIONS, TASK_OPTIONS, TASKS } from '../../src/htpasswd/manual.js'
 import { temporaryFolder } from '../support/folder.js'
 import { describeWith, peer } from '../support/peers.js'
@@ -26,6 +27,14 @@ describe('the long options have one source', () => {
       expect(stdout.toString()).toContain(flag)
       expect(stdout.toString()).toContain(text)
     }
+  })
+
+  test.each([40, 60, 80])('--help wraps them on a terminal of %d columns', (columns) => {
+    const [, own = ''] = helpText(columns).split('does not have:')
+    expect(own.split('\n').filter((line) => line.length > columns)).toEqual([])
+    expect(own.replaceAll(/\s+/g, ' ')).toBe(
+      helpText(1000).split('does not have:')[1]?.replaceAll(/\s+/g, ' '),
+    )
   })
 
   test('the completions of every shell have all options of both commands', async () => {

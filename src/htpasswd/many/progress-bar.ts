@@ -15,15 +15,18 @@ export function progressBar(total: number): ProgressBar {
   if (total < FEWEST || !isatty(2)) return { advance() {}, end() {} }
   let done = 0
   let shown = -1
+  let drawn = ''
   return {
     advance(by) {
       done += by
       const step = Math.floor((done / total) * WIDEST)
       if (step === shown) return
       shown = step
-      stderr(`\r${bar(done, total, process.stderr.columns || 80)}`)
+      drawn = bar(done, total, process.stderr.columns || 80)
+      stderr(`\r${drawn}`)
     },
-    end: () => stderr('\r\x1b[K'),
+    // Spaces erase it on every terminal, dumb ones included.
+    end: () => stderr(`\r${' '.repeat(drawn.length)}\r`),
   }
 }
 
