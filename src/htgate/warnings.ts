@@ -1,9 +1,8 @@
-import { X509Certificate } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import type { Finding } from '../auth/provider.js'
 import type { Address } from '../system/address.js'
 import { readCa } from './certificates.js'
-import { certificateFinding } from './findings/certificates.js'
+import { chainFindings } from './findings/certificates.js'
 import { permissionFindings, usedFiles } from './findings/files.js'
 import { plainCookieFindings, plainHttpFindings } from './findings/plain-http.js'
 import { connectionFinding } from './findings/upstream.js'
@@ -25,11 +24,12 @@ export function fileWarnings(settings: Settings): string[] {
   ]
 }
 
-/** Warns if the certificate has expired or will soon. If it cannot be read, that is reported elsewhere. */
+/** Warns if a certificate of the chain has expired or will soon. If it cannot be read, that is reported elsewhere. */
 function certificateWarnings(tlsCert: string): string[] {
   try {
-    const finding = certificateFinding(tlsCert, new X509Certificate(readFileSync(tlsCert)))
-    return finding.state === 'works' ? [] : [lineOf('--tls-cert', finding)]
+    return chainFindings(tlsCert, readFileSync(tlsCert))
+      .filter(({ state }) => state !== 'works')
+      .map((finding) => lineOf('--tls-cert', finding))
   } catch {
     return []
   }

@@ -1,10 +1,10 @@
 import { execFileSync } from 'node:child_process'
-import { chmodSync, chownSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
+import { chmodSync, chownSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { type AddressInfo, createServer } from 'node:net'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { parse } from '../../src/htgate/command-line.js'
-import { certificateFinding, certificatesIn } from '../../src/htgate/findings/certificates.js'
+import { certificateFinding, certificatesIn, chainFindings } from '../../src/htgate/findings/certificates.js'
 import { permissionFindings } from '../../src/htgate/findings/files.js'
 import { plainHttpFindings } from '../../src/htgate/findings/plain-http.js'
 import { connectionFinding } from '../../src/htgate/findings/upstream.js'
@@ -212,6 +212,16 @@ describeIf(lackingPeers('openssl'), 'certificates', () => {
     openssl('x509', '-req', '-in', request, '-signkey', key, '-days', '-1', '-out', cert)
     expect(await warningsWith(['--tls-cert', cert, '--tls-key', key])).toEqual([
       expect.stringMatching(/^--tls-cert: \S+cert\.pem expired on .* GMT \(hint: renew it\)$/),
+    ])
+  })
+
+  test('an authority of the chain that has expired is reported by its name', () => {
+    const leaf = readFileSync(makeCertificate(temporaryFolder(), 'x').cert, 'utf8')
+    const [certificate] = certificatesIn(leaf)
+    const expiry = Date.parse(certificate?.validTo as string)
+    expect(chainFindings('c', leaf + leaf, expiry + 1000)).toEqual([
+      expect.objectContaining({ state: 'fails', text: expect.stringMatching(/^c expired on/) }),
+      expect.objectContaining({ state: 'fails', text: expect.stringMatching(/^c: .*CN=x.* expired on/) }),
     ])
   })
 

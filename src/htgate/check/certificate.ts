@@ -1,7 +1,7 @@
 import { X509Certificate } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { readCa, readCertificate } from '../certificates.js'
-import { certificateFinding, certificatesIn } from '../findings/certificates.js'
+import { certificateFinding, certificatesIn, chainFindings } from '../findings/certificates.js'
 import { flagOf } from '../options/declaration.js'
 import type { Settings } from '../options/index.js'
 import type { Area } from './report.js'
@@ -22,11 +22,12 @@ export function certificateAreas(settings: Settings): Area[] {
       name: '--tls-cert',
       async check() {
         readCertificate({ ...settings, clientCa: undefined })
-        const certificate = new X509Certificate(readFileSync(tlsCert))
+        const pem = readFileSync(tlsCert)
+        const certificate = new X509Certificate(pem)
         const names = (certificate.subjectAltName ?? certificate.subject).replaceAll('\n', ', ')
         return [
           { state: 'works', text: `${tlsCert} matches its key and is issued for ${names}` },
-          certificateFinding(tlsCert, certificate),
+          ...chainFindings(tlsCert, pem),
         ]
       },
     })

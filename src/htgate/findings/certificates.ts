@@ -26,3 +26,15 @@ export function certificatesIn(pem: Buffer | string): X509Certificate[] {
   const blocks = String(pem).match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? []
   return blocks.map((block) => new X509Certificate(block))
 }
+
+/** Reports on a server's certificate, and on those of the authorities after it in its file, unless they are valid. */
+export function chainFindings(path: string, pem: Buffer | string, now = Date.now()): Finding[] {
+  const [own, ...authorities] = certificatesIn(pem)
+  const others = authorities.map((each) =>
+    certificateFinding(`${path}: ${each.subject.replaceAll('\n', ', ')}`, each, now),
+  )
+  return [
+    ...(own === undefined ? [] : [certificateFinding(path, own, now)]),
+    ...others.filter(({ state }) => state !== 'works'),
+  ]
+}
