@@ -241,6 +241,11 @@ function keepsThePromises(front: () => Running): void {
     expect(String(echoed)).toBe('hello')
     socket.on('error', () => {}).destroy()
   })
+
+  test('idle connections to MLflow are closed before MLflow closes them, which could lose a POST', async () => {
+    await get(front(), '/', { authorization: right })
+    await expect.poll(echo.idleConnections, { timeout: 30_000 }).toBe(0)
+  })
 }
 
 /** What every proxy with forward-auth must do for htgate's roles. */

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
 
 // An upstream for gates and proxies that records the requests it receives.
 
@@ -19,6 +19,8 @@ export interface Echo {
   readonly targets: string[]
   /** Those of which part of the body has been received. */
   readonly begun: string[]
+  /** The number of connections without a request in progress. They are never closed from this end. */
+  idleConnections(): number
   stop(): Promise<void>
 }
 
@@ -29,7 +31,11 @@ export interface Echo {
 export async function startEcho(): Promise<Echo> {
   const targets: string[] = []
   const begun: string[] = []
+  const idle = new Set<Socket>()
   const server = createServer((request, response) => {
+    const { socket } = request
+    idle.delete(socket)
+    response.on('finish', () => socket.destroyed || idle.add(socket))
     answer(request, response).catch(() => response.destroy()) // The client has disconnected.
   })
   async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -55,7 +61,13 @@ export async function startEcho(): Promise<Echo> {
     response.setHeader('content-type', 'application/json')
     response.end(JSON.stringify({ method, url, headers, bytes, sha256: hash.digest('hex') }))
   }
+  server.keepAliveTimeout = 0
+  server.on('connection', (socket) => {
+    idle.add(socket)
+    socket.on('close', () => idle.delete(socket))
+  })
   server.on('upgrade', (request, socket) => {
+    idle.delete(request.socket)
     targets.push(request.url as string)
     socket.write('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n')
     socket.on('error', () => {}).pipe(socket)
@@ -66,6 +78,7 @@ export async function startEcho(): Promise<Echo> {
     port: (server.address() as AddressInfo).port,
     targets,
     begun,
+    idleConnections: () => idle.size,
     async stop() {
       server.close()
       server.closeAllConnections()
