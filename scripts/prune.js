@@ -10,6 +10,9 @@ const ENTRIES = [
   'dist/htpasswd/many/worker.js',
   'dist/auth/providers/password-file/hash-worker.js',
   'dist/auth/providers/tokens/edit-worker.js',
+  // Read by `npm run docs`.
+  'dist/htpasswd/algorithm.js',
+  'dist/htpasswd/manual.js',
 ]
 
 /** The files that `entries` load, directly or indirectly. */
