@@ -1,7 +1,8 @@
 import { Command, CommanderError } from 'commander'
 import { isRole } from '../auth/principal.js'
 import { dayText, idOf, secondText, type TokenRecord } from '../auth/providers/tokens/records.js'
-import { createToken, readTokens, revokeTokens } from '../auth/providers/tokens/token-file.js'
+import { skippedText } from '../auth/providers/tokens/table.js'
+import { createToken, readTable, revokeTokens } from '../auth/providers/tokens/token-file.js'
 import { reason } from '../system/errno.js'
 import { Exit, ExitStatus } from './exit-status.js'
 import { errors, print, say } from './messages.js'
@@ -112,9 +113,11 @@ async function create(file: string, { user, role, expires = '', name }: Options)
 }
 
 async function list(file: string, { user, json }: Options): Promise<void> {
-  const records = await readTokens(file, user).catch((error) => {
+  const tokens = await readTable(file).catch((error) => {
     throw cannot('read', file, error)
   })
+  if (tokens.skipped.count > 0) say(skippedText(file, tokens.skipped))
+  const records = await tokens.list(user)
   await print(json ? `${JSON.stringify(records.map(plainOf), null, 2)}\n` : tableOf(records))
 }
 

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { existsSync, readFileSync, statSync } from 'node:fs'
+import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { temporaryFolder } from '../support/folder.js'
@@ -79,4 +79,13 @@ test('a file that cannot be read is an error', async () => {
   const list = await htgate(['list', '-t', '/nonexistent/tokens'])
   expect(list).toMatchObject({ status: 1 })
   expect(list.stderr).toMatch(/^htgate: cannot read \/nonexistent\/tokens: /)
+})
+
+test('list reports lines that are not token records', async () => {
+  const file = join(temporaryFolder(), '.htpasswd')
+  writeFileSync(file, '# users\nalice:x\nbob:y\n')
+  expect(await htgate(['list', '-t', file])).toMatchObject({
+    status: 0,
+    stderr: `htgate: ${file}: lines 2, 3: not a token record, skipped\n`,
+  })
 })

@@ -8,7 +8,7 @@ import type { Account, Finding, Measures, Provider, ProviderStatus, Verdict } fr
 import { Watcher } from '../../watcher.js'
 import { editFile } from './edits.js'
 import { idOf, OWNER_TTL, type TokenRecord } from './records.js'
-import { TokenTable } from './table.js'
+import { skippedText, TokenTable } from './table.js'
 import { digestOf, isToken, PREFIX } from './token.js'
 import { confirmationKey, isLaterDay, type NewToken } from './token-file.js'
 
@@ -307,12 +307,7 @@ export class TokenProvider implements Provider {
     }
     const { size, skipped } = table
     this.#tell('tokens-loaded', 'info', `${this.#file}: ${size} token${size === 1 ? '' : 's'}`)
-    if (skipped.count > 0) {
-      const lines = `line${skipped.count === 1 ? '' : 's'} ${skipped.first.join(', ')}`
-      const more =
-        skipped.count > skipped.first.length ? ` and ${skipped.count - skipped.first.length} more` : ''
-      this.#tell('tokens-skipped', 'warn', `${this.#file}: ${lines}${more}: not a token record, skipped`)
-    }
+    if (skipped.count > 0) this.#tell('tokens-skipped', 'warn', skippedText(this.#file, skipped))
   }
 
   #unreadable(error: NodeJS.ErrnoException): void {

@@ -12,6 +12,13 @@ const SPACE = 0x20
 /** Positions in the file are stored in 32 bits. */
 const MAX_BYTES = 0xffff_fffe
 
+/** Lines that are not records. */
+export interface Skipped {
+  readonly count: number
+  /** The numbers of the first ones. */
+  readonly first: readonly number[]
+}
+
 export class TokenTable {
   static readonly empty = new TokenTable(Buffer.alloc(0), new Uint32Array(1), 0, 0, { count: 0, first: [] })
   readonly #bytes: Buffer
@@ -26,8 +33,7 @@ export class TokenTable {
     readonly size: number,
     /** Equal for tables with the same tokens, regardless of their last use. */
     readonly fingerprint: number,
-    /** Lines that are not records. */
-    readonly skipped: { readonly count: number; readonly first: readonly number[] },
+    readonly skipped: Skipped,
   ) {
     this.#bytes = bytes
     this.#slots = slots
@@ -92,6 +98,12 @@ export class TokenTable {
   async list(user?: string): Promise<TokenRecord[]> {
     return listTokens(this.#bytes, user)
   }
+}
+
+/** A warning about the lines of `file` that are not records. */
+export function skippedText(file: string, { count, first }: Skipped): string {
+  const more = count > first.length ? ` and ${count - first.length} more` : ''
+  return `${file}: line${count === 1 ? '' : 's'} ${first.join(', ')}${more}: not a token record, skipped`
 }
 
 /** Parses the records of a token file: all, or those of one user. */

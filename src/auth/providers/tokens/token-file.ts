@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises'
 import { update } from '../../../passwd-file/store/update.js'
 import type { Role } from '../../principal.js'
 import { DIGEST_LENGTH, eachLine, HEADER, parse, recordOf, serialize, type TokenRecord } from './records.js'
-import { listTokens } from './table.js'
+import { TokenTable } from './table.js'
 import { makeToken } from './token.js'
 
 // Edits a token file like a password file: one process at a time, all or nothing.
@@ -81,9 +81,14 @@ export function flawOfName(name: string): string | undefined {
 
 const hasControl = (text: string): boolean => /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/.test(text)
 
+/** Reads the file at `path`. */
+export async function readTable(path: string): Promise<TokenTable> {
+  return TokenTable.build(await readFile(path))
+}
+
 /** Reads the records in the file at `path`: all, or those of one user. */
 export async function readTokens(path: string, user?: string): Promise<TokenRecord[]> {
-  return listTokens(await readFile(path), user)
+  return (await readTable(path)).list(user)
 }
 
 /**
