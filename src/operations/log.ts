@@ -140,6 +140,7 @@ export class Log {
   }
 
   #add(line: string): void {
+    if (this.#closed) return
     if (this.#blocksLength > MAX_WAITING) {
       this.#dropped++
       return
@@ -193,16 +194,23 @@ export class Log {
   }
 
   #done: (() => void) | undefined
+  #closed = false
 
-  /** Resolves to true when everything is written, or to false after `timeout` milliseconds, since the reader may be stuck. */
+  /**
+   * Resolves to true when everything is written, or to false after `timeout` milliseconds, since the reader may be stuck. Later
+   * lines are dropped: the file descriptor may then be another file's.
+   */
   async close(timeout: number): Promise<boolean> {
     clearTimeout(this.#timer)
     this.#flush()
-    if (!this.#writing) return true
-    return new Promise<boolean>((resolve) => {
-      this.#done = () => resolve(true)
-      setTimeout(resolve, timeout, false)
-    })
+    const isWritten =
+      !this.#writing ||
+      (await new Promise<boolean>((resolve) => {
+        this.#done = () => resolve(true)
+        setTimeout(resolve, timeout, false)
+      }))
+    this.#closed = true
+    return isWritten
   }
 }
 
