@@ -140,7 +140,7 @@ describeWith(['script'], 'on a terminal', () => {
     const command = `${process.execPath} ${OUR_HTPASSWD} --import -c list users`
     const { stdout } = await run(peer('script') as string, ['-qec', command, '/dev/null'], { cwd })
     expect(stdout.toString()).toMatch(/\r\[#+ *\] \d+ of 200/)
-    expect(stdout.toString()).toMatch(/\r\x1b\[KAdded 200 users, updated 0\.\r\n$/)
+    expect(stdout.toString()).toMatch(/\r +\rAdded 200 users, updated 0\.\r\n$/)
   })
 })
 
