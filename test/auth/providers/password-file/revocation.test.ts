@@ -28,8 +28,25 @@ beforeAll(async () => {
 })
 
 beforeEach(() => {
+  const real = { setTimeout, clearTimeout }
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] })
-  onTestFinished(() => void vi.useRealTimers())
+  // Long timeouts, which are not the watcher's, stay real: while a file is being read, the next timer would be one of them.
+  const fake = { setTimeout, clearTimeout }
+  const long = new WeakSet<object>()
+  vi.stubGlobal('setTimeout', (call: () => void, ms = 0, ...args: []) => {
+    if (ms <= PROMISED_MS) return fake.setTimeout(call, ms, ...args)
+    const timer = real.setTimeout(call, ms, ...args)
+    long.add(timer)
+    return timer
+  })
+  vi.stubGlobal('clearTimeout', (timer: NodeJS.Timeout | undefined) => {
+    const { clearTimeout } = timer !== undefined && long.has(timer) ? real : fake
+    clearTimeout(timer)
+  })
+  onTestFinished(() => {
+    vi.unstubAllGlobals()
+    vi.useRealTimers()
+  })
 })
 
 /** Advances the clock to the next check of the file, and waits until that has ended. */
