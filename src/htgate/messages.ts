@@ -43,9 +43,11 @@ export const errors = {
   /** @param meant what the user most likely meant */
   badOption: (name: string, value: string, expected: string, meant?: string) =>
     usage(`${name}: '${value}' is not ${expected}${didYouMean(meant)}`),
-  /** For a value that may contain a password. */
-  badUrl: (name: string, value: string, expected: string, meant?: string) =>
-    errors.badOption(name, withoutUserinfo(value), expected, meant),
+  /** For a value that may contain a password, which a suggestion made of it would contain as well. */
+  badUrl(name: string, value: string, expected: string, meant?: string) {
+    const shown = withoutUserinfo(value)
+    return errors.badOption(name, shown, expected, shown === value ? meant : undefined)
+  },
   badPort: (name: string, value: string) =>
     usage(`${name}: '${withoutUserinfo(value)}' is not an address: ports range from 0 to 65535`),
   badAddress: (name: string, port: string) =>

@@ -12,15 +12,20 @@ const MUST = ['--file', 'f', '--upstream', 'http://127.0.0.1:5000']
 const settings = (args: string[], env: Record<string, string> = {}) => parse(args, env) as Settings
 
 /** The message and exit status for an invalid command line. */
-function refusal(args: string[], env: Record<string, string> = {}): string {
+/** The exit status, and what is printed, hints included. */
+function printedError(args: string[], env: Record<string, string> = {}): string {
   try {
     parse(args, env)
   } catch (error) {
-    if (error instanceof Exit) return `${error.status} ${error.message.split('\n')[0]}`
+    if (error instanceof Exit) return `${error.status} ${error.message}`
     throw error
   }
   return 'accepted'
 }
+
+/** The exit status, and the first line of what is printed. */
+const refusal = (...given: Parameters<typeof printedError>): string =>
+  printedError(...given).split('\n')[0] as string
 
 test('the defaults, given only file and upstream', () => {
   expect(settings(MUST)).toMatchObject({
@@ -220,19 +225,23 @@ describe('no password in an invalid command line is repeated in the error', () =
     'http://alice:x@hunter2@h',
     'ldap://cn=x:hunter2@h:389/dc=x',
     'https://hunter2@h:99999999',
+    '//alice:hunter2@h',
+    'http://alice:hunter2@h/gate.sock?x',
+    'alice:hunter2@h/x.sock',
   ]
   const OIDC = ['--oidc-client-id', 'x', '--oidc-client-secret-file', 'f']
   test.each([
     ['--upstream', ['--file', 'f']],
     ['--listen', MUST],
     ['--admin', MUST],
+    ['--trust-proxy', MUST],
     ['--cors-origins', MUST],
     ['--ldap-url', ['--upstream', 'http://h']],
     ['--oidc-issuer', [...OIDC, '--upstream', 'http://h']],
     ['--oidc-redirect-url', [...OIDC, '--oidc-issuer', 'https://h', '--upstream', 'http://h']],
   ])('%s', (flag, others) => {
     for (const url of URLS) {
-      const said = refusal([...others, flag, url])
+      const said = printedError([...others, flag, url])
       expect(said).toContain('…@h')
       expect(said).not.toContain('hunter2')
     }
@@ -248,7 +257,7 @@ describe('no password in an invalid command line is repeated in the error', () =
     '--file f -- mlflow server --backend-store-uri postgresql://u:hunter2@db',
     '--file f mlflow server --backend-store-uri postgresql://u:hunter2@db --port {port}',
   ])('%s', (line) => {
-    expect(refusal(line.split(' '))).not.toContain('hunter2')
+    expect(printedError(line.split(' '))).not.toContain('hunter2')
   })
 })
 

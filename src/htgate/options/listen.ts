@@ -39,7 +39,7 @@ function trustedProxies(): Declaration<TrustedProxies> {
       try {
         return new TrustedProxies(read(name, given))
       } catch (error) {
-        throw errors.badOption(name, (error as Error).message, 'an address, a network, loopback or private')
+        throw errors.badUrl(name, (error as Error).message, 'an address, a network, loopback or private')
       }
     },
   }
