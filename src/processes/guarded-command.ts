@@ -1,9 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { get } from 'node:http'
-import { connect, createServer } from 'node:net'
+import { createServer } from 'node:net'
 import { constants } from 'node:os'
 import { setTimeout as pause } from 'node:timers/promises'
+import { accepts } from '../system/accepts.js'
 
 // `htgate … -- COMMAND`: starts the server to guard, on a loopback port that only this machine can reach.
 
@@ -238,24 +239,12 @@ function notStarted(program: string, { code, message }: NodeJS.ErrnoException): 
 
 /** Why a command that is running may not have responded on `port`. */
 export async function hintOn(port: number): Promise<string> {
-  if (await accepts('127.0.0.1', port))
+  if (await accepts({ host: '127.0.0.1', port }, RESPONSE_TIMEOUT))
     return 'it accepts connections there, but does not respond to GET / over plain HTTP'
-  if (await accepts('::1', port)) return `it listens on [::1]:${port}; make it listen on 127.0.0.1`
+  if (await accepts({ host: '::1', port }, RESPONSE_TIMEOUT))
+    return `it listens on [::1]:${port}; make it listen on 127.0.0.1`
   return `make it listen on 127.0.0.1 and the port that replaces ${PORT_PLACEHOLDER}; --start-timeout gives it more time`
 }
-
-const accepts = (host: string, port: number): Promise<boolean> =>
-  new Promise((resolve) => {
-    const socket = connect({ host, port })
-    socket
-      .setTimeout(RESPONSE_TIMEOUT, () => socket.destroy())
-      .once('connect', () => {
-        resolve(true)
-        socket.destroy()
-      })
-      .once('error', () => resolve(false))
-      .once('close', () => resolve(false))
-  })
 
 /** A free port. The system does not soon assign it again. */
 function freePort(): Promise<number> {

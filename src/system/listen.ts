@@ -1,6 +1,7 @@
 import { existsSync, lstatSync, unlinkSync } from 'node:fs'
 import { type AddressInfo, connect, type Server } from 'node:net'
 import { dirname } from 'node:path'
+import { accepts } from './accepts.js'
 import { type Address, printAddress } from './address.js'
 
 /** Why a server cannot listen. */
@@ -47,17 +48,8 @@ const SHORTLY = 1_000
 export async function errorIfInUse(address: Address): Promise<ListenError | undefined> {
   if ('fd' in address || ('port' in address && address.port === 0)) return undefined
   const to = 'path' in address ? address : { port: address.port, host: reachable(address.host) }
-  const isInUse = await new Promise<boolean>((resolve) => {
-    const socket = connect(to, () => {
-      resolve(true)
-      socket.destroy()
-    })
-    socket
-      .setTimeout(SHORTLY, () => socket.destroy())
-      .once('error', () => resolve(false))
-      .once('close', () => resolve(false))
-  })
-  return isInUse ? listenError(address, Object.assign(new Error(IN_USE), { code: 'EADDRINUSE' })) : undefined
+  if (!(await accepts(to, SHORTLY))) return undefined
+  return listenError(address, Object.assign(new Error(IN_USE), { code: 'EADDRINUSE' }))
 }
 
 /** An address of this machine at which a server on `host` can be reached. */
