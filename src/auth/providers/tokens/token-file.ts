@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises'
 import { update } from '../../../passwd-file/store/update.js'
 import type { Role } from '../../principal.js'
 import { DIGEST_LENGTH, eachLine, HEADER, parse, recordOf, serialize, type TokenRecord } from './records.js'
-import { TokenTable } from './table.js'
+import { listTokens, TokenTable } from './table.js'
 import { makeToken } from './token.js'
 
 // Edits a token file like a password file: one process at a time, all or nothing.
@@ -88,7 +88,7 @@ export async function readTable(path: string): Promise<TokenTable> {
 
 /** Reads the records in the file at `path`: all, or those of one user. */
 export async function readTokens(path: string, user?: string): Promise<TokenRecord[]> {
-  return (await readTable(path)).list(user)
+  return listTokens(await readFile(path), user)
 }
 
 /**
