@@ -1,6 +1,6 @@
-// Removes what nobody can load from dist/: modules that are only in the bundle of htpasswd, and the types of modules that are
+// Removes what nothing loads from dist/: modules that are only in the bundle of htpasswd, and the types of modules that are
 // not part of the library.
-import { readdirSync, readFileSync, rmdirSync, unlinkSync } from 'node:fs'
+import { readdirSync, readFileSync, unlinkSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 
 /** Modules that are loaded by their path: the library, htgate, and the threads of both commands. */
@@ -35,13 +35,4 @@ const kept = new Set([
 for (const entry of readdirSync('dist', { recursive: true, withFileTypes: true })) {
   const path = join(entry.parentPath, entry.name)
   if (entry.isFile() && /\.(?:js|d\.ts)$/.test(path) && !kept.has(path)) unlinkSync(path)
-}
-for (const folder of readdirSync('dist', { recursive: true, withFileTypes: true }).filter((each) =>
-  each.isDirectory(),
-)) {
-  try {
-    rmdirSync(join(folder.parentPath, folder.name))
-  } catch {
-    // It is not empty.
-  }
 }
