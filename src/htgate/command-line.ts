@@ -129,19 +129,12 @@ export function unknownVariables(env: NodeJS.ProcessEnv): string[] {
 }
 
 /** The known variables that unknown ones are most likely misspellings of. */
-export const variablesMeant = (unknown: readonly string[]): string[] => {
-  const known = OPTIONS.flatMap(({ variable }) => variable ?? [])
-  return [
-    ...new Set(
-      unknown.flatMap(
-        (name) =>
-          closest(
-            name.replace(/^HTGATE_/, ''),
-            known.map((each) => each.slice(7)),
-          ) ?? [],
-      ),
-    ),
-  ].map((name) => `HTGATE_${name}`)
+export function variablesMeant(unknown: readonly string[]): string[] {
+  // Without the prefix, which would make them all look similar.
+  const rest = (name: string) => name.slice('HTGATE_'.length)
+  const known = OPTIONS.flatMap(({ variable }) => (variable === undefined ? [] : [rest(variable)]))
+  const meant = new Set(unknown.flatMap((name) => closest(rest(name), known) ?? []))
+  return [...meant].map((name) => `HTGATE_${name}`)
 }
 
 const INTRODUCTION =

@@ -1,6 +1,5 @@
 import { type Command, CommanderError } from 'commander'
 import { PORT_PLACEHOLDER } from '../processes/guarded-command.js'
-import type { Exit } from './exit-status.js'
 import { errors } from './messages.js'
 import { OPTIONS } from './options/index.js'
 import { closest } from './suggestions.js'
@@ -15,7 +14,7 @@ export const oneOfText = (choices: readonly string[]): string =>
  * @param name the command to ask for help
  * @returns the error to throw; `error` itself if it is another one
  */
-export function syntaxError(error: unknown, command: Command, name: string): Exit | unknown {
+export function syntaxError(error: unknown, command: Command, name: string): unknown {
   if (!(error instanceof CommanderError)) return error
   const [, quoted = ''] = /'([^']*)'/.exec(error.message) ?? []
   const flags = command.options.map(({ long, short }) => long ?? (short as string))

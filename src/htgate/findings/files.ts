@@ -51,12 +51,15 @@ export function permissionFindings({ path, isSecret }: Omit<UsedFile, 'flag'>): 
   if (ownUid() === undefined) return []
   let file: Stats
   let folder: Stats
+  let real: string
   let open: string | undefined
-  const real = resolved(path)
   try {
+    real = realpathSync(path)
     file = statSync(real)
     folder = statSync(dirname(real))
-    open = foldersOf(path).find((each) => (statSync(each).mode & 0o1002) === 0o002)
+    // Also those of a link that leads to the file.
+    const folders = [...foldersOf(real), ...foldersOf(resolve(path))]
+    open = folders.find((each) => (statSync(each).mode & 0o1002) === 0o002)
   } catch {
     return []
   }
@@ -100,23 +103,10 @@ export function permissionFindings({ path, isSecret }: Omit<UsedFile, 'flag'>): 
 
 const modeText = ({ mode }: Stats): string => (mode & 0o777).toString(8).padStart(3, '0')
 
-/** The path without links; unchanged if there is no such file. */
-function resolved(path: string): string {
-  try {
-    return realpathSync(path)
-  } catch {
-    return path
-  }
-}
-
-/** All folders on the way to a file, and to the link that leads to it, nearest first. */
+/** All folders on the way to an absolute path, nearest first. */
 function foldersOf(path: string): string[] {
-  const folders = [resolved(path), resolve(path)].flatMap((each) => {
-    const above: string[] = []
-    for (let folder = dirname(each); !above.includes(folder); folder = dirname(folder)) above.push(folder)
-    return above
-  })
-  return [...new Set(folders)]
+  const folder = dirname(path)
+  return folder === path ? [] : [folder, ...foldersOf(folder)]
 }
 
 const ownName = (): string => userName(ownUid() as number)

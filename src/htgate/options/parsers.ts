@@ -35,7 +35,7 @@ export function address(name: string, text: string): Address {
   const parsed = parseAddress(text)
   if (parsed !== undefined) return parsed
   if (isPort(text)) throw errors.badAddress(name, text)
-  const [, port] = /:?(\d+)$/.exec(text) ?? []
+  const [port] = /\d+$/.exec(text) ?? []
   if (port !== undefined && !isPort(port) && !text.startsWith('unix:')) throw errors.badPort(name, text)
   throw errors.badUrl(name, text, 'HOST:PORT, :PORT, [IPV6]:PORT or unix:/PATH', addressMeant(text))
 }
