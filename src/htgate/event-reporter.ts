@@ -57,8 +57,7 @@ export class EventReporter {
     if (this.#isLogLeader && ldapUrl !== undefined) say(notices.guardsDirectory(this.#settings, ldapUrl))
     for (const event of events) {
       if (event.type === 'unreadable') {
-        const { message, code } = event.error as HtgateError
-        throw errors.passwordFile(message, code === 'ERR_FILE_MISSING' ? this.#settings.file : undefined)
+        throw errors.passwordFile(this.#settings.file as string, event.error as HtgateError)
       }
       if (this.#isReported(event)) {
         say(event.type === 'loaded' ? notices.guards(this.#settings, event) : event.message)

@@ -120,8 +120,7 @@ function tryToRead(file: string): void {
       closeSync(fd)
     }
   } catch (error) {
-    const { message, code } = fileError(file, 'read', error as Error)
-    throw errors.passwordFile(message, code === 'ERR_FILE_MISSING' ? file : undefined)
+    throw errors.passwordFile(file, fileError(file, 'read', error as Error))
   }
 }
 

@@ -1,4 +1,5 @@
 import type { AuthEvent } from '../auth/events.js'
+import type { HtgateError } from '../errors.js'
 import { debugHint, detailOf } from '../system/debug.js'
 import { isErrno, reason } from '../system/errno.js'
 import type { ListenError } from '../system/listen.js'
@@ -60,9 +61,8 @@ export const errors = {
   conflict: (a: string, b: string) => usage(`${a} and ${b} cannot be used together`),
   needs: (a: string, b: string) => usage(`${a} requires ${b}`),
   cannotRead: (name: string, path: string, why: string) => failed(`${name}: cannot read ${path}: ${why}`),
-  /** @param missing the path, if the file does not exist */
-  passwordFile: (why: string, missing?: string) =>
-    failed(`--file: ${why}${missing === undefined ? '' : `\nhint: ${creation(missing)}`}`),
+  passwordFile: (path: string, { message, code }: HtgateError) =>
+    failed(`--file: ${message}${code === 'ERR_FILE_MISSING' ? `\nhint: ${creation(path)}` : ''}`),
   badCertificate: (path: string, why: string) =>
     failed(`--tls-cert: ${path} is not a valid certificate: ${why}`),
   badKey: (path: string, why: string) => failed(`--tls-key: ${path} is not a usable private key: ${why}`),
