@@ -1,4 +1,4 @@
-// Removes what nothing loads from dist/: modules that are only in the bundle of htpasswd, and the types of modules that are
+// Removes what nothing loads from dist/: modules that are only in a bundle, and the types of modules that are
 // not part of the library.
 import { readdirSync, readFileSync, unlinkSync } from 'node:fs'
 import { dirname, join } from 'node:path'
@@ -8,7 +8,6 @@ const ENTRIES = [
   'dist/index.js',
   'dist/htgate/main.js',
   'dist/htpasswd/many/worker.js',
-  'dist/auth/providers/password-file/hash-worker.js',
   'dist/auth/providers/tokens/edit-worker.js',
   // Read by `npm run docs`.
   'dist/htpasswd/algorithm.js',
