@@ -3,9 +3,9 @@ import { bearerChallenge, challenge, challengesOf } from '../auth/challenge.js'
 import type { Principal } from '../auth/principal.js'
 import type { Provider } from '../auth/provider.js'
 import { CertificateProvider } from '../auth/providers/certificate/provider.js'
-import { BrowserLogin } from '../auth/providers/oidc/browser-login.js'
+import type { BrowserLogin } from '../auth/providers/oidc/browser-login.js'
 import { type Fetch, issuerFetch } from '../auth/providers/oidc/http.js'
-import { createIssuers } from '../auth/providers/oidc/index.js'
+import type { Issuers } from '../auth/providers/oidc/index.js'
 import type { Issuer } from '../auth/providers/oidc/issuer.js'
 import { openTokens } from '../auth/providers/tokens/options.js'
 import type { TokenProvider } from '../auth/providers/tokens/provider.js'
@@ -15,7 +15,6 @@ import { Seals } from '../auth/sessions/seal.js'
 import { ConfiguredGroups } from '../auth/sessions/session.js'
 import type { Challenges } from '../gate/gate.js'
 import { AccountPages } from '../gate/pages/account.js'
-import { LoginPages } from '../gate/pages/login.js'
 import { Pages, subjectOf } from '../gate/pages/pages.js'
 import type { Policy } from '../policy/policy.js'
 import { reason } from '../system/errno.js'
@@ -26,7 +25,7 @@ import { errors } from './messages.js'
 import type { Settings } from './options/index.js'
 import { readSessionSecrets } from './session-secrets.js'
 
-// Opens issuer, sessions, tokens and pages as the settings require.
+// Opens issuer, sessions, tokens and pages as the settings require. OpenID Connect is loaded only if it is needed.
 
 /** Opening a page renews a session older than this, in milliseconds, or than half its lifetime if that is shorter. */
 const RENEW_AFTER = 5 * 60_000
@@ -74,9 +73,10 @@ export interface BrowserLoginsContext {
  */
 export async function openBrowserLogins(context: BrowserLoginsContext): Promise<BrowserLogins> {
   const { settings, accounts, sharedKey, onEvent } = context
-  const issuers = openIssuers(settings, onEvent)
+  const issuers = await openIssuers(settings, onEvent)
   const oidc = issuers?.provider
-  const login = issuers?.main && browserLoginOf(settings, issuers.main, issuers.fetch)
+  const login = issuers?.main && (await browserLoginOf(settings, issuers.main, issuers.fetch))
+  const { LoginPages } = login ? await import('../gate/pages/login.js') : {}
   const groups = new ConfiguredGroups(
     [...settings.readers, ...settings.writers, ...settings.admins].flatMap((grant) =>
       grant.to === 'group' ? [grant.name] : [],
@@ -106,7 +106,7 @@ export async function openBrowserLogins(context: BrowserLoginsContext): Promise<
     let made: Pages | undefined
     const hasPasswords = accounts.length > 0
     const logins =
-      login && sessions
+      login && sessions && LoginPages
         ? new LoginPages({
             login,
             sessions,
@@ -173,10 +173,10 @@ export async function openBrowserLogins(context: BrowserLoginsContext): Promise<
   }
 }
 
-function openIssuers(
+async function openIssuers(
   settings: Settings,
   onEvent: (event: LoginEvent) => void,
-): ReturnType<typeof createIssuers> | undefined {
+): Promise<Issuers | undefined> {
   const { oidcIssuer, oidcClientId, oidcAudience, oidcAllowedClient, oidcTrust } = settings
   if (oidcIssuer === undefined && oidcTrust.length === 0) return undefined
   const main =
@@ -189,11 +189,17 @@ function openIssuers(
           clients: oidcAllowedClient,
           claims: claimsOf(settings),
         }
+  const { createIssuers } = await import('../auth/providers/oidc/index.js')
   return createIssuers({ main, trusts: oidcTrust, ca: caOf(settings) }, onEvent)
 }
 
 /** @throws Exit for a client secret that cannot be read */
-export function browserLoginOf(settings: Settings, issuer: Issuer, fetch = fetchOf(settings)): BrowserLogin {
+export async function browserLoginOf(
+  settings: Settings,
+  issuer: Issuer,
+  fetch = fetchOf(settings),
+): Promise<BrowserLogin> {
+  const { BrowserLogin } = await import('../auth/providers/oidc/browser-login.js')
   const { oidcClientId, oidcClientSecretFile: secretFile } = settings
   return new BrowserLogin({
     issuer,

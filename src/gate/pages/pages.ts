@@ -3,7 +3,7 @@ import type { Ending } from '../../auth/sessions/ended.js'
 import type { Seals } from '../../auth/sessions/seal.js'
 import { type AccountPages, isOwnForm } from './account.js'
 import { cookieIn, sessionCookie } from './cookies.js'
-import { type LoginPages, loginScript, sessionScript } from './login.js'
+import type { LoginPages } from './login.js'
 import {
   htmlPage,
   isSameOrigin,
@@ -14,6 +14,7 @@ import {
   redirect,
 } from './page.js'
 import { returnPath } from './return-path.js'
+import { loginScript, sessionScript } from './scripts.js'
 import { BASE, siteOf } from './site.js'
 
 // Routes requests under the gate's own path to pages.

@@ -47,7 +47,7 @@ async function checkIssuer(settings: Settings, url: string): Promise<readonly Fi
 function checkClient(settings: Settings, url: string): Promise<readonly Finding[]> {
   const redirectUri = settings.oidcRedirectUrl?.href ?? 'https://localhost/.htgate/callback'
   return issuerAt(settings, url, async (issuer) => {
-    const login = browserLoginOf(settings, issuer)
+    const login = await browserLoginOf(settings, issuer)
     try {
       return [await login.check(redirectUri)]
     } catch (error) {
