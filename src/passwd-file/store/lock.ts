@@ -8,8 +8,8 @@ import { Entry } from './entry.js'
 import { type Holder, holderOf, lifeOf, ownName } from './holder.js'
 
 // Each process that wants to edit a file creates its own entry beside it, a folder that only its user can enter. A process
-// that then finds no other living entry holds the lock. Entries are never taken over, only removed, by their unique names:
-// two processes that remove the same dead entry cannot harm a third. Entries of users who may not edit the file are ignored,
+// that then finds no other living entry holds the lock. Entries are never taken over, only removed, by names that are never
+// used again: a process that is slow to remove a dead entry removes no living one. Entries of users who may not edit the file are ignored,
 // so such users cannot block edits.
 
 /**
@@ -61,7 +61,6 @@ export class LockedError extends Error {
  *   entry can be created
  */
 export async function lock(place: Place): Promise<Lock> {
-  const name = ownName(place.prefix)
   let entry: Entry | undefined
   const leave = () => {
     entry?.remove()
@@ -74,14 +73,16 @@ export async function lock(place: Place): Promise<Lock> {
   }
   try {
     for (const patience = new Patience(place); ; await patience.wait()) {
-      let { rivals, isIn } = living(place, name)
+      let { rivals } = living(place)
       if (rivals.length === 0) {
+        const name = ownName(place.prefix)
         entry = Entry.make(place.folder, name)
         // Two processes that arrive at the same time see each other: the first by name stays, the other retries.
         for (;;) {
-          ;({ rivals, isIn } = living(place, name))
-          if (isIn && rivals.length === 0) return { entry, copies: () => copiesIn(place), release }
-          if (!isIn || rivals.some((rival) => rival.entry < name)) break
+          const seen = living(place, name)
+          rivals = seen.rivals
+          if (seen.isIn && rivals.length === 0) return { entry, copies: () => copiesIn(place), release }
+          if (!seen.isIn || rivals.some((rival) => rival.entry < name)) break
           patience.check(rivals)
           await patience.wait()
           patience.renew(entry)
@@ -140,7 +141,7 @@ interface Rival extends Holder {
 }
 
 /** Lists other entries whose holders may be alive, and whether this process's entry is there. Removes dead entries, except for copies that may be needed. */
-function living({ folder, prefix, admits }: Place, own: string): { rivals: Rival[]; isIn: boolean } {
+function living({ folder, prefix, admits }: Place, own?: string): { rivals: Rival[]; isIn: boolean } {
   const rivals: Rival[] = []
   const names = readdirSync(folder.at())
   for (const name of names) {
@@ -153,7 +154,7 @@ function living({ folder, prefix, admits }: Place, own: string): { rivals: Rival
       if (holder.copyOf === undefined) sweep(folder, name)
     } else if (!holder.isUnfinished) rivals.push({ ...holder, uid: stat.uid })
   }
-  return { rivals, isIn: names.includes(own) }
+  return { rivals, isIn: own !== undefined && names.includes(own) }
 }
 
 /** Removes a dead holder's entry, if permitted. */

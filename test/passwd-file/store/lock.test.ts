@@ -15,7 +15,7 @@ import {
 import { dirname, join } from 'node:path'
 import { beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest'
 import { ownName } from '../../../src/passwd-file/store/holder.js'
-import { LockedError, lock as lockAt, type Place } from '../../../src/passwd-file/store/lock.js'
+import { LockedError, lock as lockAt, type Place, sweep } from '../../../src/passwd-file/store/lock.js'
 import { type Folder, openFolder } from '../../../src/system/folder.js'
 import { temporaryFolder } from '../../support/folder.js'
 import { lacksRoot } from '../../support/ordinary-user.js'
@@ -287,6 +287,27 @@ test('a waiting process renews its entry every second', async () => {
   rmSync(join(path, rival), { recursive: true })
   await vi.advanceTimersByTimeAsync(100)
   const held = await waiting
+  held.release()
+})
+
+test('a process that is slow to remove an entry, whose holder has retried since, removes no living one', async () => {
+  // A rival on another machine that starts at the same time, with a name that sorts first.
+  const rival = entryOf(1, '1', '0')
+  leave(rival)
+  let first: string | undefined
+  let looks = 0
+  const admits = () => {
+    if (++looks === 2) first = readdirSync(path).find((name) => name !== rival)
+    return looks > 1
+  }
+  const waiting = lock({ admits })
+  await hasWaited()
+  expect(first).toBeDefined()
+  expect(readdirSync(path)).toEqual([rival])
+  rmSync(join(path, rival), { recursive: true })
+  const held = await waiting
+  sweep(folder, first as string)
+  expect(readdirSync(path)).toHaveLength(1)
   held.release()
 })
 
