@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { createAuthenticator } from '../../src/index.js'
 import { temporaryFolder } from '../support/folder.js'
+import { htpasswdHere } from '../support/in-process.js'
 import { describeWith } from '../support/peers.js'
 import { basic, statusFor } from '../support/requests.js'
 import { apacheHtpasswd, htpasswd, type Result } from '../support/run.js'
@@ -71,7 +72,8 @@ const verifies =
     (await command(['-vb', file, user, password])).status === 0
 
 test('our htpasswd -v', async () => {
-  await expectColumn('`htpasswd -v`', verifies(htpasswd, await passwordFile()))
+  const here = (args: string[]) => htpasswdHere(args, { cwd: '/' })
+  await expectColumn('`htpasswd -v`', verifies(here, await passwordFile()))
 })
 
 test('htgate', async () => {

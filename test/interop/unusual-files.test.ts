@@ -4,9 +4,10 @@ import { expect, test } from 'vitest'
 import { createAuthenticator } from '../../src/index.js'
 import { audit } from '../../src/passwd-file/audit.js'
 import { temporaryFolder } from '../support/folder.js'
+import { htpasswdHere } from '../support/in-process.js'
 import { describeWith } from '../support/peers.js'
 import { basic, statusFor } from '../support/requests.js'
-import { apacheHtpasswd, htpasswd } from '../support/run.js'
+import { apacheHtpasswd } from '../support/run.js'
 import { apacheWith, nginxWith } from './servers.js'
 import { columnOf, tableUnder } from './table.js'
 import { UNUSUAL } from './unusual.js'
@@ -45,7 +46,7 @@ test('each row of the table is tested', () => {
 
 test('our htpasswd -v', async () => {
   await expectColumn('`htpasswd -v`', async (file, user) => {
-    return (await htpasswd(['-vb', file, user, 'secret'])).status === 0
+    return (await htpasswdHere(['-vb', file, user, 'secret'], { cwd: '/' })).status === 0
   })
 })
 
