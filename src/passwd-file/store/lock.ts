@@ -79,7 +79,9 @@ export async function lock(place: Place): Promise<Lock> {
         entry = Entry.make(place.folder, name)
         // Two processes that arrive at the same time see each other: the first by name stays, the other retries.
         for (;;) {
-          const seen = living(place, name)
+          let seen = living(place, name)
+          // Again, since a holder that renames its entry at that moment (markAsCopyOf) may be missing, but not twice.
+          if (seen.rivals.length === 0) seen = living(place, name)
           rivals = seen.rivals
           if (seen.isIn && rivals.length === 0) return { entry, copies: () => copiesIn(place), release }
           if (!seen.isIn || rivals.some((rival) => rival.entry < name)) break

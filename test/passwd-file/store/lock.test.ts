@@ -6,6 +6,7 @@ import {
   openSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   statSync,
   symlinkSync,
@@ -309,6 +310,27 @@ test('a process that is slow to remove an entry, whose holder has retried since,
   sweep(folder, first as string)
   expect(readdirSync(path)).toHaveLength(1)
   held.release()
+})
+
+test('a holder that renames its entry while another process looks for entries is waited for', async () => {
+  // Not admitted, and the first that is looked at.
+  const decoy = leave(entryOf(1, '1', '0'))
+  const held = leave(entryOf(process.pid))
+  const copy = `${held}.copy.1`
+  const fd = openSync(held, 'r')
+  let looks = 0
+  const admits = () => {
+    if (++looks === 3) renameSync(held, copy)
+    return looks > 3 && looks % 2 === 1
+  }
+  const waiting = lock({ admits })
+  await hasWaited()
+  expect(lstatSync(copy).isDirectory()).toBe(true)
+  closeSync(fd)
+  rmSync(copy, { recursive: true })
+  rmSync(decoy, { recursive: true })
+  const own = await waiting
+  own.release()
 })
 
 test('other files in an abandoned entry are left alone', async () => {
