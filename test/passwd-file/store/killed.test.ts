@@ -18,7 +18,7 @@ import { withoutWaiting } from '../../support/waiting.js'
 // cleans up what the stopped command has left.
 
 const kills = process.env.HTGATE_FULL ? 500 : 15
-const USERS = process.env.HTGATE_FULL ? 50_000 : 10_000
+const USERS = process.env.HTGATE_FULL ? 20_000 : 10_000
 const random = randomFrom(process.env.HTGATE_SEED ?? String(Math.random()))
 const STOP_AT = fileURLToPath(new URL('../../support/stop-at.cjs', import.meta.url))
 /** More calls than an edit makes. */
