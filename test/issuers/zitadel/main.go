@@ -1,7 +1,7 @@
-// Command zitadel-issuer is an OpenID Connect issuer for the tests: github.com/zitadel/oidc with users and clients from a
-// file, all in memory. It prints a line when it listens.
+// Command zitadel-issuer is an OpenID Connect issuer for the tests: github.com/zitadel/oidc with users and clients from standard
+// input, all in memory. It prints a line when it listens.
 //
-// Its ID tokens carry no names: those are at userinfo alone.
+// Its ID tokens do not contain user names; only userinfo does.
 package main
 
 import (
@@ -27,7 +27,7 @@ import (
 	"golang.org/x/text/language"
 )
 
-// settings are what a test gives on standard input.
+// settings are read from standard input, as JSON.
 type settings struct {
 	ClientID     string            `json:"clientId"`
 	ClientSecret string            `json:"clientSecret"`
@@ -91,7 +91,7 @@ func form(w http.ResponseWriter, id, trouble string) {
 		html.EscapeString(trouble), html.EscapeString(id))
 }
 
-// client is the only one there is.
+// client is the only client.
 type client struct{ settings }
 
 func (c client) GetID() string                       { return c.ClientID }
@@ -145,7 +145,7 @@ func (a *authRequest) GetCodeChallenge() *oidc.CodeChallenge {
 	return &oidc.CodeChallenge{Challenge: a.CodeChallenge, Method: a.CodeChallengeMethod}
 }
 
-// program is a client that asks for a token of its own.
+// program is a client that requests its own token (RFC 6749, section 4.4).
 type program struct {
 	id     string
 	scopes []string
@@ -164,12 +164,12 @@ type storage struct {
 	key      *rsa.PrivateKey
 	mutex    sync.Mutex
 	requests map[string]*authRequest
-	// tokens are the subjects of access tokens, by ID.
+	// tokens maps the IDs of access tokens to their subjects.
 	tokens map[string]string
 	codes  sync.Map
 }
 
-var errUnknown = errors.New("there is no such thing")
+var errUnknown = errors.New("not found")
 
 func (s *storage) logIn(id, user, password string) error {
 	s.mutex.Lock()
