@@ -70,6 +70,16 @@ test('files are checked: their contents, and who can change them', async () => {
   expect(wrong.status).toBe(1)
 }, 60_000)
 
+test('a file that several options need fails once', async () => {
+  const ca = secretFile('ca', 'no certificate\n')
+  const { status, output } = await check([
+    ...['--upstream', (await startUpstream()).url, '--oidc-issuer', 'https://127.0.0.1:2', '--oidc-ca', ca],
+    ...['--oidc-client-id', 'c', '--session-secret-file', session()],
+  ])
+  expect(output.match(/^FAILS.*$/gm)).toEqual([expect.stringMatching(/^FAILS {4}--oidc-ca: \S+ is not /)])
+  expect(status).toBe(1)
+})
+
 test('each unreadable file is a failure, and does not hide the others', async () => {
   const { status, output } = await check([
     ...['--file', '/nowhere/file', '--upstream', 'http://127.0.0.1:1', '--token-file', '/nowhere/tokens'],
@@ -84,7 +94,7 @@ test('each unreadable file is a failure, and does not hide the others', async ()
     'FAILS    --upstream: http://127.0.0.1:1: connection refused',
     'FAILS    --group-file: cannot read /nowhere/groups: no such file or directory',
     expect.stringMatching(/^FAILS {4}--oidc-issuer: http:\/\/127\.0\.0\.1:2: .*ECONNREFUSED/),
-    'FAILS    --oidc-client-id: --oidc-client-secret-file: cannot read /nowhere/client: no such file or directory',
+    'FAILS    --oidc-client-secret-file: cannot read /nowhere/client: no such file or directory',
     expect.stringMatching(/^FAILS {4}--session-secret-file: \S+: line 1 is shorter than 32 characters$/),
     expect.stringMatching(/^FAILS {4}--file: .*\/nowhere\/file/),
   ])

@@ -21,9 +21,14 @@ export async function report(
   write: (text: string) => Promise<void>,
 ): Promise<number> {
   let failures = 0
+  const reported = new Set<string>()
   for (const area of areas) {
     for (const finding of await findingsOf(area)) {
-      await write(linesOf(area.name, finding))
+      // Another option's fault, such as that of --oidc-ca, which several areas need.
+      if (reported.has(finding.text)) continue
+      const text = textOf(area.name, finding)
+      reported.add(text)
+      await write(linesOf(text, finding))
       if (finding.state === 'fails') failures++
     }
   }
@@ -45,8 +50,11 @@ export function failure(error: unknown): Finding {
   return { state: 'fails', text, ...(hint && { hint }) }
 }
 
-function linesOf(area: string, { state, text, hint }: Finding): string {
-  // Some messages already start with the option.
-  const line = `${LABELS[state]}  ${text.startsWith(area) ? text : `${area}: ${text}`}\n`
+/** Some messages already start with an option. */
+const textOf = (area: string, { text }: Finding): string =>
+  text.startsWith('--') ? text : `${area}: ${text}`
+
+function linesOf(text: string, { state, hint }: Finding): string {
+  const line = `${LABELS[state]}  ${text}\n`
   return hint === undefined ? line : `${line}${INDENT}hint: ${hint}\n`
 }
