@@ -291,7 +291,7 @@ test('a waiting process renews its entry every second', async () => {
   held.release()
 })
 
-test('a process that is slow to remove an entry, whose holder has retried since, removes no living one', async () => {
+test('a late removal of an entry does not affect a later one of the same process', async () => {
   // A rival on another machine that starts at the same time, with a name that sorts first.
   const rival = entryOf(1, '1', '0')
   leave(rival)
@@ -312,7 +312,7 @@ test('a process that is slow to remove an entry, whose holder has retried since,
   held.release()
 })
 
-test('a holder that renames its entry while another process looks for entries is waited for', async () => {
+test('a holder is waited for even if it renames its entry meanwhile', async () => {
   // Not admitted, and the first that is looked at.
   const decoy = leave(entryOf(1, '1', '0'))
   const held = leave(entryOf(process.pid))
