@@ -100,6 +100,9 @@ function accepts(port: number): Promise<boolean> {
   })
 }
 
+/** Ports that `freePort` has returned: some of them have no listener yet. */
+const taken = new Set<number>()
+
 /**
  * A port without a listener, below the range of ephemeral ports, so that no outgoing connection can take it in the meantime.
  */
@@ -108,6 +111,8 @@ export async function freePort(): Promise<number> {
     // Each process that runs tests has its own range.
     const port =
       20_000 + 3_000 * (Number(process.env.VITEST_POOL_ID ?? 0) % 4) + Math.floor(Math.random() * 3_000)
+    if (taken.has(port)) continue
+    taken.add(port)
     const probe = createServer()
     const free = await new Promise<boolean>((resolve) => {
       probe.on('error', () => resolve(false))
