@@ -75,6 +75,8 @@ class EditedFile implements PasswordFile {
   #isNew: boolean
   /** The new record of each edited user; undefined deletes the user. */
   #edits = new Map<string, Buffer | undefined>()
+  /** Resolves once all saves so far have ended. */
+  #saved = Promise.resolve()
 
   constructor(
     readonly path: string,
@@ -126,8 +128,15 @@ class EditedFile implements PasswordFile {
     return exists
   }
 
-  async save(): Promise<void> {
+  save(): Promise<void> {
     const edits: Edits = new Map(this.#edits)
+    // In order, although each waits for the lock: of two edits of a user, the later one must stay.
+    const saved = this.#saved.then(() => this.#write(edits))
+    this.#saved = saved.catch(() => {})
+    return saved
+  }
+
+  async #write(edits: Edits): Promise<void> {
     if (edits.size === 0 && !this.#isNew) return
     const makeEdits = (current: Buffer) => {
       const content = contentOf(edit(current, edits))

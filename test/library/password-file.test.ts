@@ -2,6 +2,8 @@ import { chmodSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSyn
 import { dirname, join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { type HtgateError, openPasswordFile } from '../../src/index.js'
+import { lock } from '../../src/passwd-file/store/lock.js'
+import { openFolder } from '../../src/system/folder.js'
 import { temporaryFolder } from '../support/folder.js'
 import { htpasswd } from '../support/run.js'
 
@@ -113,6 +115,23 @@ describe('editing', () => {
     file.setEncoded('ann', SHA)
     await file.save()
     expect(statSync(path).mode & 0o777).toBe(0o640)
+  })
+
+  test('saves are carried out in order, even if they have to wait for the lock', async () => {
+    const path = fileWith('')
+    const folder = openFolder(dirname(path))
+    for (let i = 0; i < 10; i++) {
+      const held = await lock({ folder, prefix: '..htpasswd.htpasswd', admits: () => true })
+      const file = await openPasswordFile(path)
+      const saves = ['first', 'second', 'third'].map((password) => {
+        file.setEncoded('bob', `{PLAIN}${password}`)
+        return file.save()
+      })
+      held.release()
+      await Promise.all(saves)
+      expect(content(path)).toBe('bob:{PLAIN}third\n')
+    }
+    folder.close()
   })
 })
 
