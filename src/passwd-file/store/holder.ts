@@ -86,7 +86,7 @@ function exists(pid: number): boolean {
     process.kill(pid, 0)
     return true
   } catch (error) {
-    return isErrno(error, 'EPERM')
+    return !isErrno(error, 'ESRCH')
   }
 }
 
@@ -102,27 +102,46 @@ function startTime(pid: number): number | undefined {
   }
 }
 
-/** Whether the process has `entry` open; undefined if that is not visible, as for another user's process. */
+/**
+ * Whether the process has `entry` open; undefined if that is not visible, as for another user's process. If its files can only
+ * be listed, as those of a process with another group or more capabilities, whether it has the entry's user.
+ */
 function hasOpen(pid: number, entry: Stats): boolean | undefined {
   const folder = `/proc/${pid}/fd`
+  let isVisible = true
   try {
-    return readdirSync(folder).some((fd) => isAt(`${folder}/${fd}`, entry))
+    for (const fd of readdirSync(folder)) {
+      const isEntry = isAt(`${folder}/${fd}`, entry)
+      if (isEntry) return true
+      if (isEntry === undefined) isVisible = false
+    }
+    return isVisible ? false : ownerOf(pid) === entry.uid
   } catch (error) {
     return isErrno(error, 'ENOENT', 'ESRCH') ? false : undefined
   }
 }
 
-function isAt(path: string, { dev, ino }: Stats): boolean {
+/** Undefined if access is denied. */
+function isAt(path: string, { dev, ino }: Stats): boolean | undefined {
   try {
     const stat = statSync(path)
     return stat.ino === ino && stat.dev === dev
-  } catch {
-    return false
+  } catch (error) {
+    return isErrno(error, 'EACCES', 'EPERM') ? undefined : false
   }
 }
 
 /** Whether the process can own the entry: it has the same user, or is root's. */
 function isRunBy(pid: number, uid: number): boolean {
-  const owner = statSync(`/proc/${pid}`, { throwIfNoEntry: false })?.uid
+  const owner = ownerOf(pid)
   return owner === uid || owner === 0
+}
+
+/** The user that runs the process; undefined if it is not visible. */
+function ownerOf(pid: number): number | undefined {
+  try {
+    return statSync(`/proc/${pid}`).uid
+  } catch {
+    return undefined
+  }
 }

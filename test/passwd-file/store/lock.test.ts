@@ -1,5 +1,6 @@
 import { spawn, spawnSync } from 'node:child_process'
 import {
+  chownSync,
   closeSync,
   lstatSync,
   mkdirSync,
@@ -15,7 +16,7 @@ import {
 } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest'
-import { ownName } from '../../../src/passwd-file/store/holder.js'
+import { type Holder, holderOf, lifeOf, ownName } from '../../../src/passwd-file/store/holder.js'
 import { LockedError, lock as lockAt, type Place, sweep } from '../../../src/passwd-file/store/lock.js'
 import { type Folder, openFolder } from '../../../src/system/folder.js'
 import { temporaryFolder } from '../../support/folder.js'
@@ -198,8 +199,8 @@ describe.runIf(process.platform === 'linux')(
 
     // Other users cannot see its open files.
     describeIf(lacksRoot, 'as root', () => {
-      test('init', async () => {
-        leave(entryOf(1, startOf(1)))
+      test('init, by another user', async () => {
+        chownSync(leave(entryOf(1, startOf(1))), OTHER_UID, OTHER_UID)
         await expectFree()
       })
     })
@@ -207,9 +208,9 @@ describe.runIf(process.platform === 'linux')(
 )
 
 /** A process that appears to hold the entry. */
-function holder(uid?: number): { readonly end: () => void; readonly pid: number } {
+function holder(uid?: number, gid = uid): { readonly end: () => void; readonly pid: number } {
   const script = 'read line; exec 3<"$line"; echo; exec sleep 60'
-  const child = spawn('sh', ['-c', script], uid === undefined ? {} : { uid, gid: uid })
+  const child = spawn('sh', ['-c', script], uid === undefined ? {} : { uid, gid })
   onTestFinished(() => {
     child.kill('SIGKILL')
   })
@@ -259,6 +260,21 @@ describe('a living holder is waited for', () => {
   )
 
   describeIf(lacksRoot, 'as root', () => {
+    test('a process of the same user with another group, whose open files are hidden', async () => {
+      const { pid } = holder(OTHER_UID, OTHER_UID + 1)
+      await opened(pid)
+      const name = entryOf(pid, startOf(pid))
+      const stat = lstatSync(join(path, name))
+      process.setegid?.(OTHER_UID)
+      process.seteuid?.(OTHER_UID)
+      try {
+        expect(lifeOf(holderOf(PREFIX, name) as Holder, stat)).toBe('alive')
+      } finally {
+        process.seteuid?.(0)
+        process.setegid?.(0)
+      }
+    })
+
     test('for at most five seconds if it is another user’s', async () => {
       const { pid } = holder(OTHER_UID)
       await opened(pid)
