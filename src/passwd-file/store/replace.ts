@@ -38,7 +38,7 @@ export async function replaceFile(
       return syncFolder(folder)
     }
     if (file === undefined) throw Object.assign(new Error('permission denied'), { code: 'EACCES' })
-    attempt(() => entry.markAsCopyOf(file.stat.ino))
+    markAsCopy(entry, file.stat.ino)
     writeInPlace(path, file.stat, pieces)
   } catch (error) {
     if (error instanceof PartlyWrittenError) entry.abandon()
@@ -57,6 +57,15 @@ function rename(staged: Staged, entry: Entry, path: string): boolean {
   } catch (error) {
     if (isErrno(error, 'EBUSY', 'EXDEV', 'EPERM', 'EACCES')) return false
     throw error
+  }
+}
+
+/** @throws a system error if the entry is gone: another process took this one for dead, and may have edited the file */
+function markAsCopy(entry: Entry, inode: number): void {
+  try {
+    entry.markAsCopyOf(inode)
+  } catch (error) {
+    if (isErrno(error, 'ENOENT')) throw error
   }
 }
 

@@ -1,21 +1,28 @@
 import {
   chmodSync,
   chownSync,
+  closeSync,
+  fstatSync,
   linkSync,
   mkdirSync,
+  openSync,
   readdirSync,
   readFileSync,
   readlinkSync,
+  rmdirSync,
   statSync,
   symlinkSync,
   utimesSync,
   writeFileSync,
 } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { append, replace } from '../../../src/passwd-file/records.js'
+import { Entry } from '../../../src/passwd-file/store/entry.js'
+import { replaceFile } from '../../../src/passwd-file/store/replace.js'
 import { update } from '../../../src/passwd-file/store/update.js'
+import { openFolder } from '../../../src/system/folder.js'
 import { temporaryFolder } from '../../support/folder.js'
 import { lacksMounting, mount } from '../../support/mount.js'
 import { lacksOrdinaryUser, lacksRoot, ordinaryUser } from '../../support/ordinary-user.js'
@@ -258,4 +265,23 @@ describe('an edit', () => {
     expect(readdirSync(folder)).toEqual(['x'.repeat(255)])
     expect(readdirSync(tmpdir()).filter((name) => /^\.htpasswd-/.test(name))).toEqual([])
   })
+})
+
+test('a file is not written in place once another process has taken this one for dead', async () => {
+  const old = 'alice:x\n'
+  writeFileSync(file, old)
+  linkSync(file, join(folder, 'other-name'))
+  const place = openFolder(folder)
+  const fd = openSync(file, 'r')
+  const entry = Entry.make(place, '.pw.htpasswd.0.1.1.0')
+  // It was removed while this process was stopped; what it has open is still there.
+  rmdirSync(join(folder, '.pw.htpasswd.0.1.1.0'))
+  mkdirSync(join(folder, 'open'))
+  const removed = Object.create(entry, { staged: { value: join(folder, 'open', 'htpasswd-new') } })
+  const target = { folder: place, name: basename(file), entry: removed, alone: false }
+  const opened = { fd, path: file, stat: fstatSync(fd) }
+  await expect(replaceFile({ ...target, file: opened }, [Buffer.from('bob:x\n')])).rejects.toThrow('ENOENT')
+  expect(readFileSync(file, 'utf8')).toBe(old)
+  closeSync(fd)
+  place.close()
 })
