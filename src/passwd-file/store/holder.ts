@@ -131,10 +131,10 @@ function isAt(path: string, { dev, ino }: Stats): boolean | undefined {
   }
 }
 
-/** Whether the process can own the entry: it has the same user, or is root's. */
+/** Whether the process can own the entry: it has the same user, is root's, or is hidden by a security module. */
 function isRunBy(pid: number, uid: number): boolean {
   const owner = ownerOf(pid)
-  return owner === uid || owner === 0
+  return owner === undefined ? exists(pid) : owner === uid || owner === 0
 }
 
 /** The user that runs the process; undefined if it is not visible. */
