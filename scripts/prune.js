@@ -1,5 +1,5 @@
-// Removes what nothing loads from dist/: modules that are only in a bundle, and the types of modules that are
-// not part of the library.
+// Removes what nothing loads from dist/: modules that are only in a bundle, and the types of modules that are not part of the
+// library.
 import { readdirSync, readFileSync, unlinkSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 

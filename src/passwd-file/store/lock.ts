@@ -8,9 +8,9 @@ import { Entry } from './entry.js'
 import { type Holder, holderOf, lifeOf, ownName } from './holder.js'
 
 // Each process that wants to edit a file creates its own entry beside it, a folder that only its user can enter. A process
-// that then finds no other living entry holds the lock. Entries are never taken over, only removed, by names that are never
-// used again: a process that is slow to remove a dead entry removes no living one. Entries of users who may not edit the file are ignored,
-// so such users cannot block edits.
+// that then finds no other living entry holds the lock. Entries are never taken over, only removed, and their names are never
+// used again: a process that is slow to remove a dead entry removes no living one. Entries of users who may not edit the file
+// are ignored, so such users cannot block edits.
 
 /**
  * For holders on another machine or in another container, of which only the age of the entry is visible. A process
@@ -142,7 +142,10 @@ interface Rival extends Holder {
   readonly uid: number
 }
 
-/** Lists other entries whose holders may be alive, and whether this process's entry is there. Removes dead entries, except for copies that may be needed. */
+/**
+ * Lists other entries whose holders may be alive, and whether this process's entry is there. Removes dead entries, except for
+ * copies that may be needed.
+ */
 function living({ folder, prefix, admits }: Place, own?: string): { rivals: Rival[]; isIn: boolean } {
   const rivals: Rival[] = []
   const names = readdirSync(folder.at())
